@@ -1,0 +1,73 @@
+import type { Server } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { FST_WS_ALREADY_REGISTERED } from './lib/errors.ts'
+import { readSecondaryServers } from './lib/internals.ts'
+import { readOptions } from './lib/options.ts'
+import { addWebsocketRoutes } from './lib/routes.ts'
+import { SessionTracker, closeSockets } from './lib/shutdown.ts'
+import { serveUpgrade } from './lib/transport-h1.ts'
+import { advertiseExtendedConnect, isHttp2Server, serveExtendedConnect } from './lib/transport-h2.ts'
+import type { Dispatch } from './lib/upgrade.ts'
+import { createWebSocketServer } from './lib/websocket-server.ts'
+import type { WebsocketPluginOptions } from './types/index.ts'
+
+export type * from './types/index.ts'
+
+const taken = new WeakSet<Server>()
+
+async function websocketH2 (fastify: FastifyInstance, given: WebsocketPluginOptions): Promise<void> {
+  const options = readOptions(given, fastify.log)
+  const server = options.server ?? fastify.server
+  if (fastify.hasDecorator('websocketServer') || taken.has(server)) throw new FST_WS_ALREADY_REGISTERED()
+  taken.add(server)
+
+  const websocketServer = createWebSocketServer(options.websocketServer)
+  const sessions = new SessionTracker()
+  const stops: Array<() => void> = []
+
+  fastify.decorate('websocketServer', websocketServer)
+  addWebsocketRoutes(fastify, websocketServer, options, serve)
+
+  fastify.addHook('preClose', options.preClose ?? closeSockets)
+  fastify.addHook('preClose', async () => { sessions.close() })
+  fastify.addHook('onClose', async () => { for (const stop of stops) stop() })
+
+  // Without a websocket route nothing of this is there: a server that has none goes on as if it had no plugin.
+  function serve (): void {
+    stops.push(serveUpgrade(server, dispatch, fastify.log))
+    serveHttp2(server)
+    fastify.addHook('onListen', async () => { readSecondaryServers(fastify).forEach(serveHttp2) })
+  }
+
+  function serveHttp2 (server: Server): void {
+    if (!isHttp2Server(server)) return
+    if (options.advertise) advertiseExtendedConnect(server, options.maxConcurrentStreams)
+    stops.push(serveExtendedConnect(server, dispatch, fastify.log))
+    sessions.track(server)
+  }
+
+  const dispatch: Dispatch = (request, response) => {
+    try {
+      fastify.routing(request as never, response as never)
+    } catch (error) {
+      fastify.log.error(error, 'a websocket handshake could not be routed')
+      response.writeHead(500).end()
+    }
+  }
+}
+
+/**
+ * Serves WebSocket routes over HTTP/1.1 (RFC 6455) and HTTP/2 (RFC 8441) alike.
+ *
+ * @throws FST_WS_INVALID_OPTION where an option has a value that it cannot have
+ * @throws FST_WS_ALREADY_REGISTERED where the server has the plugin, or @fastify/websocket, already
+ * @example
+ * await app.register(fastifyWebsocketH2)
+ * app.get('/echo', { websocket: true }, (socket, request) => {
+ *   socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }))
+ * })
+ */
+const fastifyWebsocketH2 = fp(websocketH2, { fastify: '5.x', name: 'fastify-websocket-h2' })
+
+export { fastifyWebsocketH2, fastifyWebsocketH2 as default, fastifyWebsocketH2 as 'module.exports' }

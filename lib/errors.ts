@@ -1,0 +1,42 @@
+import { createError } from '@fastify/error'
+
+/** The plugin was registered a second time on one server: the two would answer the same upgrade. */
+export const FST_WS_ALREADY_REGISTERED = createError(
+  'FST_WS_ALREADY_REGISTERED',
+  'fastify-websocket-h2 (or @fastify/websocket) is already registered on this server: register it once, on the instance that all websocket routes descend from'
+)
+
+/** An option of the plugin has a value that it cannot have. Thrown by `register`. */
+export const FST_WS_INVALID_OPTION = createError<[name: string, expected: string, received: string]>(
+  'FST_WS_INVALID_OPTION',
+  'option "%s" must be %s, got %s',
+  500,
+  TypeError
+)
+
+/** A websocket route names a method that an upgrade cannot have. Thrown when the route is added. */
+export const FST_WS_INVALID_METHOD = createError<[url: string, methods: string]>(
+  'FST_WS_INVALID_METHOD',
+  'websocket route "%s" must have the method GET, got %s'
+)
+
+/** A websocket route has no function to hand its sockets to. Thrown when the route is added. */
+export const FST_WS_INVALID_HANDLER = createError<[name: string, url: string, received: string]>(
+  'FST_WS_INVALID_HANDLER',
+  '%s of websocket route "%s" must be a function, got %s',
+  500,
+  TypeError
+)
+
+/** A peer asked for a WebSocket where no websocket route is. Answered with 404. */
+export const FST_WS_NO_WEBSOCKET_ROUTE = createError<[url: string]>(
+  'FST_WS_NO_WEBSOCKET_ROUTE',
+  'no websocket route at "%s"',
+  404
+)
+
+/** A hook set a response header that cannot be sent with the handshake. Answered with 500. */
+export const FST_WS_INVALID_HEADER = createError<[name: string]>(
+  'FST_WS_INVALID_HEADER',
+  'the response header "%s" cannot be sent with a websocket handshake: its name or value has characters that HTTP does not allow'
+)

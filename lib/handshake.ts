@@ -1,0 +1,149 @@
+import { validateHeaderName, validateHeaderValue } from 'node:http'
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
+import { FST_WS_INVALID_HEADER } from './errors.ts'
+
+/** Why a request is not a WebSocket handshake, as the status and headers that say so. */
+export interface Refusal {
+  status: number
+  reason: string
+  headers?: OutgoingHttpHeaders
+}
+
+/** A response head in HTTP/2's terms, and the status it had before it was made safe for an Extended CONNECT. */
+export interface StreamHead {
+  headers: OutgoingHttpHeaders
+  /** The status that was asked for: 101, or what a hook or handler replied. */
+  status: number
+}
+
+const VERSION = '13'
+
+// ws computes Sec-WebSocket-Accept from a key and insists on one. RFC 8441 section 5 has neither.
+const NO_KEY = 'AAAAAAAAAAAAAAAAAAAAAA=='
+const KEY = /^[+/0-9A-Za-z]{22}==$/
+
+// RFC 9113 section 8.2.2: connection-specific fields have no place in HTTP/2. The rest describe a body, and a refusal
+// goes out without one: a body makes Firefox open another connection for its next socket.
+const NOT_FOR_STREAMS = new Set([
+  'connection', 'http2-settings', 'keep-alive', 'proxy-connection', 'te', 'transfer-encoding', 'upgrade',
+  'content-encoding', 'content-length', 'content-type', 'trailer'
+])
+
+// What the handshake itself decides. A hook that sets one of these means some other answer.
+const NOT_FOR_HOOKS = new Set([
+  ...NOT_FOR_STREAMS, 'date',
+  'sec-websocket-accept', 'sec-websocket-extensions', 'sec-websocket-protocol', 'sec-websocket-version'
+])
+
+/** Holds a CONNECT against RFC 8441: undefined where it asks for a WebSocket, else what to answer. */
+export function checkExtendedConnect (headers: IncomingHttpHeaders, endStream: boolean): Refusal | undefined {
+  const protocol = headers[':protocol']
+
+  // RFC 9110 section 9.3.6: a CONNECT without :protocol asks for a tunnel. Section 15.5.6: a 405 lists what is allowed.
+  if (typeof protocol !== 'string') {
+    return { status: 405, reason: 'CONNECT without :protocol asks for a tunnel', headers: { allow: '' } }
+  }
+
+  // RFC 9220 section 3: an unknown :protocol SHOULD get 501. RFC 9110 section 7.8: its case does not matter.
+  if (protocol.toLowerCase() !== 'websocket') {
+    return { status: 501, reason: 'unknown :protocol' }
+  }
+
+  // RFC 8441 section 5: the stream is the connection, so a request that ends it can never carry a message,
+  if (endStream) return { status: 400, reason: 'END_STREAM on the CONNECT' }
+
+  // and what follows the headers are WebSocket frames, of no length known beforehand.
+  if (headers['content-length'] !== undefined) return { status: 400, reason: 'content-length on the CONNECT' }
+
+  // RFC 6455 section 4.4, kept by RFC 8441 section 5: a version we do not speak is answered with the one we do.
+  if (headers['sec-websocket-version'] !== VERSION) {
+    return {
+      status: 400,
+      reason: 'missing or unknown sec-websocket-version',
+      headers: { 'sec-websocket-version': VERSION }
+    }
+  }
+  return undefined
+}
+
+/** Whether an HTTP/1.1 request with an Upgrade field asks for a WebSocket (RFC 6455 section 4.2.1). */
+export function isWebSocketUpgrade (headers: IncomingHttpHeaders): boolean {
+  return headers.upgrade?.toLowerCase() === 'websocket'
+}
+
+/**
+ * The fields of an Extended CONNECT as the Upgrade request that they stand for (RFC 8441 section 5), which is the
+ * one handshake that ws negotiates.
+ */
+export function toUpgradeHeaders (headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  return {
+    ...headers,
+    connection: 'Upgrade',
+    upgrade: 'websocket',
+    'sec-websocket-key': hasKey(headers) ? headers['sec-websocket-key'] : NO_KEY,
+    // permessage-deflate is declined over HTTP/2: a client goes on without it.
+    'sec-websocket-extensions': undefined
+  }
+}
+
+/**
+ * An HTTP/1.1 response head as the answer to an Extended CONNECT (RFC 8441 section 5): 101 becomes 200, and any other
+ * 2xx becomes 502, because over HTTP/2 every 2xx tells the client that the socket is open.
+ *
+ * @param response the response as HTTP/1.1 writes it, with its empty line and perhaps a body
+ * @param request the fields of the CONNECT
+ */
+export function toStreamHead (response: string, request: IncomingHttpHeaders): StreamHead {
+  const [statusLine = '', ...lines] = response.slice(0, response.indexOf('\r\n\r\n')).split('\r\n')
+  const asked = Number(statusLine.split(' ', 2)[1])
+  const accepted = asked === 101
+  const headers: Record<string, string | string[]> = { ':status': String(toStreamStatus(asked)) }
+
+  for (const line of lines) {
+    const colon = line.indexOf(':')
+    const name = line.slice(0, colon).toLowerCase()
+    if (NOT_FOR_STREAMS.has(name)) continue
+
+    // RFC 8441 section 5 supersedes the key and its answer. undici and Node's own WebSocket send a key all the same,
+    // and give up without the answer.
+    if (name === 'sec-websocket-accept' && !(accepted && hasKey(request))) continue
+
+    const value = line.slice(colon + 1).trim()
+    const known = headers[name]
+    headers[name] = known === undefined ? value : [known, value].flat()
+  }
+  return { headers, status: asked }
+}
+
+/**
+ * The lines that hooks add to the answer, in the form of HTTP/1.1.
+ *
+ * @throws FST_WS_INVALID_HEADER where a name or value could break out of its line
+ */
+export function toHeaderLines (headers: OutgoingHttpHeaders): string[] {
+  const lines: string[] = []
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined || NOT_FOR_HOOKS.has(name.toLowerCase())) continue
+    for (const each of [value].flat()) lines.push(toHeaderLine(name, String(each)))
+  }
+  return lines
+}
+
+function toHeaderLine (name: string, value: string): string {
+  try {
+    validateHeaderName(name)
+    validateHeaderValue(name, value)
+  } catch (cause) {
+    throw Object.assign(new FST_WS_INVALID_HEADER(name), { cause })
+  }
+  return `${name}: ${value}`
+}
+
+function toStreamStatus (status: number): number {
+  if (status === 101) return 200
+  return status < 300 ? 502 : status
+}
+
+function hasKey (headers: IncomingHttpHeaders): boolean {
+  return KEY.test(headers['sec-websocket-key'] ?? '')
+}

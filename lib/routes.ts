@@ -1,0 +1,110 @@
+import type { OutgoingHttpHeaders } from 'node:http'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod, RouteOptions } from 'fastify'
+import type { WebSocket, WebSocketServer } from 'ws'
+import { FST_WS_INVALID_HANDLER, FST_WS_INVALID_METHOD, FST_WS_NO_WEBSOCKET_ROUTE } from './errors.ts'
+import { toHeaderLines } from './handshake.ts'
+import type { Options } from './options.ts'
+import { kUpgrade } from './symbols.ts'
+import type { WebsocketHandler } from '../types/index.ts'
+import type { RawRequest, Upgrade } from './upgrade.ts'
+
+const kWebsocketRoute = Symbol('fastify-websocket-h2.route')
+
+/**
+ * Makes routes with `websocket: true` or `wsHandler` take the upgrades that reach them, and every other route refuse
+ * them.
+ *
+ * @param onFirstRoute called before the first websocket route is added
+ */
+export function addWebsocketRoutes (
+  fastify: FastifyInstance, server: WebSocketServer, options: Options, onFirstRoute: () => void
+): void {
+  let first = true
+
+  // A getter, so that it holds in hooks that were added before this plugin too.
+  fastify.decorateRequest('ws', { getter (this: FastifyRequest) { return readUpgrade(this) !== undefined } })
+
+  fastify.addHook('onRequest', refuseWithoutRoute)
+
+  fastify.addHook('onRoute', function (route) {
+    if (route.websocket !== true && route.wsHandler === undefined) return
+    if (isHeadOnly(route)) {
+      if (route.websocket === true) route.handler = replyNotFound
+      return
+    }
+    checkRoute(route)
+    if (first) onFirstRoute()
+    first = false
+    route.config = Object.assign({}, route.config, { [kWebsocketRoute]: true })
+    route.handler = createHandler(route, server, options)
+  })
+}
+
+/** RFC 9110 section 15.5.5: a WebSocket is not among what such a path has, and its handler must not meet one. */
+function refuseWithoutRoute (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
+  const upgrade = readUpgrade(request)
+  if (upgrade === undefined) return done()
+
+  upgrade.log = request.log
+  if (kWebsocketRoute in request.routeOptions.config) done()
+  else done(new FST_WS_NO_WEBSOCKET_ROUTE(request.url))
+}
+
+function checkRoute (route: RouteOptions): void {
+  const methods = [route.method].flat()
+  if (methods.some((method) => method !== 'GET' && method !== 'HEAD')) {
+    throw new FST_WS_INVALID_METHOD(route.url, methods.join(', '))
+  }
+  const [name, handler] = route.websocket === true ? ['handler', route.handler] : ['wsHandler', route.wsHandler]
+  if (typeof handler !== 'function') throw new FST_WS_INVALID_HANDLER(name, route.url, typeof handler)
+}
+
+/** Fastify adds a HEAD route to every GET route. A HEAD cannot be upgraded. */
+function isHeadOnly (route: RouteOptions): boolean {
+  return [route.method].flat().every((method) => method === 'HEAD')
+}
+
+function createHandler (route: RouteOptions, server: WebSocketServer, { errorHandler }: Options): RouteHandlerMethod {
+  const only = route.websocket === true
+  const wsHandler = (only ? route.handler : route.wsHandler) as WebsocketHandler
+  const httpHandler = only ? replyNotFound : route.handler
+  if (only) route.schema = Object.assign({}, route.schema, { hide: true })
+
+  return function (request, reply) {
+    const upgrade = readUpgrade(request)
+    if (upgrade === undefined) return httpHandler.call(this, request, reply)
+
+    upgrade.headerLines = toHeaderLines(reply.getHeaders() as OutgoingHttpHeaders)
+    upgrade.accept(server, (socket) => {
+      const onError = (error: Error) => handleError(this, error, socket, request, reply)
+      socket.on('error', onError)
+      server.emit('connection', socket, request.raw)
+      callHandler(this, socket, request).catch(onError)
+    })
+    reply.hijack()
+    return undefined
+  }
+
+  async function callHandler (fastify: FastifyInstance, socket: WebSocket, request: FastifyRequest): Promise<void> {
+    await wsHandler.call(fastify, socket, request)
+  }
+
+  async function handleError (
+    fastify: FastifyInstance, error: Error, socket: WebSocket, request: FastifyRequest, reply: FastifyReply
+  ): Promise<void> {
+    try {
+      await errorHandler.call(fastify, error, socket, request, reply)
+    } catch (failure) {
+      request.log.error(failure, 'the websocket errorHandler failed')
+      socket.terminate()
+    }
+  }
+}
+
+function replyNotFound (_request: FastifyRequest, reply: FastifyReply): void {
+  reply.code(404).send()
+}
+
+function readUpgrade (request: FastifyRequest): Upgrade | undefined {
+  return (request.raw as RawRequest)[kUpgrade]
+}

@@ -1,0 +1,56 @@
+import { constants } from 'node:http2'
+import type { ServerHttp2Stream } from 'node:http2'
+import type { Duplex } from 'node:stream'
+import { forgetEndStream } from './internals.ts'
+
+const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = constants
+
+/**
+ * How long, in ms, a peer may take to end its side once ours has ended. Firefox, nghttpx and undici 7 never do, and
+ * ws would wait for them until its close timer goes off. Not 0: a reset that overtakes the Close frame in a proxy's
+ * buffers turns a clean close into a 1006.
+ */
+const LINGER = 250
+
+/**
+ * Makes an HTTP/2 stream what ws expects of a socket (RFC 8441 section 5: the stream takes the place of the TCP
+ * connection): `end()` is a FIN, `destroy()` is a RST, and a peer's RST_STREAM ends it.
+ */
+export function toStreamSocket (stream: ServerHttp2Stream): ServerHttp2Stream {
+  stream.destroy = resetStream
+  stream.on('aborted', streamOnAborted)
+  freeAfterEnd(stream)
+  return stream
+}
+
+/**
+ * Frees a connection or stream whose two sides have said all they had to say: RFC 6455 section 7.1.1 lets the server
+ * close first, so a peer that never does need not be waited for.
+ */
+export function freeAfterEnd (socket: Duplex): void {
+  socket.once('finish', socketOnFinish)
+}
+
+function socketOnFinish (this: Duplex): void {
+  const timer = setTimeout(destroySocket, LINGER, this)
+  this.once('close', () => clearTimeout(timer))
+}
+
+function destroySocket (socket: Duplex): void {
+  socket.destroy()
+}
+
+/** RFC 8441 section 5: an abortive close is RST_STREAM with CANCEL. After END_STREAM it only says "no more from you". */
+function resetStream (this: ServerHttp2Stream, error?: Error): ServerHttp2Stream {
+  if (!this.closed && !this.destroyed) {
+    const code = this.writableFinished ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL
+    forgetEndStream(this)
+    this.close(code)
+  }
+  return Object.getPrototypeOf(this).destroy.call(this, error)
+}
+
+/** Before Node 26 a stream that is reset while its writes are blocked never closes by itself. */
+function streamOnAborted (this: ServerHttp2Stream): void {
+  setImmediate(destroySocket, this)
+}

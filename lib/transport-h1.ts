@@ -1,0 +1,70 @@
+import { ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import type { Server, Socket } from 'node:net'
+import type { FastifyBaseLogger } from 'fastify'
+import type { WebSocket, WebSocketServer } from 'ws'
+import { isWebSocketUpgrade } from './handshake.ts'
+import { freeAfterEnd } from './stream-socket.ts'
+import { kUpgrade } from './symbols.ts'
+import type { Dispatch, RawRequest, Upgrade } from './upgrade.ts'
+
+/** Serves the RFC 6455 upgrades of a server's HTTP/1.1 connections. Returns what stops it. */
+export function serveUpgrade (server: Server, dispatch: Dispatch, log: FastifyBaseLogger): () => void {
+  function serverOnUpgrade (request: IncomingMessage, socket: Socket, head: Buffer): void {
+    // Node took its own listener off before it emitted 'upgrade': without this one, a client that resets its
+    // connection while a hook runs would end the process.
+    socket.on('error', socketOnError)
+
+    const response = new ServerResponse(request)
+    response.shouldKeepAlive = false
+    response.assignSocket(socket)
+    response.on('finish', responseOnFinish)
+
+    // RFC 9110 section 7.8: a server may ignore an Upgrade. Java's HttpClient sends "Upgrade: h2c" with every request.
+    if (isWebSocketUpgrade(request.headers)) {
+      (request as RawRequest)[kUpgrade] = new H1Upgrade(request, response, socket, head, log)
+    }
+    dispatch(request, response)
+  }
+
+  server.on('upgrade', serverOnUpgrade)
+  return () => { server.off('upgrade', serverOnUpgrade) }
+}
+
+class H1Upgrade implements Upgrade {
+  log: FastifyBaseLogger
+  headerLines: readonly string[] = []
+  readonly #request: IncomingMessage
+  readonly #response: ServerResponse
+  readonly #socket: Socket
+  readonly #head: Buffer
+
+  constructor (
+    request: IncomingMessage, response: ServerResponse, socket: Socket, head: Buffer, log: FastifyBaseLogger
+  ) {
+    this.log = log
+    this.#request = request
+    this.#response = response
+    this.#socket = socket
+    this.#head = head
+  }
+
+  accept (server: WebSocketServer, onSocket: (socket: WebSocket) => void): void {
+    server.handleUpgrade(this.#request, this.#socket, this.#head, (socket) => {
+      // From here on the connection is the WebSocket's: a late reply must not write into it.
+      this.#response.detachSocket(this.#socket)
+      this.#socket.off('error', socketOnError)
+      freeAfterEnd(this.#socket)
+      onSocket(socket)
+    })
+  }
+}
+
+/** RFC 9931: a refused Upgrade ends the connection, or bytes sent in hope of a 101 would be read as a request. */
+function responseOnFinish (this: ServerResponse): void {
+  this.socket?.destroySoon()
+}
+
+function socketOnError (this: Socket): void {
+  this.destroy()
+}

@@ -1,0 +1,32 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Http2ServerRequest } from 'node:http2'
+import type { FastifyBaseLogger } from 'fastify'
+import type { WebSocket, WebSocketServer } from 'ws'
+import type { kUpgrade } from './symbols.ts'
+
+/**
+ * One client's wish for a WebSocket, whichever HTTP version it came over. A transport makes it when the server
+ * reports the request, the route takes it; until then any ordinary reply refuses it.
+ */
+export interface Upgrade {
+  /** The server's logger, then the request's once there is one. */
+  log: FastifyBaseLogger
+
+  /** What hooks want sent along with the answer, as lines of HTTP/1.1. */
+  headerLines: readonly string[]
+
+  /**
+   * Finishes the opening handshake and passes the open socket on. Where the client's offer, or `verifyClient`,
+   * forbids it, the client gets ws's refusal and `onSocket` is not called.
+   *
+   * @param server negotiates, and counts the socket among its clients
+   * @throws what `verifyClient` or `handleProtocols` throw; nothing has been answered then
+   */
+  accept (server: WebSocketServer, onSocket: (socket: WebSocket) => void): void
+}
+
+/** Node's request object of either HTTP version, with the Upgrade that a transport may have put there. */
+export type RawRequest = (IncomingMessage | Http2ServerRequest) & { [kUpgrade]?: Upgrade }
+
+/** Sends a request into Fastify, as the GET of its path. What Fastify replies goes to the response given. */
+export type Dispatch = (request: RawRequest, response: ServerResponse) => void

@@ -1,0 +1,17 @@
+import type { IncomingMessage } from 'node:http'
+import { WebSocketServer } from 'ws'
+import { kUpgrade } from './symbols.ts'
+import type { RawRequest } from './upgrade.ts'
+import type { WebsocketServerOptions } from '../types/index.ts'
+
+/** Makes the ws server that negotiates every socket, whichever transport it comes over, and counts them. */
+export function createWebSocketServer (options: WebsocketServerOptions): WebSocketServer {
+  const server = new WebSocketServer({ ...options, noServer: true } as object)
+  server.on('headers', addHeaderLines)
+  return server
+}
+
+/** ws's answer has only what the handshake needs; a cookie that a hook set goes along here. */
+function addHeaderLines (lines: string[], request: IncomingMessage): void {
+  lines.push(...(request as RawRequest)[kUpgrade]?.headerLines ?? [])
+}
