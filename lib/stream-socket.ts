@@ -40,14 +40,32 @@ function destroySocket (socket: Duplex): void {
   socket.destroy()
 }
 
-/** RFC 8441 section 5: an abortive close is RST_STREAM with CANCEL. After END_STREAM it only says "no more from you". */
+/**
+ * `destroy()` of a stream that plays a socket. The reset waits for the end of the tick: sent from a listener it would
+ * overtake the 200 or the Close frame that the same listener wrote, and Node's session would send while it receives.
+ */
 function resetStream (this: ServerHttp2Stream, error?: Error): ServerHttp2Stream {
-  if (!this.closed && !this.destroyed) {
-    const code = this.writableFinished ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL
-    forgetEndStream(this)
-    this.close(code)
+  const isAlive = !this.closed && !this.destroyed && this.session?.destroyed === false
+  if (error !== undefined || !isAlive) return destroyStream(this, error)
+
+  // A destroyed socket brings nothing more.
+  this.removeAllListeners('data').resume()
+  setImmediate(sendReset, this)
+  return this
+}
+
+/** RFC 8441 section 5: an abort is RST_STREAM with CANCEL. After our END_STREAM it only says that we listen no more. */
+function sendReset (stream: ServerHttp2Stream): void {
+  if (!stream.closed && !stream.destroyed) {
+    const code = stream.writableFinished ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL
+    forgetEndStream(stream)
+    stream.close(code)
   }
-  return Object.getPrototypeOf(this).destroy.call(this, error)
+  destroyStream(stream)
+}
+
+function destroyStream (stream: ServerHttp2Stream, error?: Error): ServerHttp2Stream {
+  return Object.getPrototypeOf(stream).destroy.call(stream, error)
 }
 
 /** Before Node 26 a stream that is reset while its writes are blocked never closes by itself. */

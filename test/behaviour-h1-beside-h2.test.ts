@@ -1,0 +1,4 @@
+import { behave } from './behaviour.ts'
+import { H1_BESIDE_H2 } from './helpers/transports.ts'
+
+behave(H1_BESIDE_H2)
