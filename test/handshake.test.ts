@@ -1,0 +1,62 @@
+import t from 'tap'
+import { checkExtendedConnect, isWebSocketUpgrade, toHeaderLines, toStreamHead, toUpgradeHeaders } from '../lib/handshake.ts'
+
+const CONNECT = { ':method': 'CONNECT', ':protocol': 'websocket', 'sec-websocket-version': '13' }
+const KEY = 'dGhlIHNhbXBsZSBub25jZQ=='
+
+void t.test('checkExtendedConnect', async (t) => {
+  t.equal(checkExtendedConnect(CONNECT, false), undefined, 'an offer needs no key')
+  t.equal(checkExtendedConnect({ ...CONNECT, ':protocol': 'WebSocket' }, false), undefined, 'case does not matter')
+  t.match(checkExtendedConnect({ ':method': 'CONNECT' }, false), { status: 405, headers: { allow: '' } })
+  t.match(checkExtendedConnect({ ...CONNECT, ':protocol': 'connect-udp' }, false), { status: 501 })
+  t.match(checkExtendedConnect(CONNECT, true), { status: 400 })
+  t.match(checkExtendedConnect({ ...CONNECT, 'content-length': '0' }, false), { status: 400 })
+  for (const version of [undefined, '', '8', '12', '013', '13, 13']) {
+    t.match(checkExtendedConnect({ ...CONNECT, 'sec-websocket-version': version }, false), {
+      status: 400, headers: { 'sec-websocket-version': '13' }
+    }, `version ${version}`)
+  }
+})
+
+void t.test('isWebSocketUpgrade', async (t) => {
+  t.ok(isWebSocketUpgrade({ upgrade: 'WebSocket' }))
+  t.notOk(isWebSocketUpgrade({ upgrade: 'h2c' }))
+  t.notOk(isWebSocketUpgrade({}))
+})
+
+void t.test('toUpgradeHeaders: a key is kept, and one is made up where there is none', async (t) => {
+  const own = toUpgradeHeaders({ ...CONNECT, 'sec-websocket-key': KEY, 'sec-websocket-extensions': 'permessage-deflate' })
+  t.equal(own['sec-websocket-key'], KEY)
+  t.equal(own.upgrade, 'websocket')
+  t.equal(own['sec-websocket-extensions'], undefined)
+  t.match(toUpgradeHeaders(CONNECT)['sec-websocket-key'], /^[+/0-9A-Za-z]{22}==$/)
+  t.match(toUpgradeHeaders({ 'sec-websocket-key': 'bad' })['sec-websocket-key'], /^[+/0-9A-Za-z]{22}==$/)
+})
+
+void t.test('toStreamHead', async (t) => {
+  const accepted = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+    'Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n' +
+    'Set-Cookie: a=1\r\nSet-Cookie: b=2\r\nSet-Cookie: c=3\r\n\r\n'
+  const fields = { 'sec-websocket-protocol': 'chat', 'set-cookie': ['a=1', 'b=2', 'c=3'] }
+
+  t.same(toStreamHead(accepted, {}), { status: 101, headers: { ':status': '200', ...fields } })
+  t.same(toStreamHead(accepted, { 'sec-websocket-key': KEY }), {
+    status: 101,
+    headers: { ':status': '200', 'sec-websocket-accept': 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=', ...fields }
+  })
+  t.same(toStreamHead('HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\nX-A: b: c\r\n\r\nno', {}), {
+    status: 401, headers: { ':status': '401', 'x-a': 'b: c' }
+  })
+  for (const status of [200, 201, 204, 206, 299]) {
+    t.same(toStreamHead(`HTTP/1.1 ${status} X\r\n\r\n`, {}), { status, headers: { ':status': '502' } })
+  }
+})
+
+void t.test('toHeaderLines', async (t) => {
+  t.same(toHeaderLines({ 'x-a': 'b', 'x-n': 7, 'set-cookie': ['a=1', 'b=2'], 'x-none': undefined }), [
+    'x-a: b', 'x-n: 7', 'set-cookie: a=1', 'set-cookie: b=2'
+  ])
+  t.same(toHeaderLines({ Connection: 'close', 'content-length': 5, 'Sec-WebSocket-Protocol': 'x' }), [])
+  t.throws(() => toHeaderLines({ 'x-a': 'b\r\nc: d' }), { code: 'FST_WS_INVALID_HEADER' })
+  t.throws(() => toHeaderLines({ 'x a': 'b' }), { code: 'FST_WS_INVALID_HEADER' })
+})

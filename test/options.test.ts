@@ -1,0 +1,65 @@
+import { createServer } from 'node:http'
+import fastify from 'fastify'
+import t from 'tap'
+import websocket from '../index.ts'
+import type { WebsocketPluginOptions } from '../index.ts'
+
+const REFUSED: Array<[options: object, message: string]> = [
+  [{ options: 7 }, 'option "options" must be an object, got 7'],
+  [{ errorHandler: {} }, 'option "errorHandler" must be a function, got object'],
+  [{ preClose: 'now' }, 'option "preClose" must be a function, got "now"'],
+  [{ advertise: 'no' }, 'option "advertise" must be a boolean, got "no"'],
+  [{ maxConcurrentStreams: 0 }, 'option "maxConcurrentStreams" must be an integer from 1 to 4294967295, got 0'],
+  [{ maxConcurrentStreams: 2 ** 32 }, 'option "maxConcurrentStreams" must be an integer from 1 to 4294967295, got 4294967296'],
+  [{ options: { noServer: true } }, 'option "options.noServer" must be absent'],
+  [{ options: { port: 80 } }, 'option "options.port" must be absent'],
+  [{ options: { host: '::1' } }, 'option "options.host" must be absent'],
+  [{ options: { backlog: 5 } }, 'option "options.backlog" must be absent'],
+  [{ options: { server: {} } }, 'option "options.server" must be an HTTP server, got object'],
+  [{ options: { maxPayload: -1 } }, 'option "options.maxPayload" must be an integer of at least 0 (bytes), got -1'],
+  [{ options: { maxPayload: '1mb' } }, 'option "options.maxPayload" must be an integer of at least 0 (bytes), got "1mb"'],
+  [{ options: { closeTimeout: 1e12 } }, 'option "options.closeTimeout" must be an integer from 0 to 2147483647 (ms), got 1000000000000'],
+  [{ options: { verifyClient: true } }, 'option "options.verifyClient" must be a function, got boolean'],
+  [{ options: { perMessageDeflate: 'yes' } }, 'option "options.perMessageDeflate" must be a boolean or an object, got "yes"']
+]
+
+for (const [options, expected] of REFUSED) {
+  void t.test(`register refuses ${JSON.stringify(options)}`, async (t) => {
+    const app = fastify()
+    t.teardown(() => app.close())
+    const failure = await Promise.resolve(app.register(websocket, options as WebsocketPluginOptions)).catch((error) => error)
+    t.equal(failure?.code, 'FST_WS_INVALID_OPTION')
+    t.ok(failure?.message.startsWith(expected), failure?.message)
+  })
+}
+
+void t.test('an option that is undefined or null is as good as absent', async (t) => {
+  const app = fastify()
+  t.teardown(() => app.close())
+  await app.register(websocket, {
+    options: { maxPayload: undefined, closeTimeout: undefined, verifyClient: null },
+    errorHandler: undefined,
+    maxConcurrentStreams: undefined
+  } as unknown as WebsocketPluginOptions)
+  t.match(app.websocketServer.options, { maxPayload: 100 * 1024 * 1024, closeTimeout: 30_000, verifyClient: null })
+})
+
+void t.test('options that ws alone knows are handed on', async (t) => {
+  const app = fastify()
+  t.teardown(() => app.close())
+  await app.register(websocket, { options: { allowSynchronousEvents: false, maxFragments: 3 } })
+  t.match(app.websocketServer.options, { allowSynchronousEvents: false, maxFragments: 3, noServer: true })
+})
+
+void t.test('options.server takes the upgrades of another server', async (t) => {
+  const app = fastify()
+  const server = createServer()
+  t.teardown(() => app.close())
+  await app.register(websocket, { options: { server } })
+  app.get('/', { websocket: true }, () => {})
+  await app.ready()
+  t.equal(server.listenerCount('upgrade'), 1)
+  t.equal(app.server.listenerCount('upgrade'), 0)
+  await app.close()
+  t.equal(server.listenerCount('upgrade'), 0)
+})
