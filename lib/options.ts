@@ -31,7 +31,7 @@ const BYTES: Check = ['an integer of at least 0 (bytes)', isCount]
 const COUNT: Check = ['an integer of at least 0', isCount]
 const MILLISECONDS: Check = ['an integer from 0 to 2147483647 (ms)', (value) => isCount(value) && Number(value) < 2 ** 31]
 
-const PLUGIN_OPTIONS: Record<string, Check> = {
+export const PLUGIN_OPTIONS: Record<string, Check> = {
   options: OBJECT,
   errorHandler: FUNCTION,
   preClose: FUNCTION,
@@ -44,7 +44,7 @@ const ABSENT: Check = [
   () => false
 ]
 
-const SERVER_OPTIONS: Record<string, Check> = {
+export const SERVER_OPTIONS: Record<string, Check> = {
   noServer: ABSENT,
   port: ABSENT,
   host: ABSENT,

@@ -1,0 +1,384 @@
+import { once } from 'node:events'
+import { connect as connectTcp } from 'node:net'
+import type { Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import { HeaderReader, encodeFields } from './hpack.ts'
+import type { Field, Headers } from './hpack.ts'
+import { describeWsFrame, readWsFrames } from './ws-frames.ts'
+
+/** RFC 9113 section 7. */
+export const ERROR_CODES = [
+  'NO_ERROR', 'PROTOCOL_ERROR', 'INTERNAL_ERROR', 'FLOW_CONTROL_ERROR', 'SETTINGS_TIMEOUT', 'STREAM_CLOSED',
+  'FRAME_SIZE_ERROR', 'REFUSED_STREAM', 'CANCEL', 'COMPRESSION_ERROR', 'CONNECT_ERROR', 'ENHANCE_YOUR_CALM',
+  'INADEQUATE_SECURITY', 'HTTP_1_1_REQUIRED'
+] as const
+
+export type ErrorCode = typeof ERROR_CODES[number]
+
+const FRAME_TYPES = [
+  'DATA', 'HEADERS', 'PRIORITY', 'RST_STREAM', 'SETTINGS', 'PUSH_PROMISE', 'PING', 'GOAWAY', 'WINDOW_UPDATE',
+  'CONTINUATION'
+] as const
+
+export type FrameType = typeof FRAME_TYPES[number]
+
+/** RFC 9113 section 6.5.2, and RFC 8441 section 3. */
+export const SETTINGS_MAX_CONCURRENT_STREAMS = 3
+export const SETTINGS_INITIAL_WINDOW_SIZE = 4
+export const SETTINGS_ENABLE_CONNECT_PROTOCOL = 8
+
+const END_STREAM = 1
+const ACK = 1
+const END_HEADERS = 4
+
+const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
+const FRAME_HEAD = 9
+const MAX_FRAME_SIZE = 16384
+const NOTHING = Buffer.alloc(0)
+
+export interface Frame {
+  type: FrameType
+  flags: number
+  streamId: number
+  payload: Buffer
+  /** Of a HEADERS frame, which is one with its CONTINUATION frames here. */
+  headers?: Headers
+}
+
+export interface OpenOptions {
+  host?: string
+  tls?: boolean
+  /** What goes into our own SETTINGS, by identifier. */
+  settings?: Record<number, number>
+  /** Whether what was read is given back to the windows. Default: true. */
+  windowUpdates?: boolean
+}
+
+/** What a CONNECT has in place of, or besides, its usual fields; undefined leaves one out. */
+export type Overrides = Record<string, string | string[] | undefined>
+
+/** A client that speaks HTTP/2 frame by frame, so that it can say what an HTTP/2 library would not. */
+export class FrameClient {
+  /** What the server sent, in order. */
+  readonly frames: Frame[] = []
+  /** Settles when the connection has ended, whoever ended it. */
+  readonly closed: Promise<unknown>
+  windowUpdates: boolean
+
+  readonly #tcp: Socket
+  readonly #socket: Socket
+  readonly #scheme: string
+  readonly #authority: string
+  readonly #log: string[] = []
+  readonly #headerReader = new HeaderReader()
+  readonly #waiting = new Set<() => void>()
+  #block: Frame | undefined
+  #unread = NOTHING
+  #ended = false
+
+  /** Connects, and waits for the server's SETTINGS. */
+  static async open (port: number, options: OpenOptions = {}): Promise<FrameClient> {
+    const { host = '127.0.0.1', tls = false, settings = {}, windowUpdates = true } = options
+    const tcp = connectTcp({ host, port, noDelay: true })
+    await once(tcp, 'connect')
+
+    const socket = tls ? connectTls({ socket: tcp, ALPNProtocols: ['h2'], rejectUnauthorized: false }) : tcp
+    const client = new FrameClient(tcp, socket, tls ? 'https' : 'http', `localhost:${port}`, windowUpdates)
+    client.together(() => {
+      socket.write(PREFACE)
+      client.settings(settings)
+    })
+    await client.frame(({ type, flags }) => type === 'SETTINGS' && flags === 0)
+    return client
+  }
+
+  private constructor (tcp: Socket, socket: Socket, scheme: string, authority: string, windowUpdates: boolean) {
+    this.#tcp = tcp
+    this.#socket = socket
+    this.#scheme = scheme
+    this.#authority = authority
+    this.windowUpdates = windowUpdates
+    this.closed = new Promise((resolve) => { socket.once('close', resolve) })
+
+    socket.on('data', (chunk) => this.#read(chunk))
+    socket.on('error', (error) => this.#log.push(`< ${error.message}`))
+    socket.on('close', () => { this.#ended = true; this.#wake() })
+  }
+
+  /** The server's first SETTINGS, by identifier. */
+  get serverSettings (): Record<number, number> {
+    return readSettings(this.frames.find(({ type }) => type === 'SETTINGS')!.payload)
+  }
+
+  // What the client says
+
+  /** Writes what `say` says in one go: one TCP segment, where it fits into one. */
+  together (say: () => void): void {
+    this.#socket.cork()
+    say()
+    this.#socket.uncork()
+  }
+
+  /** An Extended CONNECT (RFC 8441 section 4) for a path. */
+  connect (streamId: number, path: string, overrides: Overrides = {}, endStream = false): void {
+    this.headers(streamId, this.connectFields(path, overrides), endStream)
+  }
+
+  /** The fields of an Extended CONNECT, for tests that bring them into disorder. */
+  connectFields (path: string, overrides: Overrides = {}): Field[] {
+    return toFields({
+      ':method': 'CONNECT',
+      ':protocol': 'websocket',
+      ':scheme': this.#scheme,
+      ':authority': this.#authority,
+      ':path': path,
+      'sec-websocket-version': '13',
+      ...overrides
+    })
+  }
+
+  get (streamId: number, path: string): void {
+    this.headers(streamId, toFields({
+      ':method': 'GET', ':scheme': this.#scheme, ':authority': this.#authority, ':path': path
+    }), true)
+  }
+
+  headers (streamId: number, fields: Field[], endStream = false): void {
+    const parts = split(encodeFields(fields))
+    this.together(() => {
+      parts.forEach((part, index) => {
+        const flags = index === parts.length - 1 ? END_HEADERS : 0
+        if (index > 0) this.send('CONTINUATION', streamId, part, flags)
+        else this.send('HEADERS', streamId, part, flags | (endStream ? END_STREAM : 0))
+      })
+    })
+  }
+
+  data (streamId: number, payload: Buffer, endStream = false): void {
+    this.send('DATA', streamId, payload, endStream ? END_STREAM : 0)
+  }
+
+  end (streamId: number): void {
+    this.data(streamId, NOTHING, true)
+  }
+
+  rst (streamId: number, code: ErrorCode = 'CANCEL'): void {
+    this.send('RST_STREAM', streamId, uint32(ERROR_CODES.indexOf(code)))
+  }
+
+  goaway (code: ErrorCode = 'NO_ERROR', lastStreamId = 0): void {
+    this.send('GOAWAY', 0, Buffer.concat([uint32(lastStreamId), uint32(ERROR_CODES.indexOf(code))]))
+  }
+
+  windowUpdate (streamId: number, increment: number): void {
+    this.send('WINDOW_UPDATE', streamId, uint32(increment))
+  }
+
+  settings (settings: Record<number, number>): void {
+    this.send('SETTINGS', 0, Buffer.concat(Object.entries(settings).map(([identifier, value]) => {
+      return Buffer.concat([Buffer.of(0, Number(identifier)), uint32(value)])
+    })))
+  }
+
+  ping (opaque: Buffer): void {
+    this.send('PING', 0, opaque)
+  }
+
+  send (type: FrameType, streamId: number, payload: Buffer, flags = 0): void {
+    this.#log.push(`> ${streamId} ${describe({ type, flags, streamId, payload })}`)
+    const head = Buffer.alloc(FRAME_HEAD)
+    head.writeUIntBE(payload.length, 0, 3)
+    head[3] = FRAME_TYPES.indexOf(type)
+    head[4] = flags
+    head.writeUInt32BE(streamId, 5)
+    this.#socket.write(Buffer.concat([head, payload]))
+  }
+
+  /** Ends the connection with a FIN. */
+  endConnection (): void {
+    this.#socket.end()
+  }
+
+  /** Ends the connection with a TCP reset. */
+  resetConnection (): void {
+    this.#tcp.resetAndDestroy()
+  }
+
+  destroy (): void {
+    this.#socket.destroy()
+  }
+
+  // What the server says
+
+  /** The first frame that matches, already here or yet to come. */
+  frame (matches: (frame: Frame) => boolean, limit?: number): Promise<Frame> {
+    return this.until(() => this.frames.find(matches), limit)
+  }
+
+  /** The head of the answer. */
+  async response (streamId: number): Promise<Headers> {
+    const { headers } = await this.frame((frame) => frame.type === 'HEADERS' && frame.streamId === streamId)
+    return headers!
+  }
+
+  /** What the server says about a stream up to its RST_STREAM. */
+  async untilReset (streamId: number): Promise<string[]> {
+    await this.frame((frame) => frame.type === 'RST_STREAM' && frame.streamId === streamId)
+    return this.trace(streamId)
+  }
+
+  /** What the server says about a stream up to its END_STREAM. */
+  async untilEnd (streamId: number): Promise<string[]> {
+    await this.frame((frame) => frame.streamId === streamId && endsStream(frame))
+    return this.trace(streamId)
+  }
+
+  /** The first WebSocket frame that the server sends on a stream in these words, as `wsTrace` has them. */
+  async untilSaid (streamId: number, words: string): Promise<string[]> {
+    await this.until(() => this.wsTrace(streamId).includes(words) || undefined)
+    return this.wsTrace(streamId)
+  }
+
+  /** Waits until everything that was sent so far has been read by the server, and all it said about it is here. */
+  async settled (): Promise<void> {
+    const opaque = Buffer.alloc(8)
+    opaque.writeUInt32BE(this.#log.length)
+    this.ping(opaque)
+    await this.frame(({ type, flags, payload }) => type === 'PING' && flags === ACK && payload.equals(opaque))
+  }
+
+  /** A stream's frames in words: "HEADERS", "DATA END_STREAM", "RST_STREAM CANCEL". */
+  trace (streamId: number): string[] {
+    return this.frames.filter((frame) => frame.streamId === streamId && frame.type !== 'WINDOW_UPDATE').map(describe)
+  }
+
+  /** A stream's frames in words, with WebSocket frames in place of DATA: "HEADERS", "Close 1000", "END_STREAM". */
+  wsTrace (streamId: number): string[] {
+    const words: string[] = []
+    let bytes = NOTHING
+    let read = 0
+    for (const frame of this.frames) {
+      if (frame.streamId !== streamId || frame.type === 'WINDOW_UPDATE') continue
+      if (frame.type !== 'DATA') {
+        words.push(describe(frame))
+        continue
+      }
+      bytes = Buffer.concat([bytes, frame.payload])
+      const wsFrames = readWsFrames(bytes)
+      words.push(...wsFrames.slice(read).map(describeWsFrame))
+      read = wsFrames.length
+      if (endsStream(frame)) words.push('END_STREAM')
+    }
+    return words
+  }
+
+  /** Waits until `read` finds something among the frames. Fails, with all that was said, when it takes too long. */
+  until<Found> (read: () => Found | undefined, limit = 5000): Promise<Found> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        const found = read()
+        if (found !== undefined) settle(() => resolve(found))
+        else if (this.#ended) settle(() => reject(this.#failure('the connection ended')))
+      }
+      const settle = (outcome: () => void): void => {
+        clearTimeout(timer)
+        this.#waiting.delete(look)
+        outcome()
+      }
+      const timer = setTimeout(() => settle(() => reject(this.#failure(`nothing in ${limit} ms`))), limit)
+      this.#waiting.add(look)
+      look()
+    })
+  }
+
+  #failure (reason: string): Error {
+    return new Error(`${reason}\n${this.#log.slice(-200).join('\n')}`)
+  }
+
+  #wake (): void {
+    for (const look of this.#waiting) look()
+  }
+
+  #read (chunk: Buffer): void {
+    this.#unread = Buffer.concat([this.#unread, chunk])
+    while (this.#unread.length >= FRAME_HEAD) {
+      const end = FRAME_HEAD + this.#unread.readUIntBE(0, 3)
+      if (this.#unread.length < end) break
+      this.#take({
+        type: FRAME_TYPES[this.#unread[3]!]!,
+        flags: this.#unread[4]!,
+        streamId: this.#unread.readUInt32BE(5) & 0x7fffffff,
+        payload: this.#unread.subarray(FRAME_HEAD, end)
+      })
+      this.#unread = this.#unread.subarray(end)
+    }
+    this.#wake()
+  }
+
+  #take (frame: Frame): void {
+    this.#log.push(`< ${frame.streamId} ${describe(frame)}`)
+    if (frame.type === 'HEADERS' || frame.type === 'CONTINUATION') return this.#takeHeaders(frame)
+
+    this.frames.push(frame)
+    if (frame.type === 'SETTINGS' && frame.flags === 0) this.send('SETTINGS', 0, NOTHING, ACK)
+    if (frame.type === 'PING' && frame.flags === 0) this.send('PING', 0, frame.payload, ACK)
+    if (frame.type === 'DATA' && this.windowUpdates) this.#giveBack(frame)
+  }
+
+  /** RFC 9113 section 4.3: a header block is one, however many frames it came in. */
+  #takeHeaders (frame: Frame): void {
+    const block = this.#block === undefined
+      ? frame
+      : { ...this.#block, payload: Buffer.concat([this.#block.payload, frame.payload]) }
+    this.#block = block
+    if ((frame.flags & END_HEADERS) === 0) return
+
+    block.headers = this.#headerReader.read(block.payload)
+    this.#block = undefined
+    this.frames.push(block)
+  }
+
+  #giveBack (frame: Frame): void {
+    const { length } = frame.payload
+    if (length === 0) return
+    this.windowUpdate(0, length)
+    if (!endsStream(frame)) this.windowUpdate(frame.streamId, length)
+  }
+}
+
+/** Whether a frame says that no more will come on its stream. */
+export function endsStream ({ type, flags }: Frame): boolean {
+  return (type === 'DATA' || type === 'HEADERS') && (flags & END_STREAM) !== 0
+}
+
+function describe (frame: Frame): string {
+  const { type, flags, payload } = frame
+  if (type === 'RST_STREAM') return `${type} ${ERROR_CODES[payload.readUInt32BE(0)]}`
+  if (type === 'GOAWAY') return `${type} ${ERROR_CODES[payload.readUInt32BE(4)]}`
+  if (endsStream(frame)) return `${type} END_STREAM`
+  return (type === 'SETTINGS' || type === 'PING') && flags === ACK ? `${type} ACK` : type
+}
+
+function readSettings (payload: Buffer): Record<number, number> {
+  const settings: Record<number, number> = {}
+  for (let at = 0; at < payload.length; at += 6) settings[payload.readUInt16BE(at)] = payload.readUInt32BE(at + 2)
+  return settings
+}
+
+function toFields (headers: Overrides): Field[] {
+  return Object.entries(headers).flatMap(([name, value]) => {
+    return value === undefined ? [] : [value].flat().map((each): Field => [name, each])
+  })
+}
+
+function split (block: Buffer): Buffer[] {
+  const parts = []
+  for (let at = 0; at < block.length; at += MAX_FRAME_SIZE) parts.push(block.subarray(at, at + MAX_FRAME_SIZE))
+  return parts
+}
+
+function uint32 (value: number): Buffer {
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32BE(value)
+  return bytes
+}
