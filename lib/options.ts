@@ -41,7 +41,7 @@ export const PLUGIN_OPTIONS: Record<string, Check> = {
 
 const ABSENT: Check = [
   'absent: the sockets come from Fastify\'s server; for a server of its own use the ws package',
-  () => false
+  (value) => value === false
 ]
 
 export const SERVER_OPTIONS: Record<string, Check> = {

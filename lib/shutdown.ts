@@ -6,8 +6,8 @@ import type { FastifyInstance } from 'fastify'
 const GOING_AWAY = 1001
 
 /**
- * The hook that closes every socket of an instance with 1001, and waits until they are closed: at most ws's closeTimeout, after which it
- * drops a peer that did not answer.
+ * The hook that closes every socket of an instance with 1001, and waits until they are closed: at most ws's
+ * closeTimeout, after which it drops a peer that did not answer.
  */
 export async function closeSockets (this: FastifyInstance): Promise<void> {
   const server = this.websocketServer
