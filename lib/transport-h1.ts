@@ -15,10 +15,11 @@ export function serveUpgrade (server: Server, dispatch: Dispatch, log: FastifyBa
     // connection while a hook runs would end the process.
     socket.on('error', socketOnError)
 
-    const response = new ServerResponse(request)
-    response.shouldKeepAlive = false
-    response.assignSocket(socket)
-    response.on('finish', responseOnFinish)
+    const response = createResponse(request, socket)
+    if (response === undefined) {
+      socket.destroy()
+      return
+    }
 
     // RFC 9110 section 7.8: a server may ignore an Upgrade. Java's HttpClient sends "Upgrade: h2c" with every request.
     if (isWebSocketUpgrade(request.headers)) {
@@ -29,6 +30,19 @@ export function serveUpgrade (server: Server, dispatch: Dispatch, log: FastifyBa
 
   server.on('upgrade', serverOnUpgrade)
   return () => { server.off('upgrade', serverOnUpgrade) }
+}
+
+/** Undefined where an earlier request of the connection is still being answered: an Upgrade must not be pipelined. */
+function createResponse (request: IncomingMessage, socket: Socket): ServerResponse | undefined {
+  const response = new ServerResponse(request)
+  response.shouldKeepAlive = false
+  response.on('finish', responseOnFinish)
+  try {
+    response.assignSocket(socket)
+    return response
+  } catch {
+    return undefined
+  }
 }
 
 class H1Upgrade implements Upgrade {

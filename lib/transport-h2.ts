@@ -78,14 +78,8 @@ class H2Upgrade implements Upgrade {
 
   accept (server: WebSocketServer, onSocket: (socket: WebSocket) => void): void {
     const socket = toStreamSocket(this.#request.stream)
-    const answer = (head: unknown): boolean => {
-      Reflect.deleteProperty(socket, 'write')
-      Reflect.deleteProperty(socket, 'end')
-      this.#answer(String(head))
-      return true
-    }
-    socket.write = answer
-    socket.end = (head) => { answer(head); return socket }
+    socket.write = (head: unknown) => { this.#answer(String(head)); return true }
+    socket.end = (head: unknown) => { this.#answer(String(head)); return socket }
 
     server.handleUpgrade(this.#toUpgradeRequest(), socket, NOTHING_AHEAD, (websocket) => {
       this.response.detachSocket(this.#sink)
@@ -100,6 +94,8 @@ class H2Upgrade implements Upgrade {
 
   #answer (response: string): void {
     const { stream, headers: request, url } = this.#request
+    Reflect.deleteProperty(stream, 'write')
+    Reflect.deleteProperty(stream, 'end')
     if (stream.headersSent || stream.closed || stream.destroyed) return
 
     const { status, headers } = toStreamHead(response, request)
@@ -120,15 +116,13 @@ class H2Upgrade implements Upgrade {
   }
 }
 
-const CONNECT_REFUSED = 'HTTP/1.1 405 Method Not Allowed\r\nAllow: \r\nContent-Length: 0\r\nConnection: close\r\n\r\n'
+const CONNECT_REFUSED =
+  'HTTP/1.1 405 Method Not Allowed\r\nAllow: \r\nContent-Length: 0\r\nConnection: close\r\n\r\n'
 
 function refuseTunnel (socket: Socket): void {
   socket.on('error', socketOnError)
-  socket.end(CONNECT_REFUSED, socketOnRefused)
-}
-
-function socketOnRefused (this: Socket): void {
-  this.destroy()
+  socket.write(CONNECT_REFUSED)
+  socket.destroySoon()
 }
 
 function socketOnError (this: Socket): void {

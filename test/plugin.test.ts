@@ -109,6 +109,18 @@ void t.test('HTTP/1.1: bytes that follow a refused Upgrade are no request', asyn
   t.equal(answer.match(/HTTP\/1\.1/g)?.length, 1)
 })
 
+void t.test('HTTP/1.1: an Upgrade behind a request that is still being answered ends its connection alone', async (t) => {
+  const { app, open } = await start(t, H1, (app) => {
+    app.get('/slow', async (request) => { await once(request.raw.socket, 'close') })
+    app.get('/ws', { websocket: true }, (socket) => socket.close(4000))
+  })
+  const connection = connectTcp((app.server.address() as AddressInfo).port, '127.0.0.1')
+  connection.write('GET /slow HTTP/1.1\r\nHost: x\r\n\r\nGET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n')
+  t.equal(await text(connection), '')
+  t.equal((await closed(await open('/ws'))).code, 4000)
+})
+
 void t.test('HTTP/1.1: a peer that never ends its side is dropped after the closing handshake', async (t) => {
   const { app } = await start(t, H1, (app) => {
     app.get('/ws', { websocket: true }, (socket) => {
