@@ -57,6 +57,9 @@ async function websocketH2 (fastify: FastifyInstance, given: WebsocketPluginOpti
   }
 }
 
+/** `require` gives the function alone, so fastify-plugin puts the names that one may ask it for on the function. */
+type Plugin = typeof websocketH2 & { default: typeof websocketH2, fastifyWebsocketH2: typeof websocketH2 }
+
 /**
  * Serves WebSocket routes over HTTP/1.1 (RFC 6455) and HTTP/2 (RFC 8441) alike.
  *
@@ -68,6 +71,6 @@ async function websocketH2 (fastify: FastifyInstance, given: WebsocketPluginOpti
  *   socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }))
  * })
  */
-const fastifyWebsocketH2 = fp(websocketH2, { fastify: '5.x', name: 'fastify-websocket-h2' })
+const fastifyWebsocketH2 = fp(websocketH2, { fastify: '5.x', name: 'fastify-websocket-h2' }) as Plugin
 
 export { fastifyWebsocketH2, fastifyWebsocketH2 as default, fastifyWebsocketH2 as 'module.exports' }

@@ -1,29 +1,74 @@
-import type { Server as HttpServer } from 'node:http'
+import type { IncomingMessage, OutgoingHttpHeaders, Server as HttpServer } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
 import type { Http2SecureServer, Http2Server } from 'node:http2'
 import type {
   ContextConfigDefault, FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest, FastifySchema,
-  FastifyTypeProvider, FastifyTypeProviderDefault, RawReplyDefaultExpression, RawRequestDefaultExpression,
-  RawServerBase, RawServerDefault, RequestGenericInterface, RouteGenericInterface, RouteOptions as FastifyRouteOptions,
-  preCloseAsyncHookHandler, preCloseHookHandler
+  FastifyTypeProvider, FastifyTypeProviderDefault, HookHandlerDoneFunction, RawReplyDefaultExpression,
+  RawRequestDefaultExpression, RawServerBase, RawServerDefault, RequestGenericInterface, RouteGenericInterface,
+  RouteOptions as FastifyRouteOptions
 } from 'fastify'
 import type { ServerOptions, WebSocket, WebSocketServer } from 'ws'
 
+export type { RouteOptions } from 'fastify'
 export type { WebSocket } from 'ws'
+
+type OwnServerOptions = 'backlog' | 'host' | 'noServer' | 'port'
 
 /**
  * The options of ws's WebSocketServer that make sense here. They act the same over HTTP/1.1 and HTTP/2, but for
- * `perMessageDeflate`: over HTTP/2 compression is declined, and clients go on without it.
+ * `perMessageDeflate`.
  */
-export interface WebsocketServerOptions
-  extends Omit<ServerOptions, 'backlog' | 'host' | 'noServer' | 'port' | 'server'> {
+export interface WebsocketServerOptions extends Omit<ServerOptions, OwnServerOptions | 'server' | 'verifyClient'> {
   /** Server to take upgrades from. Default: `fastify.server`. */
-  server?: HttpServer | HttpsServer | Http2Server | Http2SecureServer
+  server?: HttpServer | HttpsServer | Http2Server | Http2SecureServer | undefined
+  /** Refuses every other path. A websocket route is the way to name one. Default: any path. */
+  path?: string | undefined
+  /** Size, in bytes, that a message may have; a larger one is answered with Close 1009. Default: 104857600. */
+  maxPayload?: number | undefined
+  /** Chunks of a message that may wait to be parsed before its socket is dropped. Default: 262144. */
+  maxBufferedChunks?: number | undefined
+  /** Fragments that a message may come in (RFC 6455 section 5.4). Default: 16384. */
+  maxFragments?: number | undefined
   /** Time, in ms, that a peer has to answer a Close frame before its socket is dropped. Default: 30000. */
-  closeTimeout?: number
+  closeTimeout?: number | undefined
+  /** Whether a ping is answered with a pong (RFC 6455 section 5.5.3) by itself. Default: true. */
+  autoPong?: boolean | undefined
   /** Pings of one peer that may wait for their pong to be sent before its socket is dropped. Default: 60. */
-  maxPendingAutoPongs?: number
+  maxPendingAutoPongs?: number | undefined
+  /**
+   * Compression of messages (RFC 7692), over HTTP/1.1 only: over HTTP/2 it is declined, and clients go on without it.
+   * Default: false.
+   */
+  perMessageDeflate?: ServerOptions['perMessageDeflate']
+  /** Whether `websocketServer.clients` is there. Without it the default `preClose` closes no socket. Default: true. */
+  clientTracking?: boolean | undefined
+  /** Whether events of several messages may come in one tick. Default: true. */
+  allowSynchronousEvents?: boolean | undefined
+  /** Whether text is taken for UTF-8 unseen (RFC 6455 section 8.1). Only for peers that are trusted. Default: false. */
+  skipUTF8Validation?: boolean | undefined
+  /** Class of the sockets, which has to extend that of ws. Default: that of ws. */
+  WebSocket?: ServerOptions['WebSocket']
+  /** Chooses one of the subprotocols that a client offers (RFC 6455 section 1.9). Default: the first. */
+  handleProtocols?: (protocols: Set<string>, request: IncomingMessage) => string | false
+  /**
+   * Whether a client may have a socket: by what it returns or, if it has a second parameter, by what it calls that
+   * with. Runs after the hooks of the route, which are the better place to ask. Default: every client may.
+   */
+  verifyClient?: VerifyClient | undefined
 }
+
+/** Says whether a client may have a socket. One without `done` has to return it: a promise of it lets everyone in. */
+export type VerifyClient = (
+  info: {
+    /** The Origin field (RFC 6454). Whatever is not a browser can leave it out. */
+    origin: string
+    /** Whether the connection uses TLS. */
+    secure: boolean
+    /** The handshake; over HTTP/2 as the upgrade that it stands for (RFC 8441 section 5). */
+    req: IncomingMessage
+  },
+  done: (verified: boolean, status?: number, message?: string, headers?: OutgoingHttpHeaders) => void
+) => unknown
 
 /**
  * The function that a websocket route hands its sockets to. `this` is the Fastify instance of the route. A message
@@ -45,7 +90,7 @@ export type WebsocketHandler<
 
 /**
  * Called with what a websocket handler throws or rejects with, and with each `'error'` of its socket. What it throws
- * itself is logged, and the socket terminated.
+ * or rejects with itself is logged, and the socket terminated; what it returns is ignored.
  */
 export type WebsocketErrorHandler = (
   this: FastifyInstance,
@@ -53,36 +98,37 @@ export type WebsocketErrorHandler = (
   socket: WebSocket,
   request: FastifyRequest,
   reply: FastifyReply
-) => void | Promise<void>
+) => unknown
 
-/** A `preClose` hook of Fastify, with a callback or a promise. */
-export type PreCloseHook = preCloseHookHandler | preCloseAsyncHookHandler
+/** A `preClose` hook of Fastify: one with a parameter calls it when it is done, one without returns a promise. */
+export type PreCloseHook = (this: FastifyInstance, done: HookHandlerDoneFunction) => void | Promise<unknown>
 
 /** Options of the plugin. A value that an option cannot have makes `register` fail with FST_WS_INVALID_OPTION. */
 export interface WebsocketPluginOptions {
   /** Options of ws's WebSocketServer. Default: those of ws. */
-  options?: WebsocketServerOptions
+  options?: WebsocketServerOptions | undefined
   /**
    * What to do about an error of a handler or socket. Default: log it and close with 1011 (RFC 6455 section 7.4.1),
    * unless the peer broke the protocol: then ws has closed with the code for that.
    */
-  errorHandler?: WebsocketErrorHandler
+  errorHandler?: WebsocketErrorHandler | undefined
   /** How to close the sockets when Fastify closes. Default: Close 1001 to each, then wait until they are closed. */
-  preClose?: PreCloseHook
+  preClose?: PreCloseHook | undefined
   /**
    * Whether HTTP/2 clients are told that Extended CONNECT is served (SETTINGS_ENABLE_CONNECT_PROTOCOL, RFC 8441
    * section 3). Without it they go on with the HTTP/1.1 upgrade, which needs `allowHTTP1`. Default: true.
    */
-  advertise?: boolean
+  advertise?: boolean | undefined
   /**
    * Streams that an HTTP/2 client may have open on one connection (SETTINGS_MAX_CONCURRENT_STREAMS, RFC 9113 section
    * 6.5.2), each socket being one. Default: what the `http` or `https.settings` of Fastify say, else 1024.
    */
-  maxConcurrentStreams?: number
+  maxConcurrentStreams?: number | undefined
 }
 
+// The type parameters of these interfaces repeat Fastify's names and order, and leave constraints and defaults to it:
+// stated here, they would have to be the same in every Fastify 5 that there is.
 declare module 'fastify' {
-  // eslint-disable-next-line @typescript-eslint/no-unused-vars
   interface FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider> {
     /** The ws server that counts this server's sockets among its `clients`. */
     websocketServer: WebSocketServer
@@ -94,11 +140,15 @@ declare module 'fastify' {
       const SchemaCompiler extends FastifySchema = FastifySchema
     > (
       options: Omit<
-        FastifyRouteOptions<RawServer, RawRequest, RawReply, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger>,
+        FastifyRouteOptions<
+          RawServer, RawRequest, RawReply, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger
+        >,
         'handler' | 'websocket'
       > & {
         websocket: true
-        handler: WebsocketHandler<RawServer, RawRequest, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger>
+        handler: WebsocketHandler<
+          RawServer, RawRequest, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger
+        >
       }
     ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
   }
@@ -109,43 +159,53 @@ declare module 'fastify' {
   }
 
   // eslint-disable-next-line @typescript-eslint/no-unused-vars
-  interface RouteShorthandOptions<RawServer extends RawServerBase = RawServerDefault> {
+  interface RouteShorthandOptions<RawServer> {
     /** Whether `handler` is a websocket handler: a plain GET of the route is then answered with 404. */
     websocket?: boolean
   }
 
-  interface RouteShorthandMethod<
-    RawServer extends RawServerBase = RawServerDefault,
-    RawRequest extends RawRequestDefaultExpression<RawServer> = RawRequestDefaultExpression<RawServer>,
-    RawReply extends RawReplyDefaultExpression<RawServer> = RawReplyDefaultExpression<RawServer>,
-    TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault,
-    Logger extends FastifyBaseLogger = FastifyBaseLogger
-  > {
+  interface RouteShorthandMethod<RawServer, RawRequest, RawReply, TypeProvider, Logger> {
+    /** With `websocket: true`, the handler is the websocket handler. */
     <
-      RouteGeneric extends RequestGenericInterface = RequestGenericInterface,
+      RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
+      ContextConfig = ContextConfigDefault,
+      const SchemaCompiler extends FastifySchema = FastifySchema,
+      InnerLogger extends Logger = Logger
+    > (
+      path: string,
+      options: RouteShorthandOptions<
+        RawServer, RawRequest, RawReply, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, InnerLogger
+      > & { websocket: true },
+      handler: WebsocketHandler<
+        RawServer, RawRequest, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, InnerLogger
+      >
+    ): FastifyInstance<RawServer, RawRequest, RawReply, InnerLogger, TypeProvider>
+
+    /** With `websocket: true`, the handler is the websocket handler, among the options too. */
+    <
+      RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
       ContextConfig = ContextConfigDefault,
       const SchemaCompiler extends FastifySchema = FastifySchema
     > (
       path: string,
-      options: RouteShorthandOptions<RawServer, RawRequest, RawReply, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger> & {
+      options: RouteShorthandOptions<
+        RawServer, RawRequest, RawReply, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger
+      > & {
         websocket: true
-      },
-      handler: WebsocketHandler<RawServer, RawRequest, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger>
+        handler: WebsocketHandler<
+          RawServer, RawRequest, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger
+        >
+      }
     ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
   }
 
   interface RouteOptions<
-    RawServer extends RawServerBase = RawServerDefault,
-    RawRequest extends RawRequestDefaultExpression<RawServer> = RawRequestDefaultExpression<RawServer>,
     // eslint-disable-next-line @typescript-eslint/no-unused-vars
-    RawReply extends RawReplyDefaultExpression<RawServer> = RawReplyDefaultExpression<RawServer>,
-    RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
-    ContextConfig = ContextConfigDefault,
-    SchemaCompiler extends FastifySchema = FastifySchema,
-    TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault,
-    Logger extends FastifyBaseLogger = FastifyBaseLogger
+    RawServer, RawRequest, RawReply, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger
   > {
     /** The websocket handler of a route whose `handler` serves its plain GET. */
-    wsHandler?: WebsocketHandler<RawServer, RawRequest, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger>
+    wsHandler?: WebsocketHandler<
+      RawServer, RawRequest, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger
+    >
   }
 }

@@ -30,6 +30,7 @@ export const SETTINGS_ENABLE_CONNECT_PROTOCOL = 8
 const END_STREAM = 1
 const ACK = 1
 const END_HEADERS = 4
+export const PADDED = 8
 
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
 const FRAME_HEAD = 9
@@ -43,6 +44,12 @@ export interface Frame {
   payload: Buffer
   /** Of a HEADERS frame, which is one with its CONTINUATION frames here. */
   headers?: Headers
+}
+
+/** What was said on a stream, and the bytes of a WebSocket frame that is not whole yet. */
+interface Stream {
+  words: string[]
+  rest: Buffer
 }
 
 export interface OpenOptions {
@@ -71,6 +78,7 @@ export class FrameClient {
   readonly #authority: string
   readonly #log: string[] = []
   readonly #headerReader = new HeaderReader()
+  readonly #streams = new Map<number, Stream>()
   readonly #waiting = new Set<() => void>()
   #block: Frame | undefined
   #unread = NOTHING
@@ -221,19 +229,19 @@ export class FrameClient {
     return headers!
   }
 
-  /** What the server says about a stream up to its RST_STREAM. */
+  /** What the server says on a stream up to its RST_STREAM, as `trace` has it. */
   async untilReset (streamId: number): Promise<string[]> {
     await this.frame((frame) => frame.type === 'RST_STREAM' && frame.streamId === streamId)
     return this.trace(streamId)
   }
 
-  /** What the server says about a stream up to its END_STREAM. */
+  /** What the server says on a stream up to its END_STREAM, as `trace` has it. */
   async untilEnd (streamId: number): Promise<string[]> {
     await this.frame((frame) => frame.streamId === streamId && endsStream(frame))
     return this.trace(streamId)
   }
 
-  /** The first WebSocket frame that the server sends on a stream in these words, as `wsTrace` has them. */
+  /** What the server says on a stream up to these words, as `wsTrace` has them. */
   async untilSaid (streamId: number, words: string): Promise<string[]> {
     await this.until(() => this.wsTrace(streamId).includes(words) || undefined)
     return this.wsTrace(streamId)
@@ -254,22 +262,7 @@ export class FrameClient {
 
   /** A stream's frames in words, with WebSocket frames in place of DATA: "HEADERS", "Close 1000", "END_STREAM". */
   wsTrace (streamId: number): string[] {
-    const words: string[] = []
-    let bytes = NOTHING
-    let read = 0
-    for (const frame of this.frames) {
-      if (frame.streamId !== streamId || frame.type === 'WINDOW_UPDATE') continue
-      if (frame.type !== 'DATA') {
-        words.push(describe(frame))
-        continue
-      }
-      bytes = Buffer.concat([bytes, frame.payload])
-      const wsFrames = readWsFrames(bytes)
-      words.push(...wsFrames.slice(read).map(describeWsFrame))
-      read = wsFrames.length
-      if (endsStream(frame)) words.push('END_STREAM')
-    }
-    return words
+    return [...this.#streamOf(streamId).words]
   }
 
   /** Waits until `read` finds something among the frames. Fails, with all that was said, when it takes too long. */
@@ -319,7 +312,7 @@ export class FrameClient {
     this.#log.push(`< ${frame.streamId} ${describe(frame)}`)
     if (frame.type === 'HEADERS' || frame.type === 'CONTINUATION') return this.#takeHeaders(frame)
 
-    this.frames.push(frame)
+    this.#keep(frame)
     if (frame.type === 'SETTINGS' && frame.flags === 0) this.send('SETTINGS', 0, NOTHING, ACK)
     if (frame.type === 'PING' && frame.flags === 0) this.send('PING', 0, frame.payload, ACK)
     if (frame.type === 'DATA' && this.windowUpdates) this.#giveBack(frame)
@@ -335,7 +328,29 @@ export class FrameClient {
 
     block.headers = this.#headerReader.read(block.payload)
     this.#block = undefined
-    this.frames.push(block)
+    this.#keep(block)
+  }
+
+  #keep (frame: Frame): void {
+    this.frames.push(frame)
+    const stream = this.#streamOf(frame.streamId)
+    if (frame.type === 'WINDOW_UPDATE') return
+    if (frame.type !== 'DATA') {
+      stream.words.push(describe(frame))
+      return
+    }
+    const [wsFrames, rest] = readWsFrames(Buffer.concat([stream.rest, frame.payload]))
+    stream.rest = rest
+    stream.words.push(...wsFrames.map(describeWsFrame))
+    if (!endsStream(frame)) return
+    if (rest.length > 0) stream.words.push(`${rest.length} bytes of a frame`)
+    stream.words.push('END_STREAM')
+  }
+
+  #streamOf (streamId: number): Stream {
+    const stream = this.#streams.get(streamId) ?? { words: [], rest: NOTHING }
+    this.#streams.set(streamId, stream)
+    return stream
   }
 
   #giveBack (frame: Frame): void {

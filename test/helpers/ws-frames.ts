@@ -41,15 +41,15 @@ export function wsClose (code?: number, reason = ''): Buffer {
   return wsFrame(CLOSE, Buffer.concat([body, Buffer.from(reason)]))
 }
 
-/** The frames in a stream of bytes. A frame of which bytes are missing is left out. */
-export function readWsFrames (bytes: Buffer): WsFrame[] {
+/** The frames in a stream of bytes, and the bytes of one that is not whole yet. */
+export function readWsFrames (bytes: Buffer): [frames: WsFrame[], rest: Buffer] {
   const frames: WsFrame[] = []
   let rest = bytes
   for (let size = frameSize(rest); size <= rest.length; size = frameSize(rest)) {
     frames.push(readWsFrame(rest.subarray(0, size)))
     rest = rest.subarray(size)
   }
-  return frames
+  return [frames, rest]
 }
 
 /** "Close 4001 bye", "Text hello", "Binary 3": a frame in words, for assertions. */

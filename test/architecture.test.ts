@@ -1,0 +1,102 @@
+import { readFileSync, readdirSync } from 'node:fs'
+import { posix } from 'node:path'
+import t from 'tap'
+
+interface Import {
+  /** A file of ours by its path, anything else by its name. */
+  from: string
+  onlyTypes: boolean
+}
+
+const IMPORT = /^(?:import|export)\s+(type\b)?[^'"();=]*?\bfrom '([^']+)'|^import '([^']+)'/gm
+
+const root = new URL('../', import.meta.url)
+const library = readdirSync(new URL('lib', root)).map((name) => `lib/${name}`)
+const texts = new Map(['index.ts', 'types/index.ts', ...library].map((file) => {
+  return [file, readFileSync(new URL(file, root), 'utf8')]
+}))
+const imports = new Map([...texts].map(([file, text]) => [file, readImports(file, text)]))
+
+function readImports (file: string, text: string): Import[] {
+  return [...text.matchAll(IMPORT)].map(([, type, from = '', sideEffect = from]) => ({
+    from: sideEffect.startsWith('.') ? posix.join(posix.dirname(file), sideEffect) : sideEffect,
+    onlyTypes: type !== undefined
+  }))
+}
+
+function importsOf (file: string): string[] {
+  return imports.get(file)!.map(({ from }) => from)
+}
+
+function ownImportsOf (file: string): string[] {
+  return importsOf(file).filter((from) => texts.has(from))
+}
+
+/** The files that import one of the modules for more than its types. */
+function usersOf (...modules: string[]): string[] {
+  return [...imports].filter(([, list]) => list.some(({ from, onlyTypes }) => !onlyTypes && modules.includes(from)))
+    .map(([file]) => file).sort()
+}
+
+void t.test('every import is one that this test can read', async (t) => {
+  for (const [file, text] of texts) {
+    t.notMatch(text, /\b(?:import|require)\s*\(/, file)
+    t.same(importsOf(file).filter((from) => /\.ts$/.test(from) && !texts.has(from)), [], file)
+  }
+  t.same(ownImportsOf('lib/options.ts'), ['lib/errors.ts', 'types/index.ts'])
+})
+
+void t.test('the files at the bottom import no more of ours than they may', async (t) => {
+  const mayImport: Record<string, string[]> = {
+    'types/index.ts': [],
+    'lib/symbols.ts': [],
+    'lib/errors.ts': [],
+    'lib/internals.ts': [],
+    'lib/options.ts': ['lib/errors.ts', 'types/index.ts'],
+    'lib/handshake.ts': ['lib/errors.ts'],
+    'lib/upgrade.ts': ['lib/symbols.ts'],
+    'lib/stream-socket.ts': ['lib/internals.ts'],
+    'lib/shutdown.ts': ['lib/internals.ts']
+  }
+  for (const [file, allowed] of Object.entries(mayImport)) {
+    t.same(ownImportsOf(file).filter((from) => !allowed.includes(from)), [], file)
+  }
+})
+
+void t.test('no import leads back to where it came from', async (t) => {
+  for (const file of texts.keys()) {
+    const reached = new Set<string>()
+    const next = ownImportsOf(file)
+    for (const from of next) {
+      if (reached.has(from)) continue
+      reached.add(from)
+      next.push(...ownImportsOf(from))
+    }
+    t.notOk(reached.has(file), file)
+  }
+})
+
+void t.test('routes know no transport, and a transport knows neither routes nor the other one', async (t) => {
+  const transports = ['lib/transport-h1.ts', 'lib/transport-h2.ts']
+  for (const file of ['lib/routes.ts', 'lib/websocket-server.ts', ...transports]) {
+    t.same(ownImportsOf(file).filter((from) => transports.includes(from) || from === 'lib/routes.ts'), [], file)
+  }
+})
+
+void t.test('a handshake knows headers, and no socket, stream or framework', async (t) => {
+  t.same(importsOf('lib/handshake.ts').filter((from) => !texts.has(from) && from !== 'node:http'), [])
+})
+
+void t.test('few files touch a server, a stream or ws at run time', async (t) => {
+  const mayTouch = ['transport-h1', 'transport-h2', 'internals', 'stream-socket', 'shutdown']
+  const others = usersOf('node:http2', 'node:net').filter((file) => !mayTouch.includes(posix.basename(file, '.ts')))
+  t.same(others, [])
+  t.same(usersOf('ws'), ['lib/websocket-server.ts'])
+})
+
+void t.test('every file can be read at one sitting', async (t) => {
+  for (const [file, text] of texts) {
+    const limit = file === 'index.ts' ? 120 : 220
+    t.ok(text.trimEnd().split('\n').length <= limit, `${file}: at most ${limit} lines`)
+  }
+})

@@ -1,0 +1,11 @@
+'use strict'
+
+const assert = require('node:assert/strict')
+const plugin = require('fastify-websocket-h2')
+const { fastifyWebsocketH2, default: byDefault } = require('fastify-websocket-h2')
+const { checkEcho } = require('./echo.cjs')
+
+assert.equal(typeof plugin, 'function')
+assert.equal(fastifyWebsocketH2, plugin)
+assert.equal(byDefault, plugin)
+checkEcho(plugin)

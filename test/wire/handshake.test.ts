@@ -1,0 +1,297 @@
+import dns from 'node:dns'
+import { once } from 'node:events'
+import { networkInterfaces } from 'node:os'
+import type { FastifyInstance } from 'fastify'
+import t from 'tap'
+import type { Test } from 'tap'
+import { SETTINGS_ENABLE_CONNECT_PROTOCOL, SETTINGS_MAX_CONCURRENT_STREAMS } from '../helpers/h2-frames.ts'
+import { TEXT, wsFrame, wsText } from '../helpers/ws-frames.ts'
+import { addEcho, echo, hearEcho, openEcho, serve } from './server.ts'
+
+// RFC 6455 section 1.3 has both.
+const KEY = 'dGhlIHNhbXBsZSBub25jZQ=='
+const ACCEPT = 's3pPLMBiTxaQ9kYGzzhZRbK+xOo='
+
+// SETTINGS
+
+for (const tls of [false, true]) {
+  const over = tls ? 'TLS' : 'TCP'
+
+  await t.test(`over ${over} the first SETTINGS say that Extended CONNECT is served, on up to 1024 streams`, async (t) => {
+    const wire = await serve(t, addEcho, { tls })
+    const client = await wire.client()
+    t.strictSame(client.serverSettings, {
+      [SETTINGS_ENABLE_CONNECT_PROTOCOL]: 1, [SETTINGS_MAX_CONCURRENT_STREAMS]: 1024
+    })
+  })
+
+  await t.test(`over ${over} a socket opens and echoes`, async (t) => {
+    const wire = await serve(t, addEcho, { tls })
+    await openEcho(await wire.client(), 1)
+  })
+}
+
+await t.test('a server without a websocket route says nothing in its SETTINGS', async (t) => {
+  const wire = await serve(t, (app) => { app.get('/', () => 'plain') })
+  const client = await wire.client()
+  t.strictSame(client.serverSettings, {})
+})
+
+await t.test('a server without a websocket route resets an Extended CONNECT with PROTOCOL_ERROR', async (t) => {
+  const wire = await serve(t, (app) => { app.get('/', () => 'plain') })
+  const client = await wire.client()
+  client.connect(1, '/')
+  t.strictSame(await client.untilReset(1), ['RST_STREAM PROTOCOL_ERROR'])
+  client.get(3, '/')
+  t.match(await client.response(3), { ':status': '200' })
+})
+
+await t.test('with advertise: false, SETTINGS are silent and an Extended CONNECT is reset', async (t) => {
+  const wire = await serve(t, (app) => {
+    addEcho(app)
+    app.get('/', () => 'plain')
+  }, { plugin: { advertise: false } })
+  const client = await wire.client()
+  t.notOk(SETTINGS_ENABLE_CONNECT_PROTOCOL in client.serverSettings)
+  client.connect(1, '/echo')
+  t.strictSame(await client.untilReset(1), ['RST_STREAM PROTOCOL_ERROR'])
+  client.get(3, '/')
+  t.match(await client.response(3), { ':status': '200' })
+})
+
+await t.test('the option maxConcurrentStreams goes into SETTINGS', async (t) => {
+  const wire = await serve(t, addEcho, { plugin: { maxConcurrentStreams: 7 } })
+  const client = await wire.client()
+  t.equal(client.serverSettings[SETTINGS_MAX_CONCURRENT_STREAMS], 7)
+})
+
+await t.test('maxConcurrentStreams of Fastify\'s own settings wins over the default', async (t) => {
+  const wire = await serve(t, addEcho, { server: { http: { settings: { maxConcurrentStreams: 50 } } } })
+  const client = await wire.client()
+  t.strictSame(client.serverSettings, {
+    [SETTINGS_ENABLE_CONNECT_PROTOCOL]: 1, [SETTINGS_MAX_CONCURRENT_STREAMS]: 50
+  })
+})
+
+await t.test('the option maxConcurrentStreams wins over Fastify\'s own settings', async (t) => {
+  const wire = await serve(t, addEcho, {
+    plugin: { maxConcurrentStreams: 7 }, server: { http: { settings: { maxConcurrentStreams: 50 } } }
+  })
+  const client = await wire.client()
+  t.equal(client.serverSettings[SETTINGS_MAX_CONCURRENT_STREAMS], 7)
+})
+
+await t.test('a socket that has ended gives its place below maxConcurrentStreams to another', async (t) => {
+  const wire = await serve(t, addEcho, { plugin: { maxConcurrentStreams: 2 } })
+  const client = await wire.client()
+  await openEcho(client, 1)
+  await openEcho(client, 3)
+  const [stream] = wire.streams
+  client.rst(1)
+  await once(stream!, 'close')
+  await openEcho(client, 5)
+  await hearEcho(client, 3)
+})
+
+// Success
+
+await t.test('a socket is accepted with :status 200 and nothing that a body or a connection would have', async (t) => {
+  const wire = await serve(t, addEcho)
+  const client = await wire.client()
+  client.connect(1, '/echo')
+  const headers = await client.response(1)
+  t.strictSame(Object.keys(headers).sort(), [':status', 'date'])
+  t.equal(headers[':status'], '200')
+  await client.settled()
+  t.strictSame(client.trace(1), ['HEADERS'])
+})
+
+await t.test('a valid sec-websocket-key gets its sec-websocket-accept', async (t) => {
+  const wire = await serve(t, addEcho)
+  const client = await wire.client()
+  client.connect(1, '/echo', { 'sec-websocket-key': KEY })
+  t.match(await client.response(1), { ':status': '200', 'sec-websocket-accept': ACCEPT })
+})
+
+for (const key of ['', 'short', `${KEY}, ${KEY}`, 'A'.repeat(5000)]) {
+  await t.test(`the malformed sec-websocket-key "${key.slice(0, 60)}" is passed over`, async (t) => {
+    const wire = await serve(t, addEcho)
+    const client = await wire.client()
+    client.connect(1, '/echo', { 'sec-websocket-key': key })
+    const headers = await client.response(1)
+    t.equal(headers[':status'], '200')
+    t.notOk('sec-websocket-accept' in headers)
+  })
+}
+
+await t.test(':protocol is compared without regard to case', async (t) => {
+  const wire = await serve(t, addEcho)
+  const client = await wire.client()
+  client.connect(1, '/echo', { ':protocol': 'WebSocket' })
+  t.match(await client.response(1), { ':status': '200' })
+})
+
+await t.test('of several subprotocols one comes back', async (t) => {
+  const wire = await serve(t, addEcho)
+  const client = await wire.client()
+  client.connect(1, '/echo', { 'sec-websocket-protocol': 'chat, superchat' })
+  t.match(await client.response(1), { ':status': '200', 'sec-websocket-protocol': 'chat' })
+  client.connect(3, '/echo', { 'sec-websocket-protocol': ['superchat', 'chat'] })
+  t.match(await client.response(3), { ':status': '200', 'sec-websocket-protocol': 'superchat' })
+})
+
+await t.test('handleProtocols chooses the subprotocol, or none', async (t) => {
+  const wire = await serve(t, addEcho, {
+    plugin: { options: { handleProtocols: (offered) => offered.has('chat') && 'chat' } }
+  })
+  const client = await wire.client()
+  client.connect(1, '/echo', { 'sec-websocket-protocol': 'superchat, chat' })
+  t.match(await client.response(1), { ':status': '200', 'sec-websocket-protocol': 'chat' })
+  client.connect(3, '/echo', { 'sec-websocket-protocol': 'superchat' })
+  const headers = await client.response(3)
+  t.equal(headers[':status'], '200')
+  t.notOk('sec-websocket-protocol' in headers)
+})
+
+await t.test('permessage-deflate is never agreed on, and its RSV1 is an error', async (t) => {
+  const wire = await serve(t, addEcho, { plugin: { options: { perMessageDeflate: true } } })
+  const client = await wire.client()
+  client.connect(1, '/echo', { 'sec-websocket-extensions': 'permessage-deflate; client_max_window_bits' })
+  const headers = await client.response(1)
+  t.equal(headers[':status'], '200')
+  t.notOk('sec-websocket-extensions' in headers)
+  await hearEcho(client, 1)
+  client.data(1, wsFrame(TEXT, 'compressed', { rsv: 4 }))
+  await client.untilSaid(1, 'Close 1002')
+})
+
+await t.test('a header and several cookies that hooks set come with the 200', async (t) => {
+  const wire = await serve(t, (app) => {
+    app.addHook('onRequest', async (_request, reply) => { reply.header('X-Request', 'one') })
+    app.addHook('preHandler', async (_request, reply) => { reply.header('set-cookie', ['a=1; Path=/', 'b=2']) })
+    addEcho(app)
+  })
+  const client = await wire.client()
+  client.connect(1, '/echo')
+  t.match(await client.response(1), {
+    ':status': '200', 'x-request': 'one', 'set-cookie': ['a=1; Path=/', 'b=2']
+  })
+})
+
+await t.test('headers of 60 KB that a hook sets arrive whole, in CONTINUATION frames', async (t) => {
+  const value = '~'.repeat(20000)
+  const wire = await serve(t, (app) => {
+    app.addHook('onRequest', async (_request, reply) => { reply.header('x-large', [value, value, value]) })
+    addEcho(app)
+  })
+  const client = await wire.client()
+  client.connect(1, '/echo')
+  t.strictSame((await client.response(1))['x-large'], [value, value, value])
+  await hearEcho(client, 1)
+})
+
+await t.test('what a hook must not say about the handshake or the connection is left out', async (t) => {
+  const wire = await serve(t, (app) => {
+    app.addHook('onRequest', async (_request, reply) => {
+      reply.headers({
+        connection: 'keep-alive',
+        'keep-alive': 'timeout=5',
+        'transfer-encoding': 'chunked',
+        upgrade: 'h2c',
+        'content-length': '5',
+        'content-type': 'text/html',
+        'sec-websocket-accept': ACCEPT,
+        'sec-websocket-extensions': 'permessage-deflate',
+        'sec-websocket-protocol': 'chat'
+      })
+    })
+    addEcho(app)
+  })
+  const client = await wire.client()
+  client.connect(1, '/echo')
+  t.strictSame(Object.keys(await client.response(1)).sort(), [':status', 'date'])
+})
+
+await t.test('path parameters, query and headers reach the handler as on any request', async (t) => {
+  const seen: unknown[] = []
+  const wire = await serve(t, (app) => {
+    app.get('/rooms/:room', { websocket: true }, (_socket, { params, query, headers, method, ws }) => {
+      seen.push(params, query, headers['x-token'], method, ws)
+    })
+  })
+  const client = await wire.client()
+  client.connect(1, '/rooms/caf%C3%A9?since=5', { 'x-token': 'secret' })
+  await client.response(1)
+  t.same(seen, [{ room: 'café' }, { since: '5' }, 'secret', 'GET', true])
+})
+
+await t.test('a message in the same packet as the CONNECT reaches a handler that listens at once', async (t) => {
+  const wire = await serve(t, addEcho)
+  const client = await wire.client()
+  client.together(() => {
+    client.connect(1, '/echo')
+    client.data(1, wsText('early'))
+  })
+  t.strictSame(await client.untilSaid(1, 'Text early'), ['HEADERS', 'Text early'])
+})
+
+await t.test('a message that arrives while an async hook runs reaches the handler', async (t) => {
+  const wire = await serve(t, (app) => {
+    app.addHook('preValidation', async () => { await client.settled() })
+    addEcho(app)
+  })
+  const client = await wire.client()
+  client.connect(1, '/echo')
+  client.data(1, wsText('early'))
+  t.strictSame(await client.untilSaid(1, 'Text early'), ['HEADERS', 'Text early'])
+})
+
+// Where the server listens
+
+const skip = Object.values(networkInterfaces()).flat().some((each) => each?.address === '::1') ? false : 'no ::1'
+
+/** Has "localhost" mean 127.0.0.1 and ::1, which the hosts file of this machine need not say. */
+function resolveBoth (t: Test): void {
+  const { lookup } = dns
+  t.intercept(dns, 'lookup', {
+    value: (name: string, options: object, done: (error: null, addresses: object[]) => void) => {
+      if (name !== 'localhost' || done === undefined) return Reflect.apply(lookup, dns, [name, options, done])
+      done(null, [{ address: '127.0.0.1', family: 4 }, { address: '::1', family: 6 }])
+    }
+  })
+}
+
+for (const host of ['127.0.0.1', '::1']) {
+  await t.test(`listen({ host: "localhost" }) serves sockets on ${host}`, { skip }, async (t) => {
+    resolveBoth(t)
+    const wire = await serve(t, addEcho, { host: 'localhost' })
+    const client = await wire.client({ host })
+    t.strictSame(client.serverSettings, {
+      [SETTINGS_ENABLE_CONNECT_PROTOCOL]: 1, [SETTINGS_MAX_CONCURRENT_STREAMS]: 1024
+    })
+    await openEcho(client, 1)
+  })
+}
+
+// What is not a handshake
+
+function addBoth (app: FastifyInstance): void {
+  addEcho(app)
+  app.route({ method: 'GET', url: '/both', handler: () => 'over HTTP', wsHandler: echo })
+}
+
+await t.test('a GET of a websocket route is answered with 404', async (t) => {
+  const wire = await serve(t, addBoth)
+  const client = await wire.client()
+  client.get(1, '/echo')
+  t.match(await client.response(1), { ':status': '404' })
+})
+
+await t.test('a GET of a route with wsHandler goes to its handler, a CONNECT to its wsHandler', async (t) => {
+  const wire = await serve(t, addBoth)
+  const client = await wire.client()
+  client.get(1, '/both')
+  t.match(await client.response(1), { ':status': '200', 'content-length': '9' })
+  client.connect(3, '/both')
+  await hearEcho(client, 3)
+})
