@@ -31,7 +31,10 @@ async function websocketH2 (fastify: FastifyInstance, given: WebsocketPluginOpti
 
   fastify.addHook('preClose', options.preClose ?? closeSockets)
   fastify.addHook('preClose', async () => { sessions.close() })
-  fastify.addHook('onClose', async () => { for (const stop of stops) stop() })
+  fastify.addHook('onClose', async () => {
+    for (const stop of stops) stop()
+    taken.delete(server)
+  })
 
   // Without a websocket route nothing of this is there: a server that has none goes on as if it had no plugin.
   function serve (): void {
@@ -52,7 +55,7 @@ async function websocketH2 (fastify: FastifyInstance, given: WebsocketPluginOpti
       fastify.routing(request as never, response as never)
     } catch (error) {
       fastify.log.error(error, 'a websocket handshake could not be routed')
-      response.writeHead(500).end()
+      if (!response.headersSent) response.writeHead(500).end()
     }
   }
 }

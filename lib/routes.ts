@@ -1,4 +1,5 @@
 import type { OutgoingHttpHeaders } from 'node:http'
+import { inspect } from 'node:util'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod, RouteOptions } from 'fastify'
 import type { WebSocket, WebSocketServer } from 'ws'
 import { FST_WS_INVALID_HANDLER, FST_WS_INVALID_METHOD, FST_WS_NO_WEBSOCKET_ROUTE } from './errors.ts'
@@ -76,9 +77,8 @@ function createHandler (route: RouteOptions, server: WebSocketServer, { errorHan
 
     upgrade.headerLines = toHeaderLines(reply.getHeaders() as OutgoingHttpHeaders)
     upgrade.accept(server, (socket) => {
-      const onError = (error: Error) => handleError(this, error, socket, request, reply)
+      const onError = (error: unknown) => handleError(this, toError(error), socket, request, reply)
       socket.on('error', onError)
-      server.emit('connection', socket, request.raw)
       callHandler(this, socket, request).catch(onError)
     })
     reply.hijack()
@@ -86,6 +86,7 @@ function createHandler (route: RouteOptions, server: WebSocketServer, { errorHan
   }
 
   async function callHandler (fastify: FastifyInstance, socket: WebSocket, request: FastifyRequest): Promise<void> {
+    server.emit('connection', socket, request.raw)
     await wsHandler.call(fastify, socket, request)
   }
 
@@ -99,6 +100,11 @@ function createHandler (route: RouteOptions, server: WebSocketServer, { errorHan
       socket.terminate()
     }
   }
+}
+
+/** JavaScript lets one throw anything; an errorHandler need not know. */
+function toError (thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(`a websocket handler threw ${inspect(thrown)}`, { cause: thrown })
 }
 
 function replyNotFound (_request: FastifyRequest, reply: FastifyReply): void {

@@ -19,21 +19,31 @@ const LINGER = 250
 export function toStreamSocket (stream: ServerHttp2Stream): ServerHttp2Stream {
   stream.destroy = resetStream
   stream.on('aborted', streamOnAborted)
-  freeAfterEnd(stream)
+  freeAfterFinish(stream)
   return stream
 }
 
 /**
- * Frees a connection or stream whose two sides have said all they had to say: RFC 6455 section 7.1.1 lets the server
- * close first, so a peer that never does need not be waited for.
+ * Frees a connection or stream on which we have said all we had to say: RFC 6455 section 7.1.1 lets the server close
+ * first, so a peer that never ends its side need not be waited for.
  */
-export function freeAfterEnd (socket: Duplex): void {
-  socket.once('finish', socketOnFinish)
+export function freeAfterFinish (socket: Duplex): void {
+  socket.once('finish', () => destroyAfter(socket, LINGER))
 }
 
-function socketOnFinish (this: Duplex): void {
-  const timer = setTimeout(destroySocket, LINGER, this)
-  this.once('close', () => clearTimeout(timer))
+/**
+ * Frees a connection or stream whose peer has ended its side, but does not read what we have left to say. ws starts
+ * its close timer only when it sends a Close frame, and here it sends none.
+ *
+ * @param closeTimeout in ms
+ */
+export function freeAfterEnd (socket: Duplex, closeTimeout: number): void {
+  socket.once('end', () => destroyAfter(socket, closeTimeout))
+}
+
+function destroyAfter (socket: Duplex, delay: number): void {
+  const timer = setTimeout(destroySocket, delay, socket)
+  socket.once('close', () => clearTimeout(timer))
 }
 
 function destroySocket (socket: Duplex): void {

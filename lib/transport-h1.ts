@@ -1,12 +1,13 @@
-import { ServerResponse } from 'node:http'
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
 import type { WebSocket, WebSocketServer } from 'ws'
 import { isWebSocketUpgrade } from './handshake.ts'
-import { freeAfterEnd } from './stream-socket.ts'
+import { createResponse } from './response.ts'
+import { freeAfterEnd, freeAfterFinish } from './stream-socket.ts'
 import { kUpgrade } from './symbols.ts'
 import type { Dispatch, RawRequest, Upgrade } from './upgrade.ts'
+import { readCloseTimeout } from './websocket-server.ts'
 
 /** Serves the RFC 6455 upgrades of a server's HTTP/1.1 connections. Returns what stops it. */
 export function serveUpgrade (server: Server, dispatch: Dispatch, log: FastifyBaseLogger): () => void {
@@ -21,7 +22,7 @@ export function serveUpgrade (server: Server, dispatch: Dispatch, log: FastifyBa
       return
     }
 
-    // RFC 9110 section 7.8: a server may ignore an Upgrade. Java's HttpClient sends "Upgrade: h2c" with every request.
+    // RFC 9110 section 7.8: a server may ignore an Upgrade. Java's HttpClient sends "Upgrade: h2c" with its first.
     if (isWebSocketUpgrade(request.headers)) {
       (request as RawRequest)[kUpgrade] = new H1Upgrade(request, response, socket, head, log)
     }
@@ -30,19 +31,6 @@ export function serveUpgrade (server: Server, dispatch: Dispatch, log: FastifyBa
 
   server.on('upgrade', serverOnUpgrade)
   return () => { server.off('upgrade', serverOnUpgrade) }
-}
-
-/** Undefined where an earlier request of the connection is still being answered: an Upgrade must not be pipelined. */
-function createResponse (request: IncomingMessage, socket: Socket): ServerResponse | undefined {
-  const response = new ServerResponse(request)
-  response.shouldKeepAlive = false
-  response.on('finish', responseOnFinish)
-  try {
-    response.assignSocket(socket)
-    return response
-  } catch {
-    return undefined
-  }
 }
 
 class H1Upgrade implements Upgrade {
@@ -68,15 +56,11 @@ class H1Upgrade implements Upgrade {
       // From here on the connection is the WebSocket's: a late reply must not write into it.
       this.#response.detachSocket(this.#socket)
       this.#socket.off('error', socketOnError)
-      freeAfterEnd(this.#socket)
+      freeAfterFinish(this.#socket)
+      freeAfterEnd(this.#socket, readCloseTimeout(server))
       onSocket(socket)
     })
   }
-}
-
-/** RFC 9931: a refused Upgrade ends the connection, or bytes sent in hope of a 101 would be read as a request. */
-function responseOnFinish (this: ServerResponse): void {
-  this.socket?.destroySoon()
 }
 
 function socketOnError (this: Socket): void {

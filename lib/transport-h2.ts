@@ -8,11 +8,16 @@ import type { WebSocket, WebSocketServer } from 'ws'
 import { checkExtendedConnect, toStreamHead, toUpgradeHeaders } from './handshake.ts'
 import { readServerSettings } from './internals.ts'
 import { DEFAULT_MAX_CONCURRENT_STREAMS } from './options.ts'
-import { toStreamSocket } from './stream-socket.ts'
+import { createResponse } from './response.ts'
+import { freeAfterEnd, toStreamSocket } from './stream-socket.ts'
 import { kUpgrade } from './symbols.ts'
 import type { Dispatch, Upgrade } from './upgrade.ts'
+import { readCloseTimeout } from './websocket-server.ts'
 
 const NOTHING_AHEAD = Buffer.alloc(0)
+
+/** Answers a response that ended with an interim status, such as 103, and nothing after it. */
+const UNANSWERED = 'HTTP/1.1 502 Bad Gateway\r\n\r\n'
 
 /** Whether a server speaks HTTP/2. */
 export function isHttp2Server (server: object): server is Http2Server {
@@ -33,7 +38,7 @@ export function advertiseExtendedConnect (server: Http2Server, limit: number | u
 export function serveExtendedConnect (server: Server, dispatch: Dispatch, log: FastifyBaseLogger): () => void {
   function serverOnConnect (request: Http2ServerRequest, socket: Socket): void {
     // With allowHTTP1 this event brings the CONNECT of HTTP/1.1 too, and with it a socket instead of a response.
-    if (request.httpVersionMajor < 2) return refuseTunnel(socket)
+    if (request.httpVersionMajor < 2) return refuseTunnel(request as unknown as IncomingMessage, socket)
 
     const { stream, headers } = request
     const refusal = checkExtendedConnect(headers, stream.endAfterHeaders)
@@ -66,20 +71,17 @@ class H2Upgrade implements Upgrade {
   constructor (request: Http2ServerRequest, log: FastifyBaseLogger) {
     this.log = log
     this.#request = request
-    this.#sink = new Writable({
-      write: (chunk: Buffer, _encoding, done) => {
-        this.#refuse(chunk.toString('latin1'))
-        done()
-      }
-    }) as Socket
+    this.#sink = this.#createSink()
     this.response = new ServerResponse(request as unknown as IncomingMessage)
     this.response.assignSocket(this.#sink)
+    this.response.once('finish', () => this.#refuse(UNANSWERED))
   }
 
   accept (server: WebSocketServer, onSocket: (socket: WebSocket) => void): void {
-    const socket = toStreamSocket(this.#request.stream)
-    socket.write = (head: unknown) => { this.#answer(String(head)); return true }
-    socket.end = (head: unknown) => { this.#answer(String(head)); return socket }
+    const socket = this.#request.stream
+    freeAfterEnd(socket, readCloseTimeout(server))
+    socket.write = (head: unknown) => { this.#answer(String(head), true); return true }
+    socket.end = (head: unknown) => { this.#refuse(String(head)); return socket }
 
     server.handleUpgrade(this.#toUpgradeRequest(), socket, NOTHING_AHEAD, (websocket) => {
       this.response.detachSocket(this.#sink)
@@ -87,28 +89,50 @@ class H2Upgrade implements Upgrade {
     })
   }
 
+  /** What the response takes for its connection: it keeps the head, and lives and dies with the stream. */
+  #createSink (): Socket {
+    const stream = toStreamSocket(this.#request.stream)
+    const sink = new Writable({
+      // A body goes nowhere, and nothing has to wait for it.
+      highWaterMark: Number.MAX_SAFE_INTEGER,
+      write: (chunk: Buffer, _encoding, done) => {
+        this.#refuse(chunk.toString('latin1'))
+        done()
+      },
+      destroy: (_error, done) => {
+        if (!stream.headersSent) stream.destroy()
+        done(null)
+      }
+    })
+    stream.once('close', () => sink.destroy())
+    return sink as unknown as Socket
+  }
+
   /** RFC 8441 section 5.1: what a GET with Upgrade says in HTTP/1.1, the CONNECT said with its pseudo-headers. */
   #toUpgradeRequest (): IncomingMessage {
     return Object.create(this.#request, { headers: { value: toUpgradeHeaders(this.#request.headers) } })
   }
 
-  #answer (response: string): void {
+  /** @param mayOpen whether a 101 is ws's, and not some reply that has the number */
+  #answer (response: string, mayOpen: boolean): void {
     const { stream, headers: request, url } = this.#request
     Reflect.deleteProperty(stream, 'write')
     Reflect.deleteProperty(stream, 'end')
     if (stream.headersSent || stream.closed || stream.destroyed) return
 
     const { status, headers } = toStreamHead(response, request)
+    const opens = status === 101 && mayOpen
     if (status < 200 && status !== 101) return
-    if (status >= 200 && status < 300) {
+    if (status < 300 && !opens) {
       this.log.warn({ url, status }, 'a 2xx reply to a websocket handshake would have opened the socket: 502 sent')
+      headers[':status'] = '502'
     }
-    stream.respond(headers, { endStream: status !== 101 })
+    stream.respond(headers, { endStream: !opens })
   }
 
   #refuse (response: string): void {
     try {
-      this.#answer(response)
+      this.#answer(response, false)
     } catch (error) {
       this.log.error(error)
       this.#request.stream.respond({ ':status': 500 }, { endStream: true })
@@ -116,13 +140,11 @@ class H2Upgrade implements Upgrade {
   }
 }
 
-const CONNECT_REFUSED =
-  'HTTP/1.1 405 Method Not Allowed\r\nAllow: \r\nContent-Length: 0\r\nConnection: close\r\n\r\n'
-
-function refuseTunnel (socket: Socket): void {
+function refuseTunnel (request: IncomingMessage, socket: Socket): void {
   socket.on('error', socketOnError)
-  socket.write(CONNECT_REFUSED)
-  socket.destroySoon()
+  const response = createResponse(request, socket)
+  if (response === undefined) socket.destroy()
+  else response.writeHead(405, { allow: '', 'content-length': 0 }).end()
 }
 
 function socketOnError (this: Socket): void {

@@ -11,6 +11,11 @@ export function createWebSocketServer (options: WebsocketServerOptions): WebSock
   return server
 }
 
+/** How long, in ms, a peer of the server has to finish its closing handshake. */
+export function readCloseTimeout (server: WebSocketServer): number {
+  return (server.options as Required<WebsocketServerOptions>).closeTimeout
+}
+
 /** ws's answer has only what the handshake needs; a cookie that a hook set goes along here. */
 function addHeaderLines (lines: string[], request: IncomingMessage): void {
   lines.push(...(request as RawRequest)[kUpgrade]?.headerLines ?? [])

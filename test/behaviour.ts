@@ -2,6 +2,8 @@ import { once } from 'node:events'
 import { request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import type { IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
+import type { Duplex } from 'node:stream'
 import fp from 'fastify-plugin'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import t from 'tap'
@@ -449,6 +451,41 @@ export function behave (transport: Transport): void {
     t.equal(await text(socket), 'still here')
   })
 
+  sentence('a refusal with a large stream as its body ends', (app) => {
+    app.get('/large', {
+      websocket: true,
+      onRequest: async (_request, reply) => {
+        const body = Readable.from(Array.from({ length: 64 }, () => Buffer.alloc(16 * 1024)))
+        body.once('close', () => app.server.emit('read'))
+        return reply.code(403).type('text/plain').send(body)
+      }
+    }, () => {})
+  }, async (t, { app, connect }) => {
+    const read = once(app.server, 'read')
+    const socket = connect('/large')
+    socket.on('error', () => {})
+    const [, response] = await once(socket, 'unexpected-response') as [unknown, IncomingMessage]
+    t.equal(response.statusCode, 403)
+    response.resume()
+    await read
+  })
+
+  sentence('a response that a hook destroys ends the handshake alone', (app) => {
+    app.get('/destroy', {
+      websocket: true,
+      onRequest: async (_request, reply) => {
+        reply.hijack()
+        reply.raw.destroy(new Error('enough'))
+      }
+    }, () => {})
+    echo(app)
+  }, async (t, { open }) => {
+    await t.rejects(open('/destroy'), { code: 'ECONNRESET' })
+    const socket = await open('/echo')
+    socket.send('alive')
+    t.equal(await text(socket), 'alive')
+  })
+
   sentence('verifyClient refuses with 401', echo, async (t, { refused }) => {
     t.equal((await refused('/echo', { origin: 'https://evil.example' })).status, 401)
   }, { options: { verifyClient: ({ origin }: { origin: string }) => origin !== 'https://evil.example' } })
@@ -546,6 +583,22 @@ export function behave (transport: Transport): void {
     t.match(logs.filter(({ level }) => level === ERROR), [{ err: { message: 'oops' } }])
   })
 
+  sentence('a handler may throw what is no error', (app) => {
+    // eslint-disable-next-line no-throw-literal
+    app.get('/throw', { websocket: true }, () => { throw 'a string' })
+  }, async (t, { connect, logs }) => {
+    t.equal((await closed(connect('/throw'))).code, 1011)
+    t.match(logs.filter(({ level }) => level === ERROR), [{ err: { message: 'a websocket handler threw \'a string\'' } }])
+  })
+
+  sentence('a connection listener that throws closes its socket with 1011', (app) => {
+    app.websocketServer.on('connection', () => { throw new Error('listener') })
+    app.get('/never', { websocket: true }, () => app.server.emit('handler'))
+  }, async (t, { app, connect }) => {
+    app.server.on('handler', () => t.fail('the handler ran'))
+    t.equal((await closed(connect('/never'))).code, 1011)
+  })
+
   sentence('errorHandler gets the error, the socket, the request and the reply', (app) => {
     app.get('/throw', { websocket: true }, async () => { throw new Error('mine') })
   }, async (t, { connect }) => {
@@ -641,6 +694,24 @@ export function behave (transport: Transport): void {
     t.equal(app.websocketServer.clients.size, 0)
   })
 
+  sentence('closing the server does not wait for a peer that has ended its side and reads no more', (app) => {
+    app.get('/flood', { websocket: true }, (socket, request) => {
+      socket.send(Buffer.alloc(32 * 1024 * 1024))
+      app.server.emit('flood', socket, request.raw)
+    })
+  }, async (t, { app, connect }) => {
+    const flood = once(app.server, 'flood')
+    const socket = connect('/flood')
+    socket.on('error', () => {})
+    await once(socket, 'open')
+    socket.pause()
+    const [server] = await flood
+    const end = once(server, 'close')
+    endWithoutClose(socket)
+    await app.close()
+    t.same((await end)[0], 1006)
+  }, { options: { closeTimeout: 200 } })
+
   sentence('preClose of the user replaces ours', echo, async (t, { app, open }) => {
     const end = closed(await open('/echo'))
     await app.close()
@@ -663,6 +734,11 @@ function echo (app: FastifyInstance): void {
   app.get('/echo', { websocket: true }, (socket) => {
     socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }))
   })
+}
+
+/** What a peer does that goes away without a word: the ws client has no way to say it. */
+function endWithoutClose (socket: WebSocket): void {
+  (socket as unknown as { _socket: Duplex })._socket.end()
 }
 
 async function get ({ origin }: Fixture, path: string): Promise<number | undefined> {

@@ -1,11 +1,12 @@
 import { once } from 'node:events'
+import type { ServerHttp2Stream } from 'node:http2'
 import { connect as connectTcp } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import fastify from 'fastify'
 import t from 'tap'
 import websocket, { fastifyWebsocketH2 } from '../index.ts'
-import { H1, H1_BESIDE_H2, closed, start } from './helpers/transports.ts'
+import { H1, H1_BESIDE_H2, H2C, closed, start } from './helpers/transports.ts'
 
 void t.test('the plugin has its name, and is itself under both of its exports', async (t) => {
   t.equal(websocket, fastifyWebsocketH2)
@@ -138,8 +139,36 @@ void t.test('HTTP/1.1: a peer that never ends its side is dropped after the clos
 
 void t.test('HTTP/1.1 compresses, HTTP/2 declines to', async (t) => {
   const options = { options: { perMessageDeflate: true } }
-  const { open } = await start(t, H1, (app) => { app.get('/ws', { websocket: true }, () => {}) }, options)
-  t.equal((await open('/ws', { perMessageDeflate: true })).extensions, 'permessage-deflate')
+  for (const [transport, extensions] of [[H1, 'permessage-deflate'], [H2C, '']] as const) {
+    const { open } = await start(t, transport, (app) => { app.get('/ws', { websocket: true }, () => {}) }, options)
+    t.equal((await open('/ws', { perMessageDeflate: true })).extensions, extensions)
+  }
+})
+
+void t.test('HTTP/2: a reply with an interim status opens no socket', async (t) => {
+  const { app, refused } = await start(t, H2C, (app) => {
+    app.addHook('onRequest', async (request, reply) => reply.code(Number(request.url.slice(1))).send())
+    app.get('/101', { websocket: true }, () => t.fail('not a socket'))
+    app.get('/103', { websocket: true }, () => t.fail('not a socket'))
+  })
+  t.equal((await refused('/101')).status, 502)
+  t.equal((await refused('/103')).status, 502)
+  t.equal(app.websocketServer.clients.size, 0)
+})
+
+void t.test('HTTP/2: a refusal is freed though a hook reads the request', async (t) => {
+  const { app, session, refused } = await start(t, H2C, (app) => {
+    app.server.on('stream', (stream: ServerHttp2Stream) => stream.once('close', () => app.server.emit('freed')))
+    app.addHook('onRequest', async (request, reply) => {
+      request.raw.resume()
+      return reply.code(401).send()
+    })
+    app.get('/ws', { websocket: true }, () => t.fail('not a socket'))
+  })
+  const freed = once(app.server, 'freed')
+  t.equal((await refused('/ws')).status, 401)
+  await freed
+  t.equal(session?.destroyed, false)
 })
 
 void t.test('advertise: false keeps HTTP/2 clients on the HTTP/1.1 upgrade', async (t) => {
