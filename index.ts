@@ -5,7 +5,8 @@ import { FST_WS_ALREADY_REGISTERED } from './lib/errors.ts'
 import { readSecondaryServers } from './lib/internals.ts'
 import { readOptions } from './lib/options.ts'
 import { addWebsocketRoutes } from './lib/routes.ts'
-import { SessionTracker, closeSockets } from './lib/shutdown.ts'
+import { Sessions } from './lib/sessions.ts'
+import { closeSockets } from './lib/shutdown.ts'
 import { serveUpgrade } from './lib/transport-h1.ts'
 import { advertiseExtendedConnect, isHttp2Server, serveExtendedConnect } from './lib/transport-h2.ts'
 import type { Dispatch } from './lib/upgrade.ts'
@@ -22,8 +23,12 @@ async function websocketH2 (fastify: FastifyInstance, given: WebsocketPluginOpti
   if (fastify.hasDecorator('websocketServer') || taken.has(server)) throw new FST_WS_ALREADY_REGISTERED()
   taken.add(server)
 
-  const websocketServer = createWebSocketServer(options.websocketServer)
-  const sessions = new SessionTracker()
+  const websocketServer = createWebSocketServer(options.websocketServer, options.sendLimits)
+  const sessions = new Sessions({
+    receiveWindow: options.receiveWindow,
+    timeout: fastify.initialConfig.http2SessionTimeout ?? 0,
+    log: fastify.log
+  })
   const stops: Array<() => void> = []
 
   fastify.decorate('websocketServer', websocketServer)
@@ -45,9 +50,8 @@ async function websocketH2 (fastify: FastifyInstance, given: WebsocketPluginOpti
 
   function serveHttp2 (server: Server): void {
     if (!isHttp2Server(server)) return
-    if (options.advertise) advertiseExtendedConnect(server, options.maxConcurrentStreams)
-    stops.push(serveExtendedConnect(server, dispatch, fastify.log))
-    sessions.track(server)
+    if (options.advertise) advertiseExtendedConnect(server, options.settings)
+    stops.push(sessions.track(server), serveExtendedConnect(server, sessions, dispatch, fastify.log))
   }
 
   const dispatch: Dispatch = (request, response) => {

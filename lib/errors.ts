@@ -40,3 +40,17 @@ export const FST_WS_INVALID_HEADER = createError<[name: string]>(
   'FST_WS_INVALID_HEADER',
   'the response header "%s" cannot be sent with a websocket handshake: its name or value has characters that HTTP does not allow'
 )
+
+/**
+ * A peer reads more slowly than it is sent to, and `slowConsumer` says to drop or close. Given to the callback of
+ * `send()`; where the socket closes, with 1008 (RFC 6455 section 7.4.1), it is its `'error'` as well.
+ */
+export const FST_WS_SLOW_CONSUMER = createError<[bytes: number, limit: number]>(
+  'FST_WS_SLOW_CONSUMER',
+  'the peer has %s bytes to read, more than the sendLimit of %s: wait for \'drain\' before you send more'
+)
+
+/** Whether an error is one that ws found in what the peer sent. */
+export function isPeerError (error: unknown): boolean {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('WS_ERR_')
+}

@@ -17,6 +17,48 @@ export function forgetEndStream (stream: ServerHttp2Stream): void {
   (stream as unknown as { _final: null })._final = null
 }
 
+/** One of the writes that Writable hands down together. */
+export interface WriteItem {
+  chunk: Buffer | string
+  encoding: BufferEncoding
+}
+
+export type WriteCallback = (error?: Error | null) => void
+
+/** What stands between a stream and Node: it gets what comes in and what goes out, and passes it on as it likes. */
+export interface StreamHooks {
+  push: (this: ServerHttp2Stream, chunk: Buffer | null) => boolean
+  _write: (this: ServerHttp2Stream, chunk: Buffer | string, encoding: BufferEncoding, done: WriteCallback) => void
+  _writev: (this: ServerHttp2Stream, items: WriteItem[], done: WriteCallback) => void
+}
+
+/**
+ * Puts hooks on one stream.
+ *
+ * Node's own side hands each DATA frame to `push`, and Writable hands what is to be sent to `_write` and `_writev`:
+ * documented for those who make streams, not for those who have one. The documented way, a stream around the stream,
+ * sends every message through two more queues.
+ */
+export function hookStream (stream: ServerHttp2Stream, hooks: Partial<StreamHooks>): void {
+  Object.assign(stream, hooks)
+}
+
+/** What `push` does without a hook. */
+export function passChunk (stream: ServerHttp2Stream, chunk: Buffer | null): boolean {
+  return prototypeOf(stream).push.call(stream, chunk)
+}
+
+/** What `_write` and `_writev` do without a hook. */
+export function passWrite (stream: ServerHttp2Stream, items: WriteItem[], done: WriteCallback): void {
+  const { length, 0: first } = items
+  if (length === 1) prototypeOf(stream)._write.call(stream, first!.chunk, first!.encoding, done)
+  else prototypeOf(stream)._writev.call(stream, items, done)
+}
+
+function prototypeOf (stream: ServerHttp2Stream): StreamHooks {
+  return Object.getPrototypeOf(stream)
+}
+
 /**
  * The settings that the user gave for the server's HTTP/2 sessions.
  *

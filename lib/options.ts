@@ -1,8 +1,11 @@
 import { EventEmitter } from 'node:events'
+import type { Settings } from 'node:http2'
 import type { Server } from 'node:net'
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
-import { FST_WS_INVALID_OPTION } from './errors.ts'
+import { FST_WS_INVALID_OPTION, FST_WS_SLOW_CONSUMER, isPeerError } from './errors.ts'
+import type { ReceiveWindowSizes } from './receive-window.ts'
+import type { SendLimits } from './socket.ts'
 import type { PreCloseHook, WebsocketErrorHandler, WebsocketPluginOptions, WebsocketServerOptions } from '../types/index.ts'
 
 /** The plugin's options, checked and complete. */
@@ -15,12 +18,17 @@ export interface Options {
   /** The user's way of closing the sockets, where it is not ours. */
   preClose: PreCloseHook | undefined
   advertise: boolean
-  /** Where it is not given, the server's own settings decide, then the default. */
-  maxConcurrentStreams: number | undefined
+  /** What the user wants HTTP/2 clients to know: where it is not given, the server's own settings decide. */
+  settings: Settings
+  receiveWindow: Partial<ReceiveWindowSizes>
+  sendLimits: SendLimits
 }
 
 // Browsers stop at 256 by themselves; a proxy brings the sockets of all its clients on one connection.
 export const DEFAULT_MAX_CONCURRENT_STREAMS = 1024
+
+// More than a peer that reads at all has waiting, and yet a thousand peers that do not are 16 GiB: lower it for many.
+const DEFAULT_SEND_LIMIT = 16 * 1024 * 1024
 
 type Check = [expected: string, holds: (value: unknown) => boolean]
 
@@ -29,14 +37,25 @@ const FUNCTION: Check = ['a function', (value) => typeof value === 'function']
 const OBJECT: Check = ['an object', isObject]
 const BYTES: Check = ['an integer of at least 0 (bytes)', isCount]
 const COUNT: Check = ['an integer of at least 0', isCount]
-const MILLISECONDS: Check = ['an integer from 0 to 2147483647 (ms)', (value) => isCount(value) && Number(value) < 2 ** 31]
+const MILLISECONDS: Check = ['an integer from 0 to 2147483647 (ms)', (value) => isBetween(value, 0, 2 ** 31 - 1)]
+const WINDOW: Check = ['an integer from 1024 to 2147483647 (bytes)', (value) => isBetween(value, 1024, 2 ** 31 - 1)]
+const POLICIES: unknown[] = ['close', 'drop']
 
 export const PLUGIN_OPTIONS: Record<string, Check> = {
   options: OBJECT,
   errorHandler: FUNCTION,
   preClose: FUNCTION,
   advertise: BOOLEAN,
-  maxConcurrentStreams: ['an integer from 1 to 4294967295', (value) => isCount(value) && Number(value) >= 1 && Number(value) < 2 ** 32]
+  maxConcurrentStreams: ['an integer from 1 to 4294967295', (value) => isBetween(value, 1, 2 ** 32 - 1)],
+  receiveWindow: OBJECT,
+  sendLimit: ['an integer of at least 0 (bytes), or Infinity', (value) => isCount(value) || value === Infinity],
+  slowConsumer: ['"close", "drop" or a function', (value) => POLICIES.includes(value) || typeof value === 'function']
+}
+
+export const RECEIVE_WINDOW_OPTIONS: Record<string, Check> = {
+  initial: WINDOW,
+  max: WINDOW,
+  sessionBudget: ['an integer of at least 65535 (bytes)', (value) => isBetween(value, 65_535, Number.MAX_SAFE_INTEGER)]
 }
 
 const ABSENT: Check = [
@@ -73,6 +92,7 @@ export const SERVER_OPTIONS: Record<string, Check> = {
 export function readOptions (given: WebsocketPluginOptions, log: FastifyBaseLogger): Options {
   check(given, PLUGIN_OPTIONS, '')
   check(given.options ?? {}, SERVER_OPTIONS, 'options.')
+  check(given.receiveWindow ?? {}, RECEIVE_WINDOW_OPTIONS, 'receiveWindow.')
 
   const { server, ...websocketServer } = given.options ?? {}
   if (websocketServer.path !== undefined) {
@@ -80,12 +100,16 @@ export function readOptions (given: WebsocketPluginOptions, log: FastifyBaseLogg
   }
   return Object.freeze({
     // ws takes a property that is there but undefined for a limit that is not wanted.
-    websocketServer: Object.fromEntries(Object.entries(websocketServer).filter(([, value]) => value != null)),
+    websocketServer: withoutNothing(websocketServer),
     server,
     errorHandler: given.errorHandler ?? closeWithError,
     preClose: given.preClose,
     advertise: given.advertise ?? true,
-    maxConcurrentStreams: given.maxConcurrentStreams
+    settings: withoutNothing({
+      maxConcurrentStreams: given.maxConcurrentStreams, initialWindowSize: given.receiveWindow?.initial
+    }),
+    receiveWindow: withoutNothing({ ...given.receiveWindow }),
+    sendLimits: { sendLimit: given.sendLimit ?? DEFAULT_SEND_LIMIT, slowConsumer: given.slowConsumer ?? 'close' }
   })
 }
 
@@ -103,16 +127,22 @@ function check (values: object, checks: Record<string, Check>, prefix: string): 
  */
 function closeWithError (error: Error, socket: WebSocket, request: FastifyRequest, _reply: FastifyReply): void {
   if (isPeerError(error)) request.log.info(error)
+  else if (error instanceof FST_WS_SLOW_CONSUMER) request.log.warn(error)
   else request.log.error(error)
   socket.close(1011)
 }
 
-function isPeerError (error: Error): boolean {
-  return 'code' in error && String(error.code).startsWith('WS_ERR_')
+/** The properties that have a value. */
+function withoutNothing<Values extends object> (values: Values): { [Name in keyof Values]?: NonNullable<Values[Name]> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value != null)) as Values
 }
 
 function isCount (value: unknown): boolean {
   return Number.isSafeInteger(value) && Number(value) >= 0
+}
+
+function isBetween (value: unknown, least: number, most: number): boolean {
+  return isCount(value) && Number(value) >= least && Number(value) <= most
 }
 
 function isObject (value: unknown): boolean {

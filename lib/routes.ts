@@ -1,11 +1,12 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import { inspect } from 'node:util'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod, RouteOptions } from 'fastify'
-import type { WebSocket, WebSocketServer } from 'ws'
+import type { WebSocketServer } from 'ws'
 import { FST_WS_INVALID_HANDLER, FST_WS_INVALID_METHOD, FST_WS_NO_WEBSOCKET_ROUTE } from './errors.ts'
 import { toHeaderLines } from './handshake.ts'
 import type { Options } from './options.ts'
-import { kUpgrade } from './symbols.ts'
+import type { RouteSocket } from './socket.ts'
+import { kHandled, kUpgrade } from './symbols.ts'
 import type { WebsocketHandler } from '../types/index.ts'
 import type { RawRequest, Upgrade } from './upgrade.ts'
 
@@ -77,21 +78,27 @@ function createHandler (route: RouteOptions, server: WebSocketServer, { errorHan
 
     upgrade.headerLines = toHeaderLines(reply.getHeaders() as OutgoingHttpHeaders)
     upgrade.accept(server, (socket) => {
-      const onError = (error: unknown) => handleError(this, toError(error), socket, request, reply)
+      let reported: unknown
+      const onError = async (error: unknown): Promise<void> => {
+        // A handler that reads its socket as an iterable throws what 'error' has told.
+        if (error === reported) return
+        reported = error
+        await handleError(this, toError(error), socket, request, reply)
+      }
       socket.on('error', onError)
-      callHandler(this, socket, request).catch(onError)
+      callHandler(this, socket, request).catch(onError).finally(() => socket[kHandled]())
     })
     reply.hijack()
     return undefined
   }
 
-  async function callHandler (fastify: FastifyInstance, socket: WebSocket, request: FastifyRequest): Promise<void> {
+  async function callHandler (fastify: FastifyInstance, socket: RouteSocket, request: FastifyRequest): Promise<void> {
     server.emit('connection', socket, request.raw)
     await wsHandler.call(fastify, socket, request)
   }
 
   async function handleError (
-    fastify: FastifyInstance, error: Error, socket: WebSocket, request: FastifyRequest, reply: FastifyReply
+    fastify: FastifyInstance, error: Error, socket: RouteSocket, request: FastifyRequest, reply: FastifyReply
   ): Promise<void> {
     try {
       await errorHandler.call(fastify, error, socket, request, reply)

@@ -1,5 +1,4 @@
 import { once } from 'node:events'
-import type { Http2Server, ServerHttp2Session } from 'node:http2'
 import type { FastifyInstance } from 'fastify'
 import { readCloseTimeout } from './websocket-server.ts'
 
@@ -23,24 +22,4 @@ export async function closeSockets (this: FastifyInstance): Promise<void> {
   }, readCloseTimeout(server))
   await closed
   clearTimeout(deadline)
-}
-
-/**
- * Follows the HTTP/2 sessions of a server. Before Node 24 `server.close()` leaves them open, and waits until their
- * clients close them.
- */
-export class SessionTracker {
-  readonly #sessions = new Set<ServerHttp2Session>()
-
-  track (server: Http2Server): void {
-    server.on('session', (session) => {
-      this.#sessions.add(session)
-      session.once('close', () => this.#sessions.delete(session))
-    })
-  }
-
-  /** Sends GOAWAY on every session; each ends with the last of its streams (RFC 9113 section 6.8). */
-  close (): void {
-    for (const session of this.#sessions) session.close()
-  }
 }

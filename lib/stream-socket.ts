@@ -1,9 +1,16 @@
 import { constants } from 'node:http2'
 import type { ServerHttp2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
-import { forgetEndStream } from './internals.ts'
+import { forgetEndStream, hookStream, passWrite } from './internals.ts'
+import type { WriteCallback, WriteItem } from './internals.ts'
+import { Outflow, SMALL_WRITE, sizeOf } from './send-budget.ts'
+import type { SendBudget } from './send-budget.ts'
 
 const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = constants
+
+const kOutflow = Symbol('fastify-websocket-h2.outflow')
+
+type SocketStream = ServerHttp2Stream & { [kOutflow]: Outflow }
 
 /**
  * How long, in ms, a peer may take to end its side once ours has ended. Firefox, nghttpx and undici 7 never do, and
@@ -14,13 +21,22 @@ const LINGER = 250
 
 /**
  * Makes an HTTP/2 stream what ws expects of a socket (RFC 8441 section 5: the stream takes the place of the TCP
- * connection): `end()` is a FIN, `destroy()` is a RST, and a peer's RST_STREAM ends it.
+ * connection): `end()` is a FIN, `destroy()` is a RST, a peer's RST_STREAM ends it, and what it sends goes out in
+ * slices.
  */
-export function toStreamSocket (stream: ServerHttp2Stream): ServerHttp2Stream {
-  stream.destroy = resetStream
+export function toStreamSocket (stream: ServerHttp2Stream, budget: SendBudget): ServerHttp2Stream {
+  const outflow = new Outflow(stream, budget)
+  stream.destroy = destroyLater
   stream.on('aborted', streamOnAborted)
+  hookStream(Object.assign(stream, { [kOutflow]: outflow }), { _write: writeChunk, _writev: writeChunks })
+  stream.once('close', () => outflow.close())
   freeAfterFinish(stream)
   return stream
+}
+
+/** Bytes that a connection or stream still counts as its own, and that Node has sent already. */
+export function countGone (socket: Duplex): number {
+  return kOutflow in socket ? (socket as SocketStream)[kOutflow].gone : 0
 }
 
 /**
@@ -41,6 +57,15 @@ export function freeAfterEnd (socket: Duplex, closeTimeout: number): void {
   socket.once('end', () => destroyAfter(socket, closeTimeout))
 }
 
+/** One RST_STREAM, now. */
+export function resetStream (stream: ServerHttp2Stream, code: number): void {
+  if (!stream.closed && !stream.destroyed) {
+    forgetEndStream(stream)
+    stream.close(code)
+  }
+  destroyNow(stream)
+}
+
 function destroyAfter (socket: Duplex, delay: number): void {
   const timer = setTimeout(destroySocket, delay, socket)
   socket.once('close', () => clearTimeout(timer))
@@ -54,9 +79,9 @@ function destroySocket (socket: Duplex): void {
  * `destroy()` of a stream that plays a socket. The reset waits for the end of the tick: sent from a listener it would
  * overtake the 200 or the Close frame that the same listener wrote, and Node's session would send while it receives.
  */
-function resetStream (this: ServerHttp2Stream, error?: Error): ServerHttp2Stream {
+function destroyLater (this: ServerHttp2Stream, error?: Error): ServerHttp2Stream {
   const isAlive = !this.closed && !this.destroyed && this.session?.destroyed === false
-  if (error !== undefined || !isAlive) return destroyStream(this, error)
+  if (error !== undefined || !isAlive) return destroyNow(this, error)
 
   // A destroyed socket brings nothing more.
   this.removeAllListeners('data').resume()
@@ -66,19 +91,25 @@ function resetStream (this: ServerHttp2Stream, error?: Error): ServerHttp2Stream
 
 /** RFC 8441 section 5: an abort is RST_STREAM with CANCEL. After our END_STREAM it only says that we listen no more. */
 function sendReset (stream: ServerHttp2Stream): void {
-  if (!stream.closed && !stream.destroyed) {
-    const code = stream.writableFinished ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL
-    forgetEndStream(stream)
-    stream.close(code)
-  }
-  destroyStream(stream)
+  resetStream(stream, stream.writableFinished ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL)
 }
 
-function destroyStream (stream: ServerHttp2Stream, error?: Error): ServerHttp2Stream {
+function destroyNow (stream: ServerHttp2Stream, error?: Error): ServerHttp2Stream {
   return Object.getPrototypeOf(stream).destroy.call(stream, error)
 }
 
 /** Before Node 26 a stream that is reset while its writes are blocked never closes by itself. */
 function streamOnAborted (this: ServerHttp2Stream): void {
   setImmediate(destroySocket, this)
+}
+
+function writeChunk (
+  this: ServerHttp2Stream, chunk: Buffer | string, encoding: BufferEncoding, done: WriteCallback
+): void {
+  writeChunks.call(this, [{ chunk, encoding }], done)
+}
+
+function writeChunks (this: ServerHttp2Stream, items: WriteItem[], done: WriteCallback): void {
+  if (sizeOf(items) <= SMALL_WRITE) passWrite(this, items, done)
+  else (this as SocketStream)[kOutflow].write(items, done)
 }

@@ -1,11 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
-import type { WebSocket, WebSocketServer } from 'ws'
+import type { WebSocketServer } from 'ws'
 import { isWebSocketUpgrade } from './handshake.ts'
 import { createResponse } from './response.ts'
 import { freeAfterEnd, freeAfterFinish } from './stream-socket.ts'
-import { kUpgrade } from './symbols.ts'
+import type { RouteSocket } from './socket.ts'
+import { kConnect, kUpgrade } from './symbols.ts'
 import type { Dispatch, RawRequest, Upgrade } from './upgrade.ts'
 import { readCloseTimeout } from './websocket-server.ts'
 
@@ -51,14 +52,15 @@ class H1Upgrade implements Upgrade {
     this.#head = head
   }
 
-  accept (server: WebSocketServer, onSocket: (socket: WebSocket) => void): void {
+  accept (server: WebSocketServer, onSocket: (socket: RouteSocket) => void): void {
     server.handleUpgrade(this.#request, this.#socket, this.#head, (socket) => {
       // From here on the connection is the WebSocket's: a late reply must not write into it.
       this.#response.detachSocket(this.#socket)
       this.#socket.off('error', socketOnError)
       freeAfterFinish(this.#socket)
-      freeAfterEnd(this.#socket, readCloseTimeout(server))
-      onSocket(socket)
+      freeAfterEnd(this.#socket, readCloseTimeout(server));
+      (socket as RouteSocket)[kConnect](this.#socket)
+      onSocket(socket as RouteSocket)
     })
   }
 }

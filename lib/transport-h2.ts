@@ -1,16 +1,18 @@
 import { ServerResponse } from 'node:http'
 import type { IncomingMessage } from 'node:http'
-import type { Http2Server, Http2ServerRequest } from 'node:http2'
+import type { Http2Server, Http2ServerRequest, ServerHttp2Session, Settings } from 'node:http2'
 import type { Server, Socket } from 'node:net'
 import { Writable } from 'node:stream'
 import type { FastifyBaseLogger } from 'fastify'
-import type { WebSocket, WebSocketServer } from 'ws'
+import type { WebSocketServer } from 'ws'
 import { checkExtendedConnect, toStreamHead, toUpgradeHeaders } from './handshake.ts'
 import { readServerSettings } from './internals.ts'
 import { DEFAULT_MAX_CONCURRENT_STREAMS } from './options.ts'
 import { createResponse } from './response.ts'
+import type { Sessions } from './sessions.ts'
 import { freeAfterEnd, toStreamSocket } from './stream-socket.ts'
-import { kUpgrade } from './symbols.ts'
+import type { RouteSocket } from './socket.ts'
+import { kConnect, kUpgrade } from './symbols.ts'
 import type { Dispatch, Upgrade } from './upgrade.ts'
 import { readCloseTimeout } from './websocket-server.ts'
 
@@ -28,14 +30,15 @@ export function isHttp2Server (server: object): server is Http2Server {
  * Puts into the first SETTINGS of each session to come that Extended CONNECT is served (RFC 8441 section 3), and how
  * many streams a client may open: browsers take "no limit" for 100, and let their fetches wait for a 101st stream.
  */
-export function advertiseExtendedConnect (server: Http2Server, limit: number | undefined): void {
-  const maxConcurrentStreams =
-    limit ?? readServerSettings(server).maxConcurrentStreams ?? DEFAULT_MAX_CONCURRENT_STREAMS
-  server.updateSettings({ enableConnectProtocol: true, maxConcurrentStreams })
+export function advertiseExtendedConnect (server: Http2Server, given: Settings): void {
+  const settings = { maxConcurrentStreams: DEFAULT_MAX_CONCURRENT_STREAMS, ...readServerSettings(server), ...given }
+  server.updateSettings({ ...settings, enableConnectProtocol: true })
 }
 
 /** Serves the RFC 8441 handshakes of a server's HTTP/2 sessions. Returns what stops it. */
-export function serveExtendedConnect (server: Server, dispatch: Dispatch, log: FastifyBaseLogger): () => void {
+export function serveExtendedConnect (
+  server: Server, sessions: Sessions, dispatch: Dispatch, log: FastifyBaseLogger
+): () => void {
   function serverOnConnect (request: Http2ServerRequest, socket: Socket): void {
     // With allowHTTP1 this event brings the CONNECT of HTTP/1.1 too, and with it a socket instead of a response.
     if (request.httpVersionMajor < 2) return refuseTunnel(request as unknown as IncomingMessage, socket)
@@ -47,6 +50,9 @@ export function serveExtendedConnect (server: Server, dispatch: Dispatch, log: F
       stream.respond({ ':status': refusal.status, ...refusal.headers }, { endStream: true })
       return
     }
+
+    const session = sessions.of(stream.session as ServerHttp2Session)
+    session.addSocket(toStreamSocket(stream, session.sendBudget))
 
     const upgrade = new H2Upgrade(request, log)
     dispatch(Object.assign(request, { method: 'GET', [kUpgrade]: upgrade }), upgrade.response)
@@ -77,21 +83,22 @@ class H2Upgrade implements Upgrade {
     this.response.once('finish', () => this.#refuse(UNANSWERED))
   }
 
-  accept (server: WebSocketServer, onSocket: (socket: WebSocket) => void): void {
+  accept (server: WebSocketServer, onSocket: (socket: RouteSocket) => void): void {
     const socket = this.#request.stream
     freeAfterEnd(socket, readCloseTimeout(server))
     socket.write = (head: unknown) => { this.#answer(String(head), true); return true }
     socket.end = (head: unknown) => { this.#refuse(String(head)); return socket }
 
     server.handleUpgrade(this.#toUpgradeRequest(), socket, NOTHING_AHEAD, (websocket) => {
-      this.response.detachSocket(this.#sink)
-      onSocket(websocket)
+      this.response.detachSocket(this.#sink);
+      (websocket as RouteSocket)[kConnect](socket)
+      onSocket(websocket as RouteSocket)
     })
   }
 
   /** What the response takes for its connection: it keeps the head, and lives and dies with the stream. */
   #createSink (): Socket {
-    const stream = toStreamSocket(this.#request.stream)
+    const { stream } = this.#request
     const sink = new Writable({
       // A body goes nowhere, and nothing has to wait for it.
       highWaterMark: Number.MAX_SAFE_INTEGER,

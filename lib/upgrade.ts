@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
 import type { FastifyBaseLogger } from 'fastify'
-import type { WebSocket, WebSocketServer } from 'ws'
+import type { WebSocketServer } from 'ws'
+import type { RouteSocket } from './socket.ts'
 import type { kUpgrade } from './symbols.ts'
 
 /**
@@ -22,7 +23,7 @@ export interface Upgrade {
    * @param server negotiates, and counts the socket among its clients
    * @throws what `verifyClient` or `handleProtocols` throw; nothing has been answered then
    */
-  accept (server: WebSocketServer, onSocket: (socket: WebSocket) => void): void
+  accept (server: WebSocketServer, onSocket: (socket: RouteSocket) => void): void
 }
 
 /** Node's request object of either HTTP version, with the Upgrade that a transport may have put there. */

@@ -1,12 +1,15 @@
 import type { IncomingMessage } from 'node:http'
-import { WebSocketServer } from 'ws'
+import { WebSocket, WebSocketServer } from 'ws'
+import { createSocketClass } from './socket.ts'
+import type { SendLimits } from './socket.ts'
 import { kUpgrade } from './symbols.ts'
 import type { RawRequest } from './upgrade.ts'
 import type { WebsocketServerOptions } from '../types/index.ts'
 
 /** Makes the ws server that negotiates every socket, whichever transport it comes over, and counts them. */
-export function createWebSocketServer (options: WebsocketServerOptions): WebSocketServer {
-  const server = new WebSocketServer({ ...options, noServer: true } as object)
+export function createWebSocketServer (options: WebsocketServerOptions, limits: SendLimits): WebSocketServer {
+  const SocketClass = createSocketClass((options.WebSocket ?? WebSocket) as typeof WebSocket, limits)
+  const server = new WebSocketServer({ ...options, WebSocket: SocketClass, noServer: true } as object)
   server.on('headers', addHeaderLines)
   return server
 }

@@ -678,7 +678,7 @@ export function behave (transport: Transport): void {
   }, { options: { clientTracking: false } })
 
   sentence('a class of the user is what handlers get', (app) => {
-    app.get('/class', { websocket: true }, (socket) => (socket as Greeter).greet())
+    app.get('/class', { websocket: true }, (socket) => (socket as typeof socket & Greeter).greet())
   }, async (t, { connect }) => {
     t.equal(await text(connect('/class')), 'greetings')
   }, { options: { WebSocket: Greeter } })

@@ -7,10 +7,66 @@ import type {
   RawRequestDefaultExpression, RawServerBase, RawServerDefault, RequestGenericInterface, RouteGenericInterface,
   RouteOptions as FastifyRouteOptions
 } from 'fastify'
-import type { ServerOptions, WebSocket, WebSocketServer } from 'ws'
+import type { ServerOptions, WebSocket as WsWebSocket, WebSocketServer } from 'ws'
 
 export type { RouteOptions } from 'fastify'
-export type { WebSocket } from 'ws'
+
+/**
+ * The socket that a websocket handler gets: ws's `WebSocket`, and what backpressure asks for. The same over HTTP/1.1
+ * and HTTP/2.
+ *
+ * A message that nobody listens to waits until somebody does: up to 16 KiB of them, then the peer waits too. Those of a
+ * handler that has returned and does not listen, or that lets the peer wait for 5 s, are dropped past that.
+ *
+ * @example
+ * app.get('/sum', { websocket: true }, async (socket) => {
+ *   let sum = 0
+ *   for await (const message of socket) {
+ *     sum += Number(message)
+ *     socket.send(String(sum))
+ *     if (socket.writableNeedDrain) await once(socket, 'drain')
+ *   }
+ * })
+ */
+export interface WebSocket extends WsWebSocket {
+  /**
+   * Whether more is waiting to be sent than Node wants to keep (`writableHighWaterMark`: 64 KiB, with Node 20 16 KiB).
+   * `'drain'` is emitted when all of it has gone, as with a stream of Node.
+   */
+  readonly writableNeedDrain: boolean
+
+  /**
+   * The messages one by one, text as string and binary as Buffer (or what `binaryType` says), until the socket closes;
+   * it throws what `'error'` tells. Between two messages the peer can only send ahead what its window lets through
+   * (RFC 9113 section 6.9), and sockets beside it go on. To leave the loop does not close the socket: what it did not
+   * take goes to the next one who listens.
+   */
+  [Symbol.asyncIterator] (): AsyncGenerator<string | Buffer, void, undefined>
+}
+
+/**
+ * What to do about a message to a peer that has more than `sendLimit` bytes to read: `'drop'` does not send it,
+ * `'close'` does neither and closes the socket with 1008 (RFC 6455 section 7.4.1), `'send'` sends it all the same. The
+ * callback of a message that is not sent gets FST_WS_SLOW_CONSUMER. A message whose first part was sent before cannot
+ * be dropped: the socket closes.
+ */
+export type SlowConsumer =
+  | 'close'
+  | 'drop'
+  | ((socket: WebSocket, bytes: number) => 'close' | 'drop' | 'send' | void) // eslint-disable-line @typescript-eslint/no-invalid-void-type
+
+/** Sizes of the receive windows of an HTTP/2 session (RFC 9113 section 6.9), in bytes. */
+export interface ReceiveWindowOptions {
+  /** What each stream may send ahead at first. Default: that of Fastify's `http` or `https.settings`, else 65535. */
+  initial?: number | undefined
+  /**
+   * What each stream may send ahead at most, once it is seen to be read as fast as it sends. Default: 8388608. Before
+   * Node 26 it is never more than 4194304, because two such Nodes with larger ones can block each other for ever.
+   */
+  max?: number | undefined
+  /** What all streams of a session may have sent that nobody has read; a stream that sends more is reset. Default: 67108864. */
+  sessionBudget?: number | undefined
+}
 
 type OwnServerOptions = 'backlog' | 'host' | 'noServer' | 'port'
 
@@ -71,8 +127,7 @@ export type VerifyClient = (
 ) => unknown
 
 /**
- * The function that a websocket route hands its sockets to. `this` is the Fastify instance of the route. A message
- * that arrives before a `'message'` listener is there is lost: add it before the first `await`.
+ * The function that a websocket route hands its sockets to. `this` is the Fastify instance of the route.
  */
 export type WebsocketHandler<
   RawServer extends RawServerBase = RawServerDefault,
@@ -124,6 +179,15 @@ export interface WebsocketPluginOptions {
    * 6.5.2), each socket being one. Default: what the `http` or `https.settings` of Fastify say, else 1024.
    */
   maxConcurrentStreams?: number | undefined
+  /** Sizes of HTTP/2 receive windows. They grow where a stream is read as fast as it can send, and shrink back. */
+  receiveWindow?: ReceiveWindowOptions | undefined
+  /**
+   * Bytes that a peer may have waiting for it (`bufferedAmount`) when more is sent to it; then `slowConsumer` decides.
+   * Default: 16777216; `Infinity` is no limit.
+   */
+  sendLimit?: number | undefined
+  /** What to do about a peer that reads more slowly than it is sent to. Default: `'close'`. */
+  slowConsumer?: SlowConsumer | undefined
 }
 
 // The type parameters of these interfaces repeat Fastify's names and order, and leave constraints and defaults to it:

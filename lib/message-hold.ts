@@ -1,0 +1,118 @@
+import type { WebSocket } from 'ws'
+
+export type Message = [data: Buffer, isBinary: boolean]
+
+/** Bytes of messages that are held for one socket before its peer has to wait. */
+const LIMIT = 16 * 1024
+
+/** What holding a message costs besides its bytes: many tiny ones must not be cheaper than they are. */
+const OVERHEAD = 128
+
+/** How long, in ms, a peer has to wait for a handler that takes its time: its Close waits behind its messages. */
+const PATIENCE = 5000
+
+/**
+ * The messages of a socket that nobody listens to, kept for a handler that will: one that awaits something before it
+ * listens, or that listens to one message at a time. Past the limit the socket is paused. A handler that only sends
+ * never listens at all: once it has returned, or has let the peer wait long enough, its messages are dropped.
+ */
+export class MessageHold {
+  readonly #socket: WebSocket
+  readonly #emit: (message: Message) => void
+  #messages: Message[] = []
+  #bytes = 0
+  #pauses = false
+  #drops = false
+  #handled: boolean
+  #timer: NodeJS.Timeout | undefined
+
+  /** @param handled whether the handler has returned */
+  constructor (socket: WebSocket, emit: (message: Message) => void, handled: boolean) {
+    this.#socket = socket
+    this.#emit = emit
+    this.#handled = handled
+    socket.on('newListener', (event) => { if (event === 'message') this.deliverSoon() })
+    socket.once('close', () => clearTimeout(this.#timer))
+  }
+
+  get isEmpty (): boolean {
+    return this.#messages.length === 0
+  }
+
+  add ([data, isBinary]: Message): void {
+    if (this.#drops) return
+    // A view of what the connection brought would keep all of that.
+    const kept = Buffer.isBuffer(data) ? Buffer.from(data) : data
+    this.#messages.push([kept, isBinary])
+    this.#bytes += sizeOf([kept, isBinary])
+    if (this.#socket.listenerCount('message') > 0) this.deliver()
+    else this.#limit()
+  }
+
+  /** Puts back what was taken and not used. */
+  putBack (messages: Message[]): void {
+    this.#messages.unshift(...messages)
+    for (const message of messages) this.#bytes += sizeOf(message)
+    if (this.#socket.listenerCount('message') > 0) this.deliverSoon()
+  }
+
+  takeAll (): Message[] {
+    const messages = this.#messages
+    this.#messages = []
+    this.#bytes = 0
+    return messages
+  }
+
+  /** Hands on what is held, in order, as long as somebody listens. */
+  deliver (): void {
+    while (!this.isEmpty && this.#socket.listenerCount('message') > 0 && (this.#pauses || !this.#socket.isPaused)) {
+      const message = this.#messages.shift()!
+      this.#bytes -= sizeOf(message)
+      this.#emit(message)
+    }
+    if (this.isEmpty) this.#release()
+  }
+
+  deliverSoon (): void {
+    this.#drops = false
+    process.nextTick(() => this.deliver())
+  }
+
+  /** The handler has returned: one that does not listen now need not be waited for. */
+  endWait (): void {
+    this.#handled = true
+    this.#limit()
+  }
+
+  /** The user pauses the socket: that stays so when the hold has nothing more to hold. */
+  yieldPause (): void {
+    this.#pauses = false
+  }
+
+  #limit (): void {
+    if (this.#bytes <= LIMIT) return
+    if (this.#handled) return this.#drop()
+    this.#timer ??= setTimeout(() => this.#drop(), PATIENCE)
+    if (this.#socket.isPaused) return
+    this.#socket.pause()
+    this.#pauses = true
+  }
+
+  #drop (): void {
+    this.takeAll()
+    this.#drops = true
+    this.#release()
+  }
+
+  #release (): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    if (!this.#pauses) return
+    this.#pauses = false
+    this.#socket.resume()
+  }
+}
+
+function sizeOf ([data]: Message): number {
+  return data.length + OVERHEAD
+}

@@ -1,0 +1,246 @@
+import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
+
+/** Sizes of receive windows, in bytes. */
+export interface ReceiveWindowSizes {
+  /** What each stream of a session may send before anything of it is read, at first. */
+  initial: number
+  /** The same, at most. */
+  max: number
+  /** What all streams of a session may have sent that is not read yet. */
+  sessionBudget: number
+}
+
+/**
+ * Node before 26 reads nothing from a connection while a write to it waits. If both ends are such, and more is on its
+ * way than the kernel's buffers hold, both wait for ever: seen from 6 MiB on, never at 4.
+ */
+const LARGEST_CONNECTION_WINDOW = Number(process.versions.node.split('.')[0]) >= 26 ? 16 * 1024 * 1024 : 4 * 1024 * 1024
+
+export const DEFAULT_SIZES: ReceiveWindowSizes = Object.freeze({
+  // RFC 9113 section 6.9.2: what a client counts on that has not seen our SETTINGS yet.
+  initial: 65_535,
+  max: 8 * 1024 * 1024,
+  // The sockets of a full session, each with an initial window that nobody reads.
+  sessionBudget: 64 * 1024 * 1024
+})
+
+export function completeSizes (given: { [Name in keyof ReceiveWindowSizes]?: number | undefined }): ReceiveWindowSizes {
+  const { initial = DEFAULT_SIZES.initial, max = DEFAULT_SIZES.max, sessionBudget = DEFAULT_SIZES.sessionBudget } = given
+  return { initial, max: Math.max(initial, Math.min(max, LARGEST_CONNECTION_WINDOW)), sessionBudget }
+}
+
+/** Share of a window that has to come within a round trip for the window to be what holds it back. */
+const HELD_BACK = 2 / 3
+const GROWTH = 4
+const IDLE = 10_000
+
+// A DATA chunk is a view of all that one read of the connection brought, and keeps it alive.
+const PINNED = 8
+const SLAB = 1024
+
+/**
+ * The receive windows of one HTTP/2 session (RFC 9113 section 6.9). HTTP/2 says what a stream may send ahead, TCP finds
+ * out: with the windows that a session starts with, an upload gets 64 KiB per round trip. So this measures, as TCP does,
+ * what comes within a round trip, and opens the windows of streams that are read as fast as they are sent.
+ *
+ * Of the two windows only that of the stream costs memory: Node returns that of the connection as soon as data comes,
+ * and that of the stream when it is read. Node sizes it for all streams of a session together.
+ */
+export class ReceiveWindow {
+  readonly #session: ServerHttp2Session
+  readonly #sizes: ReceiveWindowSizes
+  readonly #inflows = new Set<Inflow>()
+  readonly #idle: number
+  #size: number
+  #unread = 0
+
+  // A round is the time between a PING and its answer. What a stream brought in it is what its window let through.
+  #round = 0
+  #peak = 0
+  #measures = false
+  #patience = 1
+  #bestRate = 0
+  #total = 0
+  #shrinking: NodeJS.Timeout | undefined
+
+  /** @param idle time, in ms, after which windows shrink that were not used */
+  constructor (session: ServerHttp2Session, sizes: ReceiveWindowSizes, idle = IDLE) {
+    this.#session = session
+    this.#sizes = sizes
+    this.#idle = idle
+    this.#size = sizes.initial
+    session.once('close', () => clearInterval(this.#shrinking))
+  }
+
+  /** Window, in bytes, that each stream has, or will have once the client knows. */
+  get size (): number {
+    return this.#size
+  }
+
+  /** Opens the window of the connection as wide as the streams' windows can become. */
+  openConnection (): void {
+    const size = Math.min(2 * this.#sizes.max, LARGEST_CONNECTION_WINDOW)
+    if (size > (this.#session.state.effectiveLocalWindowSize ?? 0)) this.#session.setLocalWindowSize(size)
+  }
+
+  /** Counts what a stream brings from now on. */
+  add (stream: ServerHttp2Stream): Inflow {
+    const inflow = new Inflow(this, stream)
+    this.#inflows.add(inflow)
+    this.#fit()
+    return inflow
+  }
+
+  remove (inflow: Inflow): void {
+    if (this.#inflows.delete(inflow)) this.#unread -= inflow.unread
+  }
+
+  /** Whether a chunk that nobody reads yet has room. */
+  reserve (inflow: Inflow, bytes: number): boolean {
+    this.#count(inflow, bytes)
+    if (this.#unread <= this.#sizes.sessionBudget) return true
+
+    // What was read since it was counted is counted still.
+    for (const each of this.#inflows) this.#count(each, each === inflow ? bytes : 0)
+    if (this.#unread <= this.#sizes.sessionBudget) return true
+    this.#count(inflow, 0)
+    return false
+  }
+
+  /** A chunk came that is read at once. */
+  read (inflow: Inflow, bytes: number): void {
+    if (inflow.unread > 0) this.#count(inflow, 0)
+    if (inflow.round !== this.#round) {
+      inflow.round = this.#round
+      inflow.bytes = 0
+    }
+    inflow.bytes += bytes
+    this.#total += bytes
+    if (inflow.bytes <= this.#peak) return
+
+    this.#peak = inflow.bytes
+    if (!this.#measures && this.#peak * 2 >= this.#size * this.#patience && this.#size < this.#limit) {
+      this.#measures = true
+      setImmediate(() => this.#measure())
+    }
+  }
+
+  /** What windows may grow to, so that half of the budget is left for streams that are opened in the meantime. */
+  get #limit (): number {
+    const { initial, max, sessionBudget } = this.#sizes
+    return Math.max(initial, Math.min(max, Math.floor(sessionBudget / 2 / this.#inflows.size)))
+  }
+
+  #count (inflow: Inflow, coming: number): void {
+    const unread = inflow.stream.readableLength + coming
+    this.#unread += unread - inflow.unread
+    inflow.unread = unread
+  }
+
+  #measure (): void {
+    if (this.#session.destroyed) return
+    this.#startRound()
+    this.#measures = this.#session.ping((error, duration) => {
+      this.#measures = false
+      if (error === null) this.#judge(duration)
+    })
+  }
+
+  /** As gRPC does: more is worth a try where the window was used up, at a rate that was not seen before. */
+  #judge (duration: number): void {
+    const peak = this.#peak
+    const rate = peak / duration
+    this.#startRound()
+    if (peak < this.#size * HELD_BACK || rate <= this.#bestRate) {
+      this.#patience = Math.min(2 * this.#patience, 64)
+      return
+    }
+    this.#bestRate = rate
+    this.#patience = 1
+    this.#resize(Math.min(GROWTH * this.#size, this.#limit))
+  }
+
+  #startRound (): void {
+    this.#round++
+    this.#peak = 0
+  }
+
+  #fit (): void {
+    if (this.#size > this.#limit) this.#resize(this.#limit)
+  }
+
+  #resize (size: number): void {
+    // Node destroys a session that owes more than ten acknowledgements.
+    if (this.#session.destroyed || this.#session.pendingSettingsAck || size === this.#size) return
+
+    this.#size = size
+    this.#session.settings({ initialWindowSize: size }, () => this.#fit())
+    clearInterval(this.#shrinking)
+    if (size === this.#sizes.initial) return
+    this.#total = 0
+    this.#shrinking = setInterval(() => this.#shrink(), this.#idle).unref()
+  }
+
+  #shrink (): void {
+    const used = this.#total >= this.#size
+    this.#total = 0
+    if (used) return
+    this.#bestRate = 0
+    this.#patience = 1
+    this.#resize(this.#sizes.initial)
+  }
+}
+
+/** What one stream brings. */
+export class Inflow {
+  readonly stream: ServerHttp2Stream
+  /** Bytes that nobody has read, as last counted. */
+  unread = 0
+  /** Bytes that were read in the round. */
+  bytes = 0
+  round = -1
+  /** Called once, when what came had no room. */
+  onRefused = (): void => {}
+  #refused = false
+  readonly #window: ReceiveWindow
+  #slab: Buffer | undefined
+  #used = 0
+
+  constructor (window: ReceiveWindow, stream: ServerHttp2Stream) {
+    this.#window = window
+    this.stream = stream
+  }
+
+  /** A chunk as it may be kept; undefined where the session's budget is used up. */
+  admit (chunk: Buffer): Buffer | undefined {
+    const { stream } = this
+    if (this.#refused) return undefined
+    if (stream.readableFlowing === true && stream.readableLength === 0) {
+      this.#window.read(this, chunk.length)
+      return chunk.buffer.byteLength < PINNED * chunk.length ? chunk : this.#copy(chunk)
+    }
+    if (!this.#window.reserve(this, chunk.length)) return this.#refuse()
+    return chunk.buffer.byteLength === chunk.length ? chunk : this.#copy(chunk)
+  }
+
+  #refuse (): undefined {
+    this.#refused = true
+    this.onRefused()
+  }
+
+  /** Small chunks share slabs of their own stream, so that none keeps alive what came on another. */
+  #copy (chunk: Buffer): Buffer {
+    const { length } = chunk
+    if (length > SLAB / 4) return copyTo(Buffer.allocUnsafeSlow(length), chunk)
+    if (this.#slab === undefined || this.#used + length > SLAB) {
+      this.#slab = Buffer.allocUnsafeSlow(SLAB)
+      this.#used = 0
+    }
+    return copyTo(this.#slab.subarray(this.#used, this.#used += length), chunk)
+  }
+}
+
+function copyTo (target: Buffer, chunk: Buffer): Buffer {
+  target.set(chunk)
+  return target
+}

@@ -1,0 +1,100 @@
+import type { ServerHttp2Stream } from 'node:http2'
+import { passWrite } from './internals.ts'
+import type { WriteCallback, WriteItem } from './internals.ts'
+
+/** Size, in bytes, up to which a write goes to Node as it is. */
+export const SMALL_WRITE = 4096
+
+/** More in Node's hands gives no more throughput, and makes small messages of other streams wait behind it. */
+const LARGEST_SLICE = 128 * 1024
+
+/**
+ * What Node may hold of a session in slices. With a small write of each of a thousand sockets that is less than the
+ * 10 MB (`maxSessionMemory`) from which on Node refuses every new stream of a session, and at last ends it.
+ */
+const SESSION_LIMIT = 3 * 1024 * 1024
+const SHARE = 8
+
+/**
+ * What Node holds of one HTTP/2 session that its client has not taken yet. A large write is handed to Node in slices,
+ * the next when the last has gone: all at once it would wait in Node's session for a window that may never open.
+ */
+export class SendBudget {
+  #held = 0
+
+  /** Size, in bytes, of a slice: the more is held already, the smaller. */
+  take (): number {
+    const size = Math.min(LARGEST_SLICE, Math.max(SMALL_WRITE, Math.floor((SESSION_LIMIT - this.#held) / SHARE)))
+    this.#held += size
+    return size
+  }
+
+  giveBack (size: number): void {
+    this.#held -= size
+  }
+}
+
+/** The large writes of one stream. */
+export class Outflow {
+  /** Bytes that have gone of the write that is under way. */
+  gone = 0
+  readonly #stream: ServerHttp2Stream
+  readonly #budget: SendBudget
+  #slice = 0
+
+  constructor (stream: ServerHttp2Stream, budget: SendBudget) {
+    this.#stream = stream
+    this.#budget = budget
+  }
+
+  write (items: WriteItem[], done: WriteCallback): void {
+    this.#next(items.map(toBuffer), done)
+  }
+
+  /** Gives back what Node will not tell about any more: before 22 the callback of a reset stream may never come. */
+  close (): void {
+    this.#budget.giveBack(this.#slice)
+    this.#slice = 0
+  }
+
+  #next (rest: Buffer[], done: WriteCallback): void {
+    this.#slice = this.#budget.take()
+    const slice = cut(rest, this.#slice)
+    const length = slice.reduce((sum, { length }) => sum + length, 0)
+    passWrite(this.#stream, slice.map(toItem), (error) => {
+      this.close()
+      this.gone += length
+      if (error == null && rest.length > 0) return this.#next(rest, done)
+      this.gone = 0
+      done(error)
+    })
+  }
+}
+
+/** Takes up to `size` bytes from the front of a list of buffers. */
+function cut (rest: Buffer[], size: number): Buffer[] {
+  const slice: Buffer[] = []
+  for (let left = size; left > 0 && rest.length > 0;) {
+    const [first] = rest as [Buffer]
+    slice.push(first.subarray(0, left))
+    if (first.length > left) rest[0] = first.subarray(left)
+    else rest.shift()
+    left -= first.length
+  }
+  return slice
+}
+
+/** Size, in bytes, of a write at most: the length of a string counts UTF-16 units, of which each takes up to three. */
+export function sizeOf (items: readonly WriteItem[]): number {
+  let size = 0
+  for (const { chunk } of items) size += typeof chunk === 'string' ? 3 * chunk.length : chunk.length
+  return size
+}
+
+function toBuffer ({ chunk, encoding }: WriteItem): Buffer {
+  return typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk
+}
+
+function toItem (chunk: Buffer): WriteItem {
+  return { chunk, encoding: 'buffer' as BufferEncoding }
+}

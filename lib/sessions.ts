@@ -1,0 +1,110 @@
+import { constants } from 'node:http2'
+import type { Http2Server, ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
+import type { FastifyBaseLogger } from 'fastify'
+import { hookStream, passChunk, readServerSettings } from './internals.ts'
+import { ReceiveWindow, completeSizes } from './receive-window.ts'
+import type { Inflow, ReceiveWindowSizes } from './receive-window.ts'
+import { SendBudget } from './send-budget.ts'
+import { resetStream } from './stream-socket.ts'
+
+const { NGHTTP2_ENHANCE_YOUR_CALM } = constants
+
+const kInflow = Symbol('fastify-websocket-h2.inflow')
+
+type CountedStream = ServerHttp2Stream & { [kInflow]: Inflow }
+
+/** What holds for every session of a server. */
+export interface SessionOptions {
+  receiveWindow: Partial<ReceiveWindowSizes>
+  /** Time, in ms, after which Fastify closes an idle session; 0 is never. */
+  timeout: number
+  log: FastifyBaseLogger
+}
+
+/** The HTTP/2 sessions of a server, and what its sockets share in each. */
+export class Sessions {
+  readonly #options: SessionOptions
+  readonly #open = new Map<ServerHttp2Session, Session>()
+
+  constructor (options: SessionOptions) {
+    this.#options = options
+  }
+
+  /** Returns what ends it. */
+  track (server: Http2Server): () => void {
+    const initial = readServerSettings(server).initialWindowSize
+    const serverOnSession = (session: ServerHttp2Session): void => { this.#add(session, initial) }
+    const serverOnStream = (stream: ServerHttp2Stream): void => {
+      if (!stream.endAfterHeaders) this.of(stream.session as ServerHttp2Session).addStream(stream)
+    }
+    server.on('session', serverOnSession)
+    server.on('stream', serverOnStream)
+    return () => { server.off('session', serverOnSession).off('stream', serverOnStream) }
+  }
+
+  of (session: ServerHttp2Session): Session {
+    return this.#open.get(session) ?? this.#add(session)
+  }
+
+  /**
+   * Sends GOAWAY on every session; each ends with the last of its streams (RFC 9113 section 6.8). Before Node 24
+   * `server.close()` leaves them open, and waits until their clients close them.
+   */
+  close (): void {
+    for (const session of this.#open.keys()) session.close()
+  }
+
+  #add (session: ServerHttp2Session, initial?: number): Session {
+    const added = new Session(session, completeSizes({ initial, ...this.#options.receiveWindow }), this.#options)
+    this.#open.set(session, added)
+    session.once('close', () => this.#open.delete(session))
+    return added
+  }
+}
+
+/** What the sockets of one HTTP/2 session share. */
+export class Session {
+  readonly sendBudget = new SendBudget()
+  readonly #session: ServerHttp2Session
+  readonly #options: SessionOptions
+  readonly #receiveWindow: ReceiveWindow
+  #sockets = 0
+
+  constructor (session: ServerHttp2Session, sizes: ReceiveWindowSizes, options: SessionOptions) {
+    this.#session = session
+    this.#options = options
+    this.#receiveWindow = new ReceiveWindow(session, sizes)
+  }
+
+  /** Has a stream that plays a socket: without messages its session is not idle. */
+  addSocket (stream: ServerHttp2Stream): void {
+    if (this.#sockets++ === 0) {
+      this.#receiveWindow.openConnection()
+      this.#session.setTimeout(0)
+    }
+    this.addStream(stream)
+    stream.once('close', () => {
+      if (--this.#sockets === 0 && !this.#session.destroyed) this.#session.setTimeout(this.#options.timeout)
+    })
+  }
+
+  /** Has a stream that can bring data: of what it may send ahead, a socket is one user among others. */
+  addStream (stream: ServerHttp2Stream): void {
+    if (kInflow in stream) return
+
+    const inflow = this.#receiveWindow.add(stream)
+    hookStream(Object.assign(stream, { [kInflow]: inflow }), { push: pushAdmitted })
+    stream.once('close', () => this.#receiveWindow.remove(inflow))
+    inflow.onRefused = () => {
+      const { id } = stream
+      this.#options.log.warn({ streamId: id }, 'a client sent more than its session may have unread: stream reset')
+      setImmediate(resetStream, stream, NGHTTP2_ENHANCE_YOUR_CALM)
+    }
+  }
+}
+
+/** Where the budget is used up nothing more of the stream is kept. */
+function pushAdmitted (this: ServerHttp2Stream, chunk: Buffer | null): boolean {
+  const admitted = chunk === null ? null : (this as CountedStream)[kInflow].admit(chunk)
+  return admitted !== undefined && passChunk(this, admitted)
+}
