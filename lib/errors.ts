@@ -49,8 +49,3 @@ export const FST_WS_SLOW_CONSUMER = createError<[bytes: number, limit: number]>(
   'FST_WS_SLOW_CONSUMER',
   'the peer has %s bytes to read, more than the sendLimit of %s: wait for \'drain\' before you send more'
 )
-
-/** Whether an error is one that ws found in what the peer sent. */
-export function isPeerError (error: unknown): boolean {
-  return error instanceof Error && 'code' in error && String(error.code).startsWith('WS_ERR_')
-}

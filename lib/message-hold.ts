@@ -39,13 +39,17 @@ export class MessageHold {
     return this.#messages.length === 0
   }
 
+  get #isHeard (): boolean {
+    return this.#socket.listenerCount('message') > 0
+  }
+
   add ([data, isBinary]: Message): void {
     if (this.#drops) return
     // A view of what the connection brought would keep all of that.
     const kept = Buffer.isBuffer(data) ? Buffer.from(data) : data
     this.#messages.push([kept, isBinary])
     this.#bytes += sizeOf([kept, isBinary])
-    if (this.#socket.listenerCount('message') > 0) this.deliver()
+    if (this.#isHeard) this.deliver()
     else this.#limit()
   }
 
@@ -53,7 +57,7 @@ export class MessageHold {
   putBack (messages: Message[]): void {
     this.#messages.unshift(...messages)
     for (const message of messages) this.#bytes += sizeOf(message)
-    if (this.#socket.listenerCount('message') > 0) this.deliverSoon()
+    if (this.#isHeard) this.deliverSoon()
   }
 
   takeAll (): Message[] {
@@ -65,7 +69,7 @@ export class MessageHold {
 
   /** Hands on what is held, in order, as long as somebody listens. */
   deliver (): void {
-    while (!this.isEmpty && this.#socket.listenerCount('message') > 0 && (this.#pauses || !this.#socket.isPaused)) {
+    while (!this.isEmpty && this.#isHeard && (this.#pauses || !this.#socket.isPaused)) {
       const message = this.#messages.shift()!
       this.#bytes -= sizeOf(message)
       this.#emit(message)
@@ -90,7 +94,7 @@ export class MessageHold {
   }
 
   #limit (): void {
-    if (this.#bytes <= LIMIT) return
+    if (this.#bytes <= LIMIT || this.#isHeard) return
     if (this.#handled) return this.#drop()
     this.#timer ??= setTimeout(() => this.#drop(), PATIENCE)
     if (this.#socket.isPaused) return

@@ -1,9 +1,8 @@
 import { EventEmitter } from 'node:events'
 import type { Settings } from 'node:http2'
 import type { Server } from 'node:net'
-import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
-import type { WebSocket } from 'ws'
-import { FST_WS_INVALID_OPTION, FST_WS_SLOW_CONSUMER, isPeerError } from './errors.ts'
+import type { FastifyBaseLogger } from 'fastify'
+import { FST_WS_INVALID_OPTION } from './errors.ts'
 import type { ReceiveWindowSizes } from './receive-window.ts'
 import type { SendLimits } from './socket.ts'
 import type { PreCloseHook, WebsocketErrorHandler, WebsocketPluginOptions, WebsocketServerOptions } from '../types/index.ts'
@@ -14,7 +13,8 @@ export interface Options {
   websocketServer: WebsocketServerOptions
   /** The server to listen on, where it is not Fastify's own. */
   server: Server | undefined
-  errorHandler: WebsocketErrorHandler
+  /** What the user wants done about errors, where it is not what we do. */
+  errorHandler: WebsocketErrorHandler | undefined
   /** The user's way of closing the sockets, where it is not ours. */
   preClose: PreCloseHook | undefined
   advertise: boolean
@@ -102,7 +102,7 @@ export function readOptions (given: WebsocketPluginOptions, log: FastifyBaseLogg
     // ws takes a property that is there but undefined for a limit that is not wanted.
     websocketServer: withoutNothing(websocketServer),
     server,
-    errorHandler: given.errorHandler ?? closeWithError,
+    errorHandler: given.errorHandler,
     preClose: given.preClose,
     advertise: given.advertise ?? true,
     settings: withoutNothing({
@@ -119,17 +119,6 @@ function check (values: object, checks: Record<string, Check>, prefix: string): 
     if (value == null || holds === undefined || holds(value)) continue
     throw new FST_WS_INVALID_OPTION(prefix + name, expected!, describe(value))
   }
-}
-
-/**
- * What becomes of a socket whose handler fails: Close 1011. Where the peer broke the protocol, ws has already sent the
- * Close that says so.
- */
-function closeWithError (error: Error, socket: WebSocket, request: FastifyRequest, _reply: FastifyReply): void {
-  if (isPeerError(error)) request.log.info(error)
-  else if (error instanceof FST_WS_SLOW_CONSUMER) request.log.warn(error)
-  else request.log.error(error)
-  socket.close(1011)
 }
 
 /** The properties that have a value. */

@@ -29,8 +29,11 @@ export function completeSizes (given: { [Name in keyof ReceiveWindowSizes]?: num
   return { initial, max: Math.max(initial, Math.min(max, LARGEST_CONNECTION_WINDOW)), sessionBudget }
 }
 
-/** Share of a window that has to come within a round trip for the window to be what holds it back. */
-const HELD_BACK = 2 / 3
+/**
+ * Share of a window that comes within a round trip where the window is what holds a stream back: Node returns windows
+ * by halves, so it may be no more than one half.
+ */
+const HELD_BACK = 0.45
 const GROWTH = 4
 const IDLE = 10_000
 
@@ -59,7 +62,6 @@ export class ReceiveWindow {
   #peak = 0
   #measures = false
   #patience = 1
-  #bestRate = 0
   #total = 0
   #shrinking: NodeJS.Timeout | undefined
 
@@ -140,24 +142,18 @@ export class ReceiveWindow {
   #measure (): void {
     if (this.#session.destroyed) return
     this.#startRound()
-    this.#measures = this.#session.ping((error, duration) => {
+    this.#measures = this.#session.ping((error) => {
       this.#measures = false
-      if (error === null) this.#judge(duration)
+      if (error === null) this.#judge()
     })
   }
 
-  /** As gRPC does: more is worth a try where the window was used up, at a rate that was not seen before. */
-  #judge (duration: number): void {
-    const peak = this.#peak
-    const rate = peak / duration
+  /** Only where nearly all of a window came within a round trip can more of it bring more. */
+  #judge (): void {
+    const isHeldBack = this.#peak >= this.#size * HELD_BACK
+    this.#patience = isHeldBack ? 1 : Math.min(2 * this.#patience, 64)
     this.#startRound()
-    if (peak < this.#size * HELD_BACK || rate <= this.#bestRate) {
-      this.#patience = Math.min(2 * this.#patience, 64)
-      return
-    }
-    this.#bestRate = rate
-    this.#patience = 1
-    this.#resize(Math.min(GROWTH * this.#size, this.#limit))
+    if (isHeldBack) this.#resize(Math.min(GROWTH * this.#size, this.#limit))
   }
 
   #startRound (): void {
@@ -185,7 +181,6 @@ export class ReceiveWindow {
     const used = this.#total >= this.#size
     this.#total = 0
     if (used) return
-    this.#bestRate = 0
     this.#patience = 1
     this.#resize(this.#sizes.initial)
   }

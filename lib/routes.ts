@@ -2,12 +2,15 @@ import type { OutgoingHttpHeaders } from 'node:http'
 import { inspect } from 'node:util'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod, RouteOptions } from 'fastify'
 import type { WebSocketServer } from 'ws'
-import { FST_WS_INVALID_HANDLER, FST_WS_INVALID_METHOD, FST_WS_NO_WEBSOCKET_ROUTE } from './errors.ts'
+import {
+  FST_WS_INVALID_HANDLER, FST_WS_INVALID_METHOD, FST_WS_NO_WEBSOCKET_ROUTE, FST_WS_SLOW_CONSUMER
+} from './errors.ts'
 import { toHeaderLines } from './handshake.ts'
 import type { Options } from './options.ts'
+import { isPeerError } from './socket.ts'
 import type { RouteSocket } from './socket.ts'
 import { kHandled, kUpgrade } from './symbols.ts'
-import type { WebsocketHandler } from '../types/index.ts'
+import type { WebSocket, WebsocketHandler } from '../types/index.ts'
 import type { RawRequest, Upgrade } from './upgrade.ts'
 
 const kWebsocketRoute = Symbol('fastify-websocket-h2.route')
@@ -66,7 +69,7 @@ function isHeadOnly (route: RouteOptions): boolean {
   return [route.method].flat().every((method) => method === 'HEAD')
 }
 
-function createHandler (route: RouteOptions, server: WebSocketServer, { errorHandler }: Options): RouteHandlerMethod {
+function createHandler (route: RouteOptions, server: WebSocketServer, { errorHandler = closeWithError }: Options): RouteHandlerMethod {
   const only = route.websocket === true
   const wsHandler = (only ? route.handler : route.wsHandler) as WebsocketHandler
   const httpHandler = only ? replyNotFound : route.handler
@@ -107,6 +110,17 @@ function createHandler (route: RouteOptions, server: WebSocketServer, { errorHan
       socket.terminate()
     }
   }
+}
+
+/**
+ * What becomes of a socket whose handler fails: Close 1011. Where the peer broke the protocol, ws has already sent the
+ * Close that says so.
+ */
+function closeWithError (error: Error, socket: WebSocket, request: FastifyRequest, _reply: FastifyReply): void {
+  if (isPeerError(error)) request.log.info(error)
+  else if (error instanceof FST_WS_SLOW_CONSUMER) request.log.warn(error)
+  else request.log.error(error)
+  socket.close(1011)
 }
 
 /** JavaScript lets one throw anything; an errorHandler need not know. */

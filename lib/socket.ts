@@ -1,7 +1,7 @@
 import { on } from 'node:events'
 import type { Duplex } from 'node:stream'
 import type { WebSocket as WsWebSocket } from 'ws'
-import { FST_WS_SLOW_CONSUMER, isPeerError } from './errors.ts'
+import { FST_WS_SLOW_CONSUMER } from './errors.ts'
 import { MessageHold } from './message-hold.ts'
 import type { Message } from './message-hold.ts'
 import { countGone } from './stream-socket.ts'
@@ -46,8 +46,8 @@ export function createSocketClass (Base: typeof WsWebSocket, { sendLimit, slowCo
     #isHandled = false
     /** The code of the Close that is being sent. */
     #closesWith: number | undefined
-    /** The code that told the peer of its error. */
-    #closedWith: number | undefined
+    /** The code of the Close that answers an error of the peer. */
+    #told: number | undefined
 
     [kConnect] (connection: Duplex): void {
       this.#connection = connection
@@ -110,6 +110,8 @@ export function createSocketClass (Base: typeof WsWebSocket, { sendLimit, slowCo
 
     override send (data: Data, options?: SendOptions | SendCallback, callback?: SendCallback): void {
       if (typeof options === 'function') return this.send(data, {}, options)
+      // Node counts the characters of a string that waits, and not its bytes.
+      if (typeof data === 'string') return this.send(Buffer.from(data), { binary: false, ...options }, callback)
 
       const verdict = this.#judge(options?.fin !== false)
       if (verdict !== 'send') this.#refuse(verdict, callback)
@@ -164,12 +166,17 @@ export function createSocketClass (Base: typeof WsWebSocket, { sendLimit, slowCo
 
     override emit (event: string | symbol, ...parameters: unknown[]): boolean {
       if (event === 'message') return this.#receive(parameters as Message)
-      if (event === 'error' && isPeerError(parameters[0])) this.#closedWith = this.#closesWith
+      if (event === 'error' && isPeerError(parameters[0])) this.#told = this.#closesWith
       if (event === 'close') {
         this.#hold?.deliver()
-        if (parameters[0] === ABNORMAL_CLOSURE && this.#closedWith !== undefined) parameters[0] = this.#closedWith
+        if (parameters[0] === ABNORMAL_CLOSURE) parameters[0] = this.#closedWith()
       }
       return super.emit(event, ...parameters)
+    }
+
+    /** ws knows a code only if the peer sent one. One that broke the protocol was told its code, if it read so far. */
+    #closedWith (): number {
+      return this.#connection?.writableFinished === true ? this.#told ?? ABNORMAL_CLOSURE : ABNORMAL_CLOSURE
     }
 
     #receive (message: Message): boolean {
@@ -183,4 +190,9 @@ export function createSocketClass (Base: typeof WsWebSocket, { sendLimit, slowCo
 
 function toValue ([data, isBinary]: Message): string | Buffer {
   return isBinary ? data : data.toString()
+}
+
+/** Whether an error is one that ws found in what the peer sent. */
+export function isPeerError (error: unknown): boolean {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('WS_ERR_')
 }

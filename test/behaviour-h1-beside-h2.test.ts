@@ -1,4 +1,6 @@
+import { behaveUnderPressure } from './behaviour-socket.ts'
 import { behave } from './behaviour.ts'
 import { H1_BESIDE_H2 } from './helpers/transports.ts'
 
 behave(H1_BESIDE_H2)
+behaveUnderPressure(H1_BESIDE_H2)

@@ -1,4 +1,6 @@
+import { behaveUnderPressure } from './behaviour-socket.ts'
 import { behave } from './behaviour.ts'
 import { H1_TLS } from './helpers/transports.ts'
 
 behave(H1_TLS)
+behaveUnderPressure(H1_TLS)
