@@ -127,10 +127,13 @@ export class ReceiveWindow {
     }
   }
 
-  /** What windows may grow to, so that half of the budget is left for streams that are opened in the meantime. */
+  /**
+   * What windows may grow to: if every stream there is stalls now, half of what is left of the budget is still left,
+   * for streams that a client opens before it knows of smaller windows.
+   */
   get #limit (): number {
     const { initial, max, sessionBudget } = this.#sizes
-    return Math.max(initial, Math.min(max, Math.floor(sessionBudget / 2 / this.#inflows.size)))
+    return Math.max(initial, Math.min(max, Math.floor((sessionBudget - this.#unread) / 2 / this.#inflows.size)))
   }
 
   #count (inflow: Inflow, coming: number): void {
@@ -153,7 +156,7 @@ export class ReceiveWindow {
     const isHeldBack = this.#peak >= this.#size * HELD_BACK
     this.#patience = isHeldBack ? 1 : Math.min(2 * this.#patience, 64)
     this.#startRound()
-    if (isHeldBack) this.#resize(Math.min(GROWTH * this.#size, this.#limit))
+    if (isHeldBack) this.#resize(GROWTH * this.#size < this.#limit / 2 ? GROWTH * this.#size : this.#limit)
   }
 
   #startRound (): void {

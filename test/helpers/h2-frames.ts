@@ -71,6 +71,8 @@ export class FrameClient {
   /** Settles when the connection has ended, whoever ended it. */
   readonly closed: Promise<unknown>
   windowUpdates: boolean
+  /** Whether the server's SETTINGS are taken to heart. */
+  acknowledges = true
 
   readonly #tcp: Socket
   readonly #socket: Socket
@@ -80,6 +82,8 @@ export class FrameClient {
   readonly #headerReader = new HeaderReader()
   readonly #streams = new Map<number, Stream>()
   readonly #waiting = new Set<() => void>()
+  readonly #increments = new Map<number, number>()
+  readonly #settings = new Map<number, number>()
   #block: Frame | undefined
   #unread = NOTHING
   #ended = false
@@ -116,6 +120,22 @@ export class FrameClient {
   /** The server's first SETTINGS, by identifier. */
   get serverSettings (): Record<number, number> {
     return readSettings(this.frames.find(({ type }) => type === 'SETTINGS')!.payload)
+  }
+
+  /** What one of the server's SETTINGS is now, as far as it was acknowledged. */
+  setting (identifier: number): number | undefined {
+    return this.#settings.get(identifier)
+  }
+
+  /** The server's SETTINGS frames, by identifier. */
+  settingsFrames (): Array<Record<number, number>> {
+    return this.frames.filter(({ type, flags }) => type === 'SETTINGS' && flags === 0)
+      .map(({ payload }) => readSettings(payload))
+  }
+
+  /** By how much the server's WINDOW_UPDATE frames opened the window of a stream, or of the connection. */
+  increments (streamId: number): number {
+    return this.#increments.get(streamId) ?? 0
   }
 
   // What the client says
@@ -313,9 +333,19 @@ export class FrameClient {
     if (frame.type === 'HEADERS' || frame.type === 'CONTINUATION') return this.#takeHeaders(frame)
 
     this.#keep(frame)
-    if (frame.type === 'SETTINGS' && frame.flags === 0) this.send('SETTINGS', 0, NOTHING, ACK)
+    if (frame.type === 'SETTINGS' && frame.flags === 0 && this.acknowledges) this.#acknowledge(frame)
+    if (frame.type === 'WINDOW_UPDATE') {
+      this.#increments.set(frame.streamId, this.increments(frame.streamId) + frame.payload.readUInt32BE())
+    }
     if (frame.type === 'PING' && frame.flags === 0) this.send('PING', 0, frame.payload, ACK)
     if (frame.type === 'DATA' && this.windowUpdates) this.#giveBack(frame)
+  }
+
+  #acknowledge (frame: Frame): void {
+    for (const [identifier, value] of Object.entries(readSettings(frame.payload))) {
+      this.#settings.set(Number(identifier), value)
+    }
+    this.send('SETTINGS', 0, NOTHING, ACK)
   }
 
   /** RFC 9113 section 4.3: a header block is one, however many frames it came in. */
