@@ -20,8 +20,8 @@ export const DEFAULT_SIZES: ReceiveWindowSizes = Object.freeze({
   // RFC 9113 section 6.9.2: what a client counts on that has not seen our SETTINGS yet.
   initial: 65_535,
   max: 8 * 1024 * 1024,
-  // The sockets of a full session, each with an initial window that nobody reads.
-  sessionBudget: 64 * 1024 * 1024
+  // A thousand sockets, each with a first window that nobody reads, and as much again that Node 22 and later read ahead.
+  sessionBudget: 128 * 1024 * 1024
 })
 
 export function completeSizes (given: { [Name in keyof ReceiveWindowSizes]?: number | undefined }): ReceiveWindowSizes {
@@ -85,9 +85,13 @@ export class ReceiveWindow {
     if (size > (this.#session.state.effectiveLocalWindowSize ?? 0)) this.#session.setLocalWindowSize(size)
   }
 
-  /** Counts what a stream brings from now on. */
-  add (stream: ServerHttp2Stream): Inflow {
-    const inflow = new Inflow(this, stream)
+  /**
+   * Counts what a stream brings from now on.
+   *
+   * @param onRefused called once, when what it brought had no room
+   */
+  add (stream: ServerHttp2Stream, onRefused: () => void): Inflow {
+    const inflow = new Inflow(this, stream, onRefused)
     this.#inflows.add(inflow)
     this.#fit()
     return inflow
@@ -197,22 +201,22 @@ export class Inflow {
   /** Bytes that were read in the round. */
   bytes = 0
   round = -1
-  /** Called once, when what came had no room. */
-  onRefused = (): void => {}
-  #refused = false
   readonly #window: ReceiveWindow
+  readonly #onRefused: () => void
+  #isRefused = false
   #slab: Buffer | undefined
   #used = 0
 
-  constructor (window: ReceiveWindow, stream: ServerHttp2Stream) {
+  constructor (window: ReceiveWindow, stream: ServerHttp2Stream, onRefused: () => void) {
     this.#window = window
     this.stream = stream
+    this.#onRefused = onRefused
   }
 
   /** A chunk as it may be kept; undefined where the session's budget is used up. */
   admit (chunk: Buffer): Buffer | undefined {
     const { stream } = this
-    if (this.#refused) return undefined
+    if (this.#isRefused) return undefined
     if (stream.readableFlowing === true && stream.readableLength === 0) {
       this.#window.read(this, chunk.length)
       return chunk.buffer.byteLength < PINNED * chunk.length ? chunk : this.#copy(chunk)
@@ -222,8 +226,8 @@ export class Inflow {
   }
 
   #refuse (): undefined {
-    this.#refused = true
-    this.onRefused()
+    this.#isRefused = true
+    this.#onRefused()
   }
 
   /** Small chunks share slabs of their own stream, so that none keeps alive what came on another. */

@@ -82,24 +82,25 @@ export class Session {
       this.#receiveWindow.openConnection()
       this.#session.setTimeout(0)
     }
-    this.addStream(stream)
-    stream.once('close', () => {
+    this.addStream(stream, () => {
       if (--this.#sockets === 0 && !this.#session.destroyed) this.#session.setTimeout(this.#options.timeout)
     })
   }
 
-  /** Has a stream that can bring data: of what it may send ahead, a socket is one user among others. */
-  addStream (stream: ServerHttp2Stream): void {
+  /** Has a stream that can bring data: of what a client may send ahead, a socket has no share of its own. */
+  addStream (stream: ServerHttp2Stream, onClose?: () => void): void {
     if (kInflow in stream) return
 
-    const inflow = this.#receiveWindow.add(stream)
-    hookStream(Object.assign(stream, { [kInflow]: inflow }), { push: pushAdmitted })
-    stream.once('close', () => this.#receiveWindow.remove(inflow))
-    inflow.onRefused = () => {
-      const { id } = stream
-      this.#options.log.warn({ streamId: id }, 'a client sent more than its session may have unread: stream reset')
+    const inflow = this.#receiveWindow.add(stream, () => {
+      this.#options.log.warn({ streamId: stream.id }, 'a client sent more than sessionBudget ahead: stream reset')
       setImmediate(resetStream, stream, NGHTTP2_ENHANCE_YOUR_CALM)
-    }
+    })
+    hookStream(stream, { push: pushAdmitted })
+    Object.assign(stream, { [kInflow]: inflow })
+    stream.once('close', () => {
+      this.#receiveWindow.remove(inflow)
+      onClose?.()
+    })
   }
 }
 

@@ -9,8 +9,13 @@ import type { SendBudget } from './send-budget.ts'
 const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = constants
 
 const kOutflow = Symbol('fastify-websocket-h2.outflow')
+const kTimer = Symbol('fastify-websocket-h2.timer')
 
-type SocketStream = ServerHttp2Stream & { [kOutflow]: Outflow }
+/** A connection or stream that carries a WebSocket. */
+interface Carrier extends Duplex {
+  [kTimer]?: NodeJS.Timeout
+  [kOutflow]?: Outflow
+}
 
 /**
  * How long, in ms, a peer may take to end its side once ours has ended. Firefox, nghttpx and undici 7 never do, and
@@ -28,23 +33,24 @@ export function toStreamSocket (stream: ServerHttp2Stream, budget: SendBudget): 
   const outflow = new Outflow(stream, budget)
   stream.destroy = destroyLater
   stream.on('aborted', streamOnAborted)
-  hookStream(Object.assign(stream, { [kOutflow]: outflow }), { _write: writeChunk, _writev: writeChunks })
-  stream.once('close', () => outflow.close())
+  hookStream(stream, { _write: writeChunk, _writev: writeChunks })
+  Object.assign(stream, { [kOutflow]: outflow })
   freeAfterFinish(stream)
   return stream
 }
 
 /** Bytes that a connection or stream still counts as its own, and that Node has sent already. */
-export function countGone (socket: Duplex): number {
-  return kOutflow in socket ? (socket as SocketStream)[kOutflow].gone : 0
+export function countGone (socket: Carrier): number {
+  return socket[kOutflow]?.gone ?? 0
 }
 
 /**
  * Frees a connection or stream on which we have said all we had to say: RFC 6455 section 7.1.1 lets the server close
  * first, so a peer that never ends its side need not be waited for.
  */
-export function freeAfterFinish (socket: Duplex): void {
-  socket.once('finish', () => destroyAfter(socket, LINGER))
+export function freeAfterFinish (socket: Carrier): void {
+  socket.once('finish', carrierOnFinish)
+  socket.once('close', carrierOnClose)
 }
 
 /**
@@ -53,8 +59,8 @@ export function freeAfterFinish (socket: Duplex): void {
  *
  * @param closeTimeout in ms
  */
-export function freeAfterEnd (socket: Duplex, closeTimeout: number): void {
-  socket.once('end', () => destroyAfter(socket, closeTimeout))
+export function freeAfterEnd (socket: Carrier, closeTimeout: number): void {
+  socket.once('end', () => { socket[kTimer] ??= setTimeout(destroyCarrier, closeTimeout, socket) })
 }
 
 /** One RST_STREAM, now. */
@@ -66,12 +72,17 @@ export function resetStream (stream: ServerHttp2Stream, code: number): void {
   destroyNow(stream)
 }
 
-function destroyAfter (socket: Duplex, delay: number): void {
-  const timer = setTimeout(destroySocket, delay, socket)
-  socket.once('close', () => clearTimeout(timer))
+function carrierOnFinish (this: Carrier): void {
+  clearTimeout(this[kTimer])
+  this[kTimer] = setTimeout(destroyCarrier, LINGER, this)
 }
 
-function destroySocket (socket: Duplex): void {
+function carrierOnClose (this: Carrier): void {
+  clearTimeout(this[kTimer])
+  this[kOutflow]?.close()
+}
+
+function destroyCarrier (socket: Duplex): void {
   socket.destroy()
 }
 
@@ -100,7 +111,7 @@ function destroyNow (stream: ServerHttp2Stream, error?: Error): ServerHttp2Strea
 
 /** Before Node 26 a stream that is reset while its writes are blocked never closes by itself. */
 function streamOnAborted (this: ServerHttp2Stream): void {
-  setImmediate(destroySocket, this)
+  setImmediate(destroyCarrier, this)
 }
 
 function writeChunk (
@@ -111,5 +122,5 @@ function writeChunk (
 
 function writeChunks (this: ServerHttp2Stream, items: WriteItem[], done: WriteCallback): void {
   if (sizeOf(items) <= SMALL_WRITE) passWrite(this, items, done)
-  else (this as SocketStream)[kOutflow].write(items, done)
+  else (this as Carrier)[kOutflow]!.write(items, done)
 }

@@ -5,7 +5,9 @@ import type { AddressInfo } from 'node:net'
 import fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
-import { forgetEndStream, readSecondaryServers, readServerSettings } from '../lib/internals.ts'
+import {
+  forgetEndStream, hookStream, passChunk, passWrite, readSecondaryServers, readServerSettings
+} from '../lib/internals.ts'
 
 void t.test('forgetEndStream: close(code) of a stream is one RST_STREAM, and not END_STREAM first', async (t) => {
   const server = createServer()
@@ -27,6 +29,42 @@ void t.test('forgetEndStream: close(code) of a stream is one RST_STREAM, and not
   stream.close(constants.NGHTTP2_CANCEL)
   await aborted
   t.equal(client.rstCode, constants.NGHTTP2_CANCEL)
+})
+
+void t.test('hookStream: all that comes in and goes out passes the hooks, as often as Node hands it over', async (t) => {
+  const server = createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  t.teardown(() => { session.destroy(); server.close() })
+
+  const client = session.request({ ':method': 'POST' }, { endStream: false })
+  const [stream] = await once(server, 'stream') as [ServerHttp2Stream]
+  const passed: string[] = []
+  hookStream(stream, {
+    push (chunk) {
+      passed.push(`push ${chunk}`)
+      return passChunk(this, chunk)
+    },
+    _write (chunk, encoding, done) {
+      passed.push(`write ${chunk}`)
+      passWrite(this, [{ chunk, encoding }], done)
+    },
+    _writev (items, done) {
+      passed.push(`write ${items.map(({ chunk }) => chunk)}`)
+      passWrite(this, items, done)
+    }
+  })
+  stream.respond()
+  stream.write('one')
+  stream.write('two')
+  stream.end('three')
+  client.write('four')
+  client.end()
+  const received = (await Promise.all([stream.toArray(), client.toArray()])).map((chunks) => chunks.join(''))
+  t.same(received, ['four', 'onetwothree'])
+  t.same(passed.filter((each) => each.startsWith('write')), ['write one', 'write two,three'])
+  t.same(passed.filter((each) => each.startsWith('push')).slice(0, 2), ['push four', 'push null'])
 })
 
 void t.test('readServerSettings: the settings that a server was created with, and those it was given later', async (t) => {

@@ -64,7 +64,7 @@ export interface ReceiveWindowOptions {
    * Node 26 it is never more than 4194304, because two such Nodes with larger ones can block each other for ever.
    */
   max?: number | undefined
-  /** What all streams of a session may have sent that nobody has read; a stream that sends more is reset. Default: 67108864. */
+  /** What all streams of a session may have sent that nobody has read; a stream that sends more is reset. Default: 134217728. */
   sessionBudget?: number | undefined
 }
 

@@ -190,7 +190,7 @@ await t.test('what a session has unread never exceeds sessionBudget', async (t) 
 })
 
 await t.test('windows become smaller for many streams, so that all of them have room', async (t) => {
-  const receiveWindow = { max: MEGABYTE, sessionBudget: 4 * MEGABYTE }
+  const receiveWindow = { max: MEGABYTE, sessionBudget: 8 * MEGABYTE }
   const wire = await serve(t, addRoutes, { plugin: { receiveWindow } })
   const client = await wire.client()
   const uploader = new Uploader(client)

@@ -435,6 +435,31 @@ await t.test('GOAWAY NO_ERROR of the client lets its sockets live, and the conne
   t.strictSame(wire.events, [['close 1000'], ['close 1000']])
 })
 
+await t.test('GOAWAY of the server lets its sockets live, and the connection ends with the last', async (t) => {
+  const { wire, client } = await open(t)
+  await openEcho(client, 3)
+  for (const session of wire.sessions) session.close()
+  await client.frame(({ type }) => type === 'GOAWAY')
+  await hearEcho(client, 1)
+  await hearEcho(client, 3)
+  for (const streamId of [1, 3]) client.data(streamId, wsClose(1000), true)
+  await client.closed
+  await wire.ended()
+  t.strictSame(wire.events, [['close 1000'], ['close 1000']])
+})
+
+await t.test('a session that is destroyed is one close event with 1006 on each of its sockets', async (t) => {
+  const { wire, client } = await open(t)
+  await openEcho(client, 3)
+  const other = await wire.client()
+  await openEcho(other, 1)
+  const [session] = wire.sessions
+  session!.destroy()
+  await client.closed
+  await hearEcho(other, 1)
+  t.strictSame(wire.events, [['close 1006'], ['close 1006'], []])
+})
+
 interface Loss {
   says: string
   lose: (client: FrameClient) => void
