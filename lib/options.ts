@@ -122,7 +122,9 @@ function check (values: object, checks: Record<string, Check>, prefix: string): 
 }
 
 /** The properties that have a value. */
-function withoutNothing<Values extends object> (values: Values): { [Name in keyof Values]?: NonNullable<Values[Name]> } {
+function withoutNothing<Values extends object> (
+  values: Values
+): { [Name in keyof Values]?: NonNullable<Values[Name]> } {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value != null)) as Values
 }
 
@@ -139,5 +141,6 @@ function isObject (value: unknown): boolean {
 }
 
 function describe (value: unknown): string {
-  return typeof value === 'string' || typeof value === 'number' ? JSON.stringify(value) : typeof value
+  if (typeof value === 'string') return JSON.stringify(value)
+  return typeof value === 'number' ? String(value) : typeof value
 }

@@ -1,4 +1,6 @@
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
+import { Inflow } from './inflow.ts'
+import type { Inlet } from './inflow.ts'
 
 /** Sizes of receive windows, in bytes. */
 export interface ReceiveWindowSizes {
@@ -14,13 +16,13 @@ export interface ReceiveWindowSizes {
  * Node before 26 reads nothing from a connection while a write to it waits. If both ends are such, and more is on its
  * way than the kernel's buffers hold, both wait for ever: seen from 6 MiB on, never at 4.
  */
-const LARGEST_CONNECTION_WINDOW = Number(process.versions.node.split('.')[0]) >= 26 ? 16 * 1024 * 1024 : 4 * 1024 * 1024
+const LARGEST_CONNECTION_WINDOW = (Number(process.versions.node.split('.')[0]) < 26 ? 4 : 16) * 1024 * 1024
 
 export const DEFAULT_SIZES: ReceiveWindowSizes = Object.freeze({
   // RFC 9113 section 6.9.2: what a client counts on that has not seen our SETTINGS yet.
   initial: 65_535,
   max: 8 * 1024 * 1024,
-  // A thousand sockets, each with a first window that nobody reads, and as much again that Node 22 and later read ahead.
+  // A thousand sockets, each with a first window that nobody reads, and as much again that Node reads ahead.
   sessionBudget: 128 * 1024 * 1024
 })
 
@@ -37,19 +39,15 @@ const HELD_BACK = 0.45
 const GROWTH = 4
 const IDLE = 10_000
 
-// A DATA chunk is a view of all that one read of the connection brought, and keeps it alive.
-const PINNED = 8
-const SLAB = 1024
-
 /**
- * The receive windows of one HTTP/2 session (RFC 9113 section 6.9). HTTP/2 says what a stream may send ahead, TCP finds
- * out: with the windows that a session starts with, an upload gets 64 KiB per round trip. So this measures, as TCP does,
- * what comes within a round trip, and opens the windows of streams that are read as fast as they are sent.
+ * The receive windows of one HTTP/2 session (RFC 9113 section 6.9). With those that a session starts with, an upload
+ * gets 64 KiB per round trip, where TCP finds out how much it can get. So does this: it measures what comes within a
+ * round trip, and opens the windows for streams that are read as fast as they send.
  *
  * Of the two windows only that of the stream costs memory: Node returns that of the connection as soon as data comes,
  * and that of the stream when it is read. Node sizes it for all streams of a session together.
  */
-export class ReceiveWindow {
+export class ReceiveWindow implements Inlet {
   readonly #session: ServerHttp2Session
   readonly #sizes: ReceiveWindowSizes
   readonly #inflows = new Set<Inflow>()
@@ -91,7 +89,7 @@ export class ReceiveWindow {
    * @param onRefused called once, when what it brought had no room
    */
   add (stream: ServerHttp2Stream, onRefused: () => void): Inflow {
-    const inflow = new Inflow(this, stream, onRefused)
+    const inflow = new Inflow(stream, this, onRefused)
     this.#inflows.add(inflow)
     this.#fit()
     return inflow
@@ -101,7 +99,6 @@ export class ReceiveWindow {
     if (this.#inflows.delete(inflow)) this.#unread -= inflow.unread
   }
 
-  /** Whether a chunk that nobody reads yet has room. */
   reserve (inflow: Inflow, bytes: number): boolean {
     this.#count(inflow, bytes)
     if (this.#unread <= this.#sizes.sessionBudget) return true
@@ -113,7 +110,6 @@ export class ReceiveWindow {
     return false
   }
 
-  /** A chunk came that is read at once. */
   read (inflow: Inflow, bytes: number): void {
     if (inflow.unread > 0) this.#count(inflow, 0)
     if (inflow.round !== this.#round) {
@@ -191,58 +187,4 @@ export class ReceiveWindow {
     this.#patience = 1
     this.#resize(this.#sizes.initial)
   }
-}
-
-/** What one stream brings. */
-export class Inflow {
-  readonly stream: ServerHttp2Stream
-  /** Bytes that nobody has read, as last counted. */
-  unread = 0
-  /** Bytes that were read in the round. */
-  bytes = 0
-  round = -1
-  readonly #window: ReceiveWindow
-  readonly #onRefused: () => void
-  #isRefused = false
-  #slab: Buffer | undefined
-  #used = 0
-
-  constructor (window: ReceiveWindow, stream: ServerHttp2Stream, onRefused: () => void) {
-    this.#window = window
-    this.stream = stream
-    this.#onRefused = onRefused
-  }
-
-  /** A chunk as it may be kept; undefined where the session's budget is used up. */
-  admit (chunk: Buffer): Buffer | undefined {
-    const { stream } = this
-    if (this.#isRefused) return undefined
-    if (stream.readableFlowing === true && stream.readableLength === 0) {
-      this.#window.read(this, chunk.length)
-      return chunk.buffer.byteLength < PINNED * chunk.length ? chunk : this.#copy(chunk)
-    }
-    if (!this.#window.reserve(this, chunk.length)) return this.#refuse()
-    return chunk.buffer.byteLength === chunk.length ? chunk : this.#copy(chunk)
-  }
-
-  #refuse (): undefined {
-    this.#isRefused = true
-    this.#onRefused()
-  }
-
-  /** Small chunks share slabs of their own stream, so that none keeps alive what came on another. */
-  #copy (chunk: Buffer): Buffer {
-    const { length } = chunk
-    if (length > SLAB / 4) return copyTo(Buffer.allocUnsafeSlow(length), chunk)
-    if (this.#slab === undefined || this.#used + length > SLAB) {
-      this.#slab = Buffer.allocUnsafeSlow(SLAB)
-      this.#used = 0
-    }
-    return copyTo(this.#slab.subarray(this.#used, this.#used += length), chunk)
-  }
-}
-
-function copyTo (target: Buffer, chunk: Buffer): Buffer {
-  target.set(chunk)
-  return target
 }

@@ -69,7 +69,9 @@ function isHeadOnly (route: RouteOptions): boolean {
   return [route.method].flat().every((method) => method === 'HEAD')
 }
 
-function createHandler (route: RouteOptions, server: WebSocketServer, { errorHandler = closeWithError }: Options): RouteHandlerMethod {
+function createHandler (
+  route: RouteOptions, server: WebSocketServer, { errorHandler = closeWithError }: Options
+): RouteHandlerMethod {
   const only = route.websocket === true
   const wsHandler = (only ? route.handler : route.wsHandler) as WebsocketHandler
   const httpHandler = only ? replyNotFound : route.handler

@@ -1,9 +1,10 @@
 import { constants } from 'node:http2'
 import type { Http2Server, ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import type { FastifyBaseLogger } from 'fastify'
+import type { Inflow } from './inflow.ts'
 import { hookStream, passChunk, readServerSettings } from './internals.ts'
 import { ReceiveWindow, completeSizes } from './receive-window.ts'
-import type { Inflow, ReceiveWindowSizes } from './receive-window.ts'
+import type { ReceiveWindowSizes } from './receive-window.ts'
 import { SendBudget } from './send-budget.ts'
 import { resetStream } from './stream-socket.ts'
 

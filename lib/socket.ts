@@ -36,7 +36,9 @@ const POLICY_VIOLATION = 1008
 const READ_AHEAD = 16
 
 /** Makes the class of the sockets of routes from that of ws, or from one that a user made of it. */
-export function createSocketClass (Base: typeof WsWebSocket, { sendLimit, slowConsumer }: SendLimits): typeof WsWebSocket {
+export function createSocketClass (Base: typeof WsWebSocket, limits: SendLimits): typeof WsWebSocket {
+  const { sendLimit, slowConsumer } = limits
+
   return class extends Base implements RouteSocket {
     #connection: Duplex | undefined
     #deflates = false

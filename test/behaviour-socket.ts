@@ -92,7 +92,7 @@ export function behaveUnderPressure (transport: Transport): void {
 
   sentence('one who listens to one message at a time misses none', (app) => {
     app.get('/steps', { websocket: true }, async (socket) => {
-      for (const _ of [1, 2, 3]) {
+      for (let step = 0; step < 3; step++) {
         const [data] = await once(socket, 'message')
         await new Promise(setImmediate)
         socket.send(`step ${data}`)
@@ -238,13 +238,14 @@ export function behaveUnderPressure (transport: Transport): void {
 
   sentence('what a loop leaves goes to the next who listens', (app) => {
     app.get('/login', { websocket: true }, async (socket) => {
+      let count = 0
       for await (const name of socket) {
         socket.send(`hello ${name}`)
-        break
+        if (++count === 1) break
       }
       for await (const each of socket) {
         socket.send(`again ${each}`)
-        break
+        if (++count === 2) break
       }
       socket.on('message', (data) => socket.send(`then ${data}`))
     })

@@ -53,7 +53,7 @@ export interface WebSocket extends WsWebSocket {
 export type SlowConsumer =
   | 'close'
   | 'drop'
-  | ((socket: WebSocket, bytes: number) => 'close' | 'drop' | 'send' | void) // eslint-disable-line @typescript-eslint/no-invalid-void-type
+  | ((socket: WebSocket, bytes: number) => 'close' | 'drop' | 'send' | void)
 
 /** Sizes of the receive windows of an HTTP/2 session (RFC 9113 section 6.9), in bytes. */
 export interface ReceiveWindowOptions {
@@ -64,7 +64,10 @@ export interface ReceiveWindowOptions {
    * Node 26 it is never more than 4194304, because two such Nodes with larger ones can block each other for ever.
    */
   max?: number | undefined
-  /** What all streams of a session may have sent that nobody has read; a stream that sends more is reset. Default: 134217728. */
+  /**
+   * What all streams of a session may have sent that nobody has read; a stream that sends more is reset with
+   * ENHANCE_YOUR_CALM (RFC 9113 section 7). Default: 134217728.
+   */
   sessionBudget?: number | undefined
 }
 

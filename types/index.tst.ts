@@ -27,7 +27,8 @@ test('an echo', async () => {
   await app.register(websocket)
 
   app.get('/echo', { websocket: true }, (socket, request) => {
-    expect(socket).type.toBe<WsWebSocket>()
+    expect(socket).type.toBe<WebSocket>()
+    expect(socket).type.toBeAssignableTo<WsWebSocket>()
     expect(request).type.toBe<FastifyRequest>()
     expect(request.ws).type.toBe<boolean>()
     socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }))
@@ -49,7 +50,7 @@ test('an echo', async () => {
 test('the plugin under each of its names', () => {
   expect(websocket).type.toBe<typeof fastifyWebsocketH2>()
   expect(websocket).type.toBeAssignableTo<FastifyPluginAsync<WebsocketPluginOptions>>()
-  expect<WebSocket>().type.toBe<WsWebSocket>()
+  expect<WebSocket>().type.toBeAssignableTo<WsWebSocket>()
   expect<RouteOptions>().type.toBe<FastifyRouteOptions>()
 })
 

@@ -294,4 +294,3 @@ await t.test('http2SessionTimeout does not end a session that has a socket, but 
   t.equal(client.trace(0).at(-1), 'GOAWAY NO_ERROR')
   await wire.ended()
 })
-

@@ -1,0 +1,69 @@
+import type { ServerHttp2Stream } from 'node:http2'
+
+/** Who counts what streams bring. */
+export interface Inlet {
+  /** A chunk came that is read at once. */
+  read (inflow: Inflow, bytes: number): void
+  /** Whether there is room for a chunk that nobody reads yet. */
+  reserve (inflow: Inflow, bytes: number): boolean
+}
+
+// A DATA chunk is a view of all that one read of the connection brought, and keeps that alive.
+const PINNED = 8
+const SLAB = 1024
+
+/** What one HTTP/2 stream brings. */
+export class Inflow {
+  readonly stream: ServerHttp2Stream
+  /** Bytes that nobody has read, as last counted. */
+  unread = 0
+  /** Bytes that were read in a round of measuring. */
+  bytes = 0
+  round = -1
+  readonly #inlet: Inlet
+  readonly #onRefused: () => void
+  #isRefused = false
+  #slab: Buffer | undefined
+  #used = 0
+
+  /** @param onRefused called once, when what the stream brought had no room */
+  constructor (stream: ServerHttp2Stream, inlet: Inlet, onRefused: () => void) {
+    this.stream = stream
+    this.#inlet = inlet
+    this.#onRefused = onRefused
+  }
+
+  /** A chunk as it may be kept; undefined where there is no room for it, and from then on. */
+  admit (chunk: Buffer): Buffer | undefined {
+    if (this.#isRefused) return undefined
+
+    const { readableFlowing, readableLength } = this.stream
+    if (readableFlowing === true && readableLength === 0) {
+      this.#inlet.read(this, chunk.length)
+      return chunk.buffer.byteLength < PINNED * chunk.length ? chunk : this.#copy(chunk)
+    }
+    if (this.#inlet.reserve(this, chunk.length)) return this.#copy(chunk)
+
+    this.#isRefused = true
+    this.#onRefused()
+    return undefined
+  }
+
+  /** Small chunks share slabs of their own stream, so that none keeps alive what came on another. */
+  #copy (chunk: Buffer): Buffer {
+    const { length } = chunk
+    if (length > SLAB / 4) return copyTo(Buffer.allocUnsafeSlow(length), chunk)
+    if (this.#slab === undefined || this.#used + length > SLAB) {
+      this.#slab = Buffer.allocUnsafeSlow(SLAB)
+      this.#used = 0
+    }
+    const start = this.#used
+    this.#used += length
+    return copyTo(this.#slab.subarray(start, this.#used), chunk)
+  }
+}
+
+function copyTo (target: Buffer, chunk: Buffer): Buffer {
+  target.set(chunk)
+  return target
+}
