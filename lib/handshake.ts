@@ -87,17 +87,18 @@ export function toUpgradeHeaders (headers: IncomingHttpHeaders): IncomingHttpHea
 }
 
 /**
- * An HTTP/1.1 response head as the answer to an Extended CONNECT (RFC 8441 section 5): 101 becomes 200, and any other
- * 2xx becomes 502, because over HTTP/2 every 2xx tells the client that the socket is open.
+ * An HTTP/1.1 response head as the answer to an Extended CONNECT (RFC 8441 section 5): the 101 of a handshake becomes
+ * 200, and any other 101 or 2xx becomes 502, because over HTTP/2 every 2xx tells the client that the socket is open.
  *
  * @param response the response as HTTP/1.1 writes it, with its empty line and perhaps a body
  * @param request the fields of the CONNECT
+ * @param mayOpen whether the response is that of a handshake
  */
-export function toStreamHead (response: string, request: IncomingHttpHeaders): StreamHead {
+export function toStreamHead (response: string, request: IncomingHttpHeaders, mayOpen: boolean): StreamHead {
   const [statusLine = '', ...lines] = response.slice(0, response.indexOf('\r\n\r\n')).split('\r\n')
   const asked = Number(statusLine.split(' ', 2)[1])
-  const accepted = asked === 101
-  const headers: Record<string, string | string[]> = { ':status': String(toStreamStatus(asked)) }
+  const accepted = asked === 101 && mayOpen
+  const headers: Record<string, string | string[]> = { ':status': accepted ? '200' : String(toRefusal(asked)) }
 
   for (const line of lines) {
     const colon = line.indexOf(':')
@@ -139,8 +140,7 @@ function toHeaderLine (name: string, value: string): string {
   return `${name}: ${value}`
 }
 
-function toStreamStatus (status: number): number {
-  if (status === 101) return 200
+function toRefusal (status: number): number {
   return status < 300 ? 502 : status
 }
 

@@ -6,28 +6,37 @@ import type { Socket } from 'node:net'
  * Makes the response of a connection that Node's HTTP parser has let go of. It ends the connection (RFC 9931: bytes
  * sent in hope of a 101 would be read as a request otherwise).
  *
- * @returns undefined where an earlier request of the connection is still being answered: this one was pipelined, which
- * an Upgrade or CONNECT must not be, and there is no way to answer it in order
+ * @returns undefined, and no connection, where an earlier request of it is still being answered: this one was
+ * pipelined, which an Upgrade or CONNECT must not be, and there is no way to answer it in order
  */
 export function createResponse (request: IncomingMessage, socket: Socket): ServerResponse | undefined {
+  // Node took its own listener off: without this one, a client that resets its connection now would end the process.
+  socket.on('error', socketOnError)
+
   const response = new ServerResponse(request)
   response.shouldKeepAlive = false
   response.on('finish', responseOnFinish)
   try {
     response.assignSocket(socket)
   } catch {
+    socket.destroy()
     return undefined
   }
   // With the parser went what tells a response to go on: without this a large refusal would stop half way.
-  socket.on('drain', socketOnDrain)
-  socket.once('close', () => socket.off('drain', socketOnDrain))
+  socket.on('drain', () => { if (response.socket === socket) response.emit('drain') })
   return response
+}
 
-  function socketOnDrain (): void {
-    if (response.socket === socket) response.emit('drain')
-  }
+/** Takes the connection from a response that is not wanted, for a protocol of its own. */
+export function detachResponse (response: ServerResponse, socket: Socket): void {
+  response.detachSocket(socket)
+  socket.off('error', socketOnError)
 }
 
 function responseOnFinish (this: ServerResponse): void {
   this.socket?.destroySoon()
+}
+
+function socketOnError (this: Socket): void {
+  this.destroy()
 }

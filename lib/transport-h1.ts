@@ -3,7 +3,7 @@ import type { Server, Socket } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
 import type { WebSocketServer } from 'ws'
 import { isWebSocketUpgrade } from './handshake.ts'
-import { createResponse } from './response.ts'
+import { createResponse, detachResponse } from './response.ts'
 import { freeAfterEnd, freeAfterFinish } from './stream-socket.ts'
 import type { RouteSocket } from './socket.ts'
 import { kConnect, kUpgrade } from './symbols.ts'
@@ -13,15 +13,8 @@ import { readCloseTimeout } from './websocket-server.ts'
 /** Serves the RFC 6455 upgrades of a server's HTTP/1.1 connections. Returns what stops it. */
 export function serveUpgrade (server: Server, dispatch: Dispatch, log: FastifyBaseLogger): () => void {
   function serverOnUpgrade (request: IncomingMessage, socket: Socket, head: Buffer): void {
-    // Node took its own listener off before it emitted 'upgrade': without this one, a client that resets its
-    // connection while a hook runs would end the process.
-    socket.on('error', socketOnError)
-
     const response = createResponse(request, socket)
-    if (response === undefined) {
-      socket.destroy()
-      return
-    }
+    if (response === undefined) return
 
     // RFC 9110 section 7.8: a server may ignore an Upgrade. Java's HttpClient sends "Upgrade: h2c" with its first.
     if (isWebSocketUpgrade(request.headers)) {
@@ -55,16 +48,11 @@ class H1Upgrade implements Upgrade {
   accept (server: WebSocketServer, onSocket: (socket: RouteSocket) => void): void {
     server.handleUpgrade(this.#request, this.#socket, this.#head, (socket) => {
       // From here on the connection is the WebSocket's: a late reply must not write into it.
-      this.#response.detachSocket(this.#socket)
-      this.#socket.off('error', socketOnError)
+      detachResponse(this.#response, this.#socket)
       freeAfterFinish(this.#socket)
       freeAfterEnd(this.#socket, readCloseTimeout(server));
       (socket as RouteSocket)[kConnect](this.#socket)
       onSocket(socket as RouteSocket)
     })
   }
-}
-
-function socketOnError (this: Socket): void {
-  this.destroy()
 }

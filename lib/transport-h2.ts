@@ -127,14 +127,12 @@ class H2Upgrade implements Upgrade {
     Reflect.deleteProperty(stream, 'end')
     if (stream.headersSent || stream.closed || stream.destroyed) return
 
-    const { status, headers } = toStreamHead(response, request)
-    const opens = status === 101 && mayOpen
+    const { status, headers } = toStreamHead(response, request, mayOpen)
     if (status < 200 && status !== 101) return
-    if (status < 300 && !opens) {
+    if (headers[':status'] === '502' && status !== 502) {
       this.log.warn({ url, status }, 'a 2xx reply to a websocket handshake would have opened the socket: 502 sent')
-      headers[':status'] = '502'
     }
-    stream.respond(headers, { endStream: !opens })
+    stream.respond(headers, { endStream: headers[':status'] !== '200' })
   }
 
   #refuse (response: string): void {
@@ -148,12 +146,5 @@ class H2Upgrade implements Upgrade {
 }
 
 function refuseTunnel (request: IncomingMessage, socket: Socket): void {
-  socket.on('error', socketOnError)
-  const response = createResponse(request, socket)
-  if (response === undefined) socket.destroy()
-  else response.writeHead(405, { allow: '', 'content-length': 0 }).end()
-}
-
-function socketOnError (this: Socket): void {
-  this.destroy()
+  createResponse(request, socket)?.writeHead(405, { allow: '', 'content-length': 0 }).end()
 }

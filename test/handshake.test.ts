@@ -39,16 +39,17 @@ void t.test('toStreamHead', async (t) => {
     'Set-Cookie: a=1\r\nSet-Cookie: b=2\r\nSet-Cookie: c=3\r\n\r\n'
   const fields = { 'sec-websocket-protocol': 'chat', 'set-cookie': ['a=1', 'b=2', 'c=3'] }
 
-  t.same(toStreamHead(accepted, {}), { status: 101, headers: { ':status': '200', ...fields } })
-  t.same(toStreamHead(accepted, { 'sec-websocket-key': KEY }), {
+  t.same(toStreamHead(accepted, {}, true), { status: 101, headers: { ':status': '200', ...fields } })
+  t.same(toStreamHead(accepted, { 'sec-websocket-key': KEY }, true), {
     status: 101,
     headers: { ':status': '200', 'sec-websocket-accept': 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=', ...fields }
   })
-  t.same(toStreamHead('HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\nX-A: b: c\r\n\r\nno', {}), {
+  t.same(toStreamHead('HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\nX-A: b: c\r\n\r\nno', {}, false), {
     status: 401, headers: { ':status': '401', 'x-a': 'b: c' }
   })
+  t.match(toStreamHead(accepted, {}, false), { status: 101, headers: { ':status': '502' } }, 'a 101 of somebody else')
   for (const status of [200, 201, 204, 206, 299]) {
-    t.same(toStreamHead(`HTTP/1.1 ${status} X\r\n\r\n`, {}), { status, headers: { ':status': '502' } })
+    t.same(toStreamHead(`HTTP/1.1 ${status} X\r\n\r\n`, {}, true), { status, headers: { ':status': '502' } })
   }
 })
 
