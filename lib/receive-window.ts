@@ -27,15 +27,20 @@ export const DEFAULT_SIZES: ReceiveWindowSizes = Object.freeze({
 })
 
 export function completeSizes (given: { [Name in keyof ReceiveWindowSizes]?: number | undefined }): ReceiveWindowSizes {
-  const { initial = DEFAULT_SIZES.initial, max = DEFAULT_SIZES.max, sessionBudget = DEFAULT_SIZES.sessionBudget } = given
+  const { initial = DEFAULT_SIZES.initial, max = DEFAULT_SIZES.max } = given
+  const { sessionBudget = DEFAULT_SIZES.sessionBudget } = given
   return { initial, max: Math.max(initial, Math.min(max, LARGEST_CONNECTION_WINDOW)), sessionBudget }
 }
 
 /**
- * Share of a window that comes within a round trip where the window is what holds a stream back: Node returns windows
- * by halves, so it may be no more than one half.
+ * What a stream brings is counted for two round trips, because a client may answer a PING ahead of what a window has
+ * just let through. A window that is used up lets through at least half of it in that time: Node returns it by halves.
  */
+const ROUND_TRIPS = 2
 const HELD_BACK = 0.45
+
+/** How many times as much has to come before the next look, after looks that found windows wide enough. */
+const PATIENCE = 16
 const GROWTH = 4
 const IDLE = 10_000
 
@@ -55,7 +60,7 @@ export class ReceiveWindow implements Inlet {
   #size: number
   #unread = 0
 
-  // A round is the time between a PING and its answer. What a stream brought in it is what its window let through.
+  // In a round of measuring, what a stream brings is what its window lets through.
   #round = 0
   #peak = 0
   #measures = false
@@ -145,16 +150,21 @@ export class ReceiveWindow implements Inlet {
   #measure (): void {
     if (this.#session.destroyed) return
     this.#startRound()
-    this.#measures = this.#session.ping((error) => {
+    this.#ping(ROUND_TRIPS)
+  }
+
+  #ping (left: number): void {
+    this.#session.ping((error) => {
+      if (error === null && left > 1) return this.#ping(left - 1)
       this.#measures = false
       if (error === null) this.#judge()
     })
   }
 
-  /** Only where nearly all of a window came within a round trip can more of it bring more. */
+  /** Only where the window is used up can a larger one bring more. */
   #judge (): void {
     const isHeldBack = this.#peak >= this.#size * HELD_BACK
-    this.#patience = isHeldBack ? 1 : Math.min(2 * this.#patience, 64)
+    this.#patience = isHeldBack ? 1 : Math.min(2 * this.#patience, PATIENCE)
     this.#startRound()
     if (isHeldBack) this.#resize(GROWTH * this.#size < this.#limit / 2 ? GROWTH * this.#size : this.#limit)
   }

@@ -36,15 +36,17 @@ export class Sessions {
     const initial = readServerSettings(server).initialWindowSize
     const serverOnSession = (session: ServerHttp2Session): void => { this.#add(session, initial) }
     const serverOnStream = (stream: ServerHttp2Stream): void => {
-      if (!stream.endAfterHeaders) this.of(stream.session as ServerHttp2Session).addStream(stream)
+      if (!stream.endAfterHeaders) this.of(stream)?.addStream(stream)
     }
     server.on('session', serverOnSession)
     server.on('stream', serverOnStream)
     return () => { server.off('session', serverOnSession).off('stream', serverOnStream) }
   }
 
-  of (session: ServerHttp2Session): Session {
-    return this.#open.get(session) ?? this.#add(session)
+  /** The session of a stream; undefined where another listener of the same event has ended it. */
+  of ({ session }: ServerHttp2Stream): Session | undefined {
+    if (session === undefined) return undefined
+    return this.#open.get(session as ServerHttp2Session) ?? this.#add(session as ServerHttp2Session)
   }
 
   /**

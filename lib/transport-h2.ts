@@ -1,6 +1,6 @@
 import { ServerResponse } from 'node:http'
 import type { IncomingMessage } from 'node:http'
-import type { Http2Server, Http2ServerRequest, ServerHttp2Session, Settings } from 'node:http2'
+import type { Http2Server, Http2ServerRequest, Settings } from 'node:http2'
 import type { Server, Socket } from 'node:net'
 import { Writable } from 'node:stream'
 import type { FastifyBaseLogger } from 'fastify'
@@ -51,7 +51,8 @@ export function serveExtendedConnect (
       return
     }
 
-    const session = sessions.of(stream.session as ServerHttp2Session)
+    const session = sessions.of(stream)
+    if (session === undefined) return
     session.addSocket(toStreamSocket(stream, session.sendBudget))
 
     const upgrade = new H2Upgrade(request, log)

@@ -1,0 +1,91 @@
+/**
+ * A load generator that costs next to nothing, and the same over either transport, so that what it measures is the
+ * server: below it are plain TLS sockets, and messages are masked and framed once. It can only do what flow.js needs.
+ */
+import { connect } from 'node:tls'
+import { MessageReader, encodeMessage } from './websocket-frames.js'
+
+const PATIENCE = 30_000
+
+// Node's default is less than a window: data that may be sent at once would take turns of the event loop, and a PING
+// be answered ahead of it. Who measures round trips, as the plugin does, would take that for a slow sender.
+const WRITE_AHEAD = 1024 * 1024
+
+/** One client of the server, with as many sockets as it opens. */
+export class Client {
+  /** Rejects on whatever goes wrong with any of the sockets, since a measurement is void then. */
+  failed
+  #fail
+  #port
+  #connections = []
+  #timer
+
+  constructor (port) {
+    this.#port = port
+    this.failed = new Promise((resolve, reject) => { this.#fail = reject })
+    this.#timer = setTimeout(this.#fail, PATIENCE, new Error(`nothing came of it in ${PATIENCE / 1000} s`))
+  }
+
+  get authority () {
+    return `127.0.0.1:${this.#port}`
+  }
+
+  /** Opens a connection, which `read` gets the chunks of, and `pump` may write to whenever there is reason to. */
+  connect (protocol, read, pump) {
+    const connection = connect({
+      host: '127.0.0.1',
+      port: this.#port,
+      ALPNProtocols: [protocol],
+      rejectUnauthorized: false,
+      highWaterMark: WRITE_AHEAD
+    })
+    connection.setNoDelay()
+    connection.on('secureConnect', () => {
+      if (connection.alpnProtocol !== protocol) this.#fail(new Error(`the server does not speak ${protocol}`))
+    })
+    connection.on('data', (chunk) => {
+      // What one chunk gives cause to say is said in one write.
+      connection.cork()
+      try {
+        read(chunk)
+        pump()
+      } catch (error) {
+        this.#fail(error)
+      }
+      connection.uncork()
+    })
+    connection.on('drain', pump)
+    connection.on('error', this.#fail)
+    connection.on('close', () => this.#fail(new Error('the server closed the connection')))
+    this.#connections.push(connection)
+    return connection
+  }
+
+  close () {
+    clearTimeout(this.#timer)
+    for (const connection of this.#connections) connection.destroy()
+  }
+}
+
+/** A WebSocket that sends the same message over and over. Transports add `pump`, which sends what may be sent now. */
+export class Socket {
+  /** Called for each message that has arrived as a whole. */
+  onmessage = () => {}
+  /** Bytes that the transport took. */
+  sent = 0
+  /** Messages that it has not taken as a whole. */
+  due = 0
+  message
+  reader = new MessageReader(() => this.onmessage())
+
+  /** @param bytes size of the message */
+  constructor (bytes) {
+    this.message = encodeMessage(bytes)
+  }
+
+  /** Sends the message that many times more, as soon as the transport takes it: nothing queues up, even of Infinity. */
+  send (times) {
+    this.due += times
+    this.pump()
+  }
+}
