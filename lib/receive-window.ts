@@ -16,20 +16,26 @@ export interface ReceiveWindowSizes {
  * Node before 26 reads nothing from a connection while a write to it waits. If both ends are such, and more is on its
  * way than the kernel's buffers hold, both wait for ever: seen from 6 MiB on, never at 4.
  */
-const LARGEST_CONNECTION_WINDOW = (Number(process.versions.node.split('.')[0]) < 26 ? 4 : 16) * 1024 * 1024
+const LARGEST_CONNECTION_WINDOW = (Number(process.versions.node.split('.')[0]) < 26 ? 4 : 32) * 1024 * 1024
 
 export const DEFAULT_SIZES: ReceiveWindowSizes = Object.freeze({
   // RFC 9113 section 6.9.2: what a client counts on that has not seen our SETTINGS yet.
   initial: 65_535,
-  max: 8 * 1024 * 1024,
+  max: 16 * 1024 * 1024,
   // A thousand sockets, each with a first window that nobody reads, and as much again that Node reads ahead.
   sessionBudget: 128 * 1024 * 1024
 })
 
-export function completeSizes (given: { [Name in keyof ReceiveWindowSizes]?: number | undefined }): ReceiveWindowSizes {
-  const { initial = DEFAULT_SIZES.initial, max = DEFAULT_SIZES.max } = given
-  const { sessionBudget = DEFAULT_SIZES.sessionBudget } = given
-  return { initial, max: Math.max(initial, Math.min(max, LARGEST_CONNECTION_WINDOW)), sessionBudget }
+/** @param given what the user wants; a maximum below the first window is no maximum */
+export function completeSizes (
+  given: { [Name in keyof ReceiveWindowSizes]?: number | undefined }
+): ReceiveWindowSizes {
+  const {
+    initial = DEFAULT_SIZES.initial,
+    max = DEFAULT_SIZES.max,
+    sessionBudget = DEFAULT_SIZES.sessionBudget
+  } = given
+  return { initial, max: Math.max(initial, max), sessionBudget }
 }
 
 /**

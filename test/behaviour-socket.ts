@@ -1,14 +1,9 @@
 import { once } from 'node:events'
-import type { FastifyInstance } from 'fastify'
-import t from 'tap'
-import type { Test } from 'tap'
 import { createWebSocketStream } from 'ws'
 import type { WebSocket as WsWebSocket } from 'ws'
-import { closed, message, start, text } from './helpers/transports.ts'
-import type { Fixture, Transport } from './helpers/transports.ts'
-import type { WebSocket, WebsocketPluginOptions } from '../index.ts'
-
-type Routes = (app: FastifyInstance) => unknown
+import { closed, message, sentences, text } from './helpers/transports.ts'
+import type { Transport } from './helpers/transports.ts'
+import type { WebSocket } from '../index.ts'
 
 const INFO = 30
 const WARN = 40
@@ -16,13 +11,7 @@ const MEGABYTE = Buffer.alloc(1024 * 1024, 'm')
 
 /** Backpressure as a user sees it, which is the same whichever transport carries the socket. */
 export function behaveUnderPressure (transport: Transport): void {
-  function sentence (
-    name: string, routes: Routes, run: (t: Test, fixture: Fixture) => Promise<unknown>, options?: WebsocketPluginOptions
-  ): void {
-    void t.test(`${transport.name}: ${name}`, async (t) => {
-      await run(t, await start(t, transport, routes, options))
-    })
-  }
+  const sentence = sentences(transport)
 
   // Messages that come before anyone listens
 

@@ -6,27 +6,16 @@ import { Readable } from 'node:stream'
 import type { Duplex } from 'node:stream'
 import fp from 'fastify-plugin'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import t from 'tap'
-import type { Test } from 'tap'
 import { WebSocket, createWebSocketStream } from 'ws'
-import { closed, message, start, text } from './helpers/transports.ts'
+import { closed, message, sentences, text } from './helpers/transports.ts'
 import type { Fixture, Transport } from './helpers/transports.ts'
-import type { WebsocketPluginOptions } from '../index.ts'
-
-type Routes = (app: FastifyInstance) => unknown
 
 const ERROR = 50
 const PIECES = [0, 1, 125, 126, 65535, 65536, 1024 * 1024]
 
 /** What a user sees of a socket, which is the same whichever transport carries it. */
 export function behave (transport: Transport): void {
-  function sentence (
-    name: string, routes: Routes, run: (t: Test, fixture: Fixture) => Promise<unknown>, options?: WebsocketPluginOptions
-  ): void {
-    void t.test(`${transport.name}: ${name}`, async (t) => {
-      await run(t, await start(t, transport, routes, options))
-    })
-  }
+  const sentence = sentences(transport)
 
   // Messages
 

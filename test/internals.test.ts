@@ -1,15 +1,17 @@
 import { once } from 'node:events'
 import { connect, constants, createServer } from 'node:http2'
-import type { ServerHttp2Stream } from 'node:http2'
+import type { ClientHttp2Stream, ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
+import type { Test } from 'tap'
 import {
   forgetEndStream, hookStream, passChunk, passWrite, readSecondaryServers, readServerSettings
 } from '../lib/internals.ts'
 
-void t.test('forgetEndStream: close(code) of a stream is one RST_STREAM, and not END_STREAM first', async (t) => {
+/** A stream of a plain server, and its client's end. */
+async function openStream (t: Test): Promise<[stream: ServerHttp2Stream, client: ClientHttp2Stream]> {
   const server = createServer()
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -19,6 +21,11 @@ void t.test('forgetEndStream: close(code) of a stream is one RST_STREAM, and not
   const client = session.request({ ':method': 'POST' }, { endStream: false })
   client.on('error', () => {})
   const [stream] = await once(server, 'stream') as [ServerHttp2Stream]
+  return [stream, client]
+}
+
+void t.test('forgetEndStream: close(code) of a stream is one RST_STREAM, and not END_STREAM first', async (t) => {
+  const [stream, client] = await openStream(t)
   stream.respond()
   await once(client, 'response')
   t.type(stream, Object, 'the stream is there')
@@ -32,14 +39,7 @@ void t.test('forgetEndStream: close(code) of a stream is one RST_STREAM, and not
 })
 
 void t.test('hookStream: all that comes in and goes out passes the hooks, as often as Node hands it over', async (t) => {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
-  t.teardown(() => { session.destroy(); server.close() })
-
-  const client = session.request({ ':method': 'POST' }, { endStream: false })
-  const [stream] = await once(server, 'stream') as [ServerHttp2Stream]
+  const [stream, client] = await openStream(t)
   const passed: string[] = []
   hookStream(stream, {
     push (chunk) {

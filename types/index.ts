@@ -60,8 +60,9 @@ export interface ReceiveWindowOptions {
   /** What each stream may send ahead at first. Default: that of Fastify's `http` or `https.settings`, else 65535. */
   initial?: number | undefined
   /**
-   * What each stream may send ahead at most, once it is seen to be read as fast as it sends. Default: 8388608. Before
-   * Node 26 it is never more than 4194304, because two such Nodes with larger ones can block each other for ever.
+   * What each stream may send ahead at most, once it is seen to be read as fast as it sends. Default: 16777216. All
+   * streams of a session together have at most 33554432 on their way; before Node 26 4194304, because two such Nodes
+   * could block each other for ever with more.
    */
   max?: number | undefined
   /**

@@ -54,6 +54,30 @@ test('the plugin under each of its names', () => {
   expect<RouteOptions>().type.toBe<FastifyRouteOptions>()
 })
 
+test('backpressure', async () => {
+  const app = fastify()
+  await app.register(websocket, {
+    receiveWindow: { initial: 65_535, max: 2 ** 20, sessionBudget: 2 ** 24 },
+    sendLimit: Infinity,
+    slowConsumer (socket, bytes) {
+      expect(socket).type.toBe<WebSocket>()
+      expect(bytes).type.toBe<number>()
+      return 'drop'
+    }
+  })
+  await app.register(websocket, { receiveWindow: {}, slowConsumer: 'close' })
+  await app.register(websocket, { slowConsumer: (socket) => { socket.terminate() } })
+  expect(websocket).type.not.toBeCallableWith(app, { slowConsumer: 'wait' })
+  expect(websocket).type.not.toBeCallableWith(app, { receiveWindow: 65_535 })
+
+  app.get('/sum', { websocket: true }, async (socket) => {
+    for await (const message of socket) expect(message).type.toBe<string | Buffer>()
+    expect(socket.writableNeedDrain).type.toBe<boolean>()
+    expect(socket.bufferedAmount).type.toBe<number>()
+    socket.once('drain', () => {})
+  })
+})
+
 describe('a server of each kind', () => {
   test('http', async () => {
     const app = fastify()

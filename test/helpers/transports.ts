@@ -6,6 +6,7 @@ import { Writable } from 'node:stream'
 import fastify from 'fastify'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import { generate } from 'selfsigned'
+import t from 'tap'
 import type { Test } from 'tap'
 import { WebSocket } from 'ws'
 import type { ClientOptions } from 'ws'
@@ -123,6 +124,21 @@ export async function start (
     const [request, response] = await once(socket, 'unexpected-response')
     request.destroy()
     return { status: response.statusCode, headers: response.headers }
+  }
+}
+
+/** One thing that is to hold on a transport. */
+export type Sentence = (
+  name: string, routes: (app: FastifyInstance) => unknown, run: (t: Test, fixture: Fixture) => Promise<unknown>,
+  options?: WebsocketPluginOptions
+) => void
+
+/** Makes what turns sentences into tests, each with a server of its own. */
+export function sentences (transport: Transport): Sentence {
+  return (name, routes, run, options) => {
+    void t.test(`${transport.name}: ${name}`, async (t) => {
+      await run(t, await start(t, transport, routes, options))
+    })
   }
 }
 

@@ -422,31 +422,29 @@ await t.test('RST_STREAM right behind END_STREAM: one close event, nothing left'
 
 // The connection
 
-await t.test('GOAWAY NO_ERROR of the client lets its sockets live, and the connection ends with the last', async (t) => {
-  const { wire, client } = await open(t)
-  await openEcho(client, 3)
-  client.goaway()
-  await client.settled()
-  await hearEcho(client, 1)
-  await hearEcho(client, 3)
-  for (const streamId of [1, 3]) client.data(streamId, wsClose(1000), true)
-  await client.closed
-  await wire.ended()
-  t.strictSame(wire.events, [['close 1000'], ['close 1000']])
-})
+const partings: Array<[who: string, goaway: (opened: Opened) => unknown]> = [
+  ['the client', ({ client }) => client.goaway()],
+  ['the server', ({ client, wire }) => {
+    for (const session of wire.sessions) session.close()
+    return client.frame(({ type }) => type === 'GOAWAY')
+  }]
+]
 
-await t.test('GOAWAY of the server lets its sockets live, and the connection ends with the last', async (t) => {
-  const { wire, client } = await open(t)
-  await openEcho(client, 3)
-  for (const session of wire.sessions) session.close()
-  await client.frame(({ type }) => type === 'GOAWAY')
-  await hearEcho(client, 1)
-  await hearEcho(client, 3)
-  for (const streamId of [1, 3]) client.data(streamId, wsClose(1000), true)
-  await client.closed
-  await wire.ended()
-  t.strictSame(wire.events, [['close 1000'], ['close 1000']])
-})
+for (const [who, goaway] of partings) {
+  await t.test(`GOAWAY of ${who} lets the sockets live, and the connection ends with the last`, async (t) => {
+    const opened = await open(t)
+    const { wire, client } = opened
+    await openEcho(client, 3)
+    await goaway(opened)
+    await client.settled()
+    await hearEcho(client, 1)
+    await hearEcho(client, 3)
+    for (const streamId of [1, 3]) client.data(streamId, wsClose(1000), true)
+    await client.closed
+    await wire.ended()
+    t.strictSame(wire.events, [['close 1000'], ['close 1000']])
+  })
+}
 
 await t.test('a session that is destroyed is one close event with 1006 on each of its sockets', async (t) => {
   const { wire, client } = await open(t)
