@@ -32,11 +32,15 @@ export class MessageHold {
     this.#emit = emit
     this.#handled = handled
     socket.on('newListener', (event) => { if (event === 'message') this.deliverSoon() })
-    socket.once('close', () => clearTimeout(this.#timer))
+    socket.once('close', () => this.#stopTimer())
   }
 
   get isEmpty (): boolean {
     return this.#messages.length === 0
+  }
+
+  get #isPausedByUser (): boolean {
+    return this.#socket.isPaused && !this.#pauses
   }
 
   get #isHeard (): boolean {
@@ -58,6 +62,7 @@ export class MessageHold {
     this.#messages.unshift(...messages)
     for (const message of messages) this.#bytes += sizeOf(message)
     if (this.#isHeard) this.deliverSoon()
+    else this.#limit()
   }
 
   takeAll (): Message[] {
@@ -69,7 +74,7 @@ export class MessageHold {
 
   /** Hands on what is held, in order, as long as somebody listens. */
   deliver (): void {
-    while (!this.isEmpty && this.#isHeard && (this.#pauses || !this.#socket.isPaused)) {
+    while (!this.isEmpty && this.#isHeard && !this.#isPausedByUser) {
       const message = this.#messages.shift()!
       this.#bytes -= sizeOf(message)
       this.#emit(message)
@@ -88,18 +93,19 @@ export class MessageHold {
     this.#limit()
   }
 
-  /** The user pauses the socket: that stays so when the hold has nothing more to hold. */
+  /** The user pauses the socket: it stays so until the user resumes it, and nothing is dropped meanwhile. */
   yieldPause (): void {
     this.#pauses = false
+    this.#stopTimer()
   }
 
   #limit (): void {
-    if (this.#bytes <= LIMIT || this.#isHeard) return
+    if (this.#bytes <= LIMIT || this.#isHeard || this.#isPausedByUser) return
     if (this.#handled) return this.#drop()
-    this.#timer ??= setTimeout(() => this.#drop(), PATIENCE)
-    if (this.#socket.isPaused) return
+    if (this.#pauses && this.#socket.isPaused) return
     this.#socket.pause()
     this.#pauses = true
+    this.#timer ??= setTimeout(() => this.#drop(), PATIENCE)
   }
 
   #drop (): void {
@@ -109,11 +115,15 @@ export class MessageHold {
   }
 
   #release (): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
+    this.#stopTimer()
     if (!this.#pauses) return
     this.#pauses = false
     this.#socket.resume()
+  }
+
+  #stopTimer (): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
   }
 }
 

@@ -52,6 +52,25 @@ void t.test('a handler that has returned is not waited for', async (t) => {
   t.notOk(late.socket.isPaused)
 })
 
+void t.test('a socket that is resumed before anyone listens is paused again', async (t) => {
+  const { socket, hold } = setUp()
+  hold.add([LARGE, true])
+  socket.resume()
+  hold.add([LARGE, true])
+  t.ok(socket.isPaused)
+})
+
+void t.test('of a socket that its user has paused nothing is dropped, however long it takes', async (t) => {
+  const { socket, hold } = setUp()
+  hold.add([LARGE, true])
+  hold.yieldPause()
+  socket.pause()
+  mock.timers.tick(5000)
+  hold.endWait()
+  t.notOk(hold.isEmpty)
+  t.ok(socket.isPaused)
+})
+
 void t.test('many tiny messages are not cheaper than they are', async (t) => {
   const { socket, hold } = setUp()
   for (let count = 0; count < 126; count++) hold.add([Buffer.alloc(1), true])
