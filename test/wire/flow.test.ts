@@ -1,13 +1,12 @@
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import type { Test } from 'tap'
 import type { ReceiveWindowOptions } from '../../index.ts'
 import { SETTINGS_INITIAL_WINDOW_SIZE } from '../helpers/h2-frames.ts'
 import type { FrameClient } from '../helpers/h2-frames.ts'
+import { heldBuffers } from '../helpers/memory.ts'
 import { Uploader } from '../helpers/uploader.ts'
 import { BINARY, wsClose, wsFrame, wsText } from '../helpers/ws-frames.ts'
 import { addEcho, hearEcho, openEcho, serve } from './server.ts'
@@ -51,15 +50,6 @@ async function openSink (t: Test, megabytes: number, receiveWindow: ReceiveWindo
 /** The windows that streams were given with SETTINGS, one after the other. */
 function initialWindows (client: FrameClient): number[] {
   return client.settingsFrames().flatMap((settings) => settings[SETTINGS_INITIAL_WINDOW_SIZE] ?? [])
-}
-
-/** Bytes of the process's buffers, once those of nobody are gone. */
-async function settledBuffers (gc: () => void): Promise<number> {
-  for (let turn = 0; turn < 5; turn++) {
-    gc()
-    await sleep(20)
-  }
-  return process.memoryUsage().arrayBuffers
 }
 
 // What a socket does not read
@@ -120,8 +110,6 @@ await t.test('what comes with the CONNECT waits for the hooks, and is not lost',
 })
 
 await t.test('small pieces of a message do not keep alive what came with them', async (t) => {
-  setFlagsFromString('--expose-gc')
-  const gc = runInNewContext('gc') as () => void
   const wire = await serve(t, addRoutes)
   const client = await wire.client()
   const uploader = new Uploader(client)
@@ -132,13 +120,14 @@ await t.test('small pieces of a message do not keep alive what came with them', 
   const other = wsFrame(BINARY, Buffer.alloc(24 * KILOBYTE))
   const message = wsFrame(BINARY, Buffer.alloc(4000))
 
-  const before = await settledBuffers(gc)
+  const before = await heldBuffers()
   for (const byte of message.subarray(0, 2000)) {
     await uploader.sendTogether([1, Buffer.of(byte)], [3, other])
   }
   await client.settled()
-  const held = await settledBuffers(gc) - before
-  t.ok(held < 2 * MEGABYTE, `${held} bytes are held for 2000`)
+  const held = await heldBuffers() - before
+  // Without copies it is 20 MiB and more; what the test itself has at any time is a few.
+  t.ok(held < 8 * MEGABYTE, `${held} bytes are held for 2000`)
   await uploader.send(1, message.subarray(2000))
   await client.untilSaid(1, 'Text got 4000')
 })
