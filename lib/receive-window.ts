@@ -18,7 +18,7 @@ export interface ReceiveWindowSizes {
  */
 const LARGEST_CONNECTION_WINDOW = (Number(process.versions.node.split('.')[0]) < 26 ? 4 : 32) * 1024 * 1024
 
-export const DEFAULT_SIZES: ReceiveWindowSizes = Object.freeze({
+const DEFAULT_SIZES: ReceiveWindowSizes = Object.freeze({
   // RFC 9113 section 6.9.2: what a client counts on that has not seen our SETTINGS yet.
   initial: 65_535,
   max: 16 * 1024 * 1024,

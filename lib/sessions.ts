@@ -58,7 +58,7 @@ export class Sessions {
   }
 
   #add (session: ServerHttp2Session, initial?: number): Session {
-    const added = new Session(session, completeSizes({ initial, ...this.#options.receiveWindow }), this.#options)
+    const added = new Session(session, completeSizes({ ...this.#options.receiveWindow, initial }), this.#options)
     this.#open.set(session, added)
     session.once('close', () => this.#open.delete(session))
     return added
@@ -81,17 +81,18 @@ export class Session {
 
   /** Has a stream that plays a socket: without messages its session is not idle. */
   addSocket (stream: ServerHttp2Stream): void {
+    this.addStream(stream)
     if (this.#sockets++ === 0) {
       this.#receiveWindow.openConnection()
       this.#session.setTimeout(0)
     }
-    this.addStream(stream, () => {
+    stream.once('close', () => {
       if (--this.#sockets === 0 && !this.#session.destroyed) this.#session.setTimeout(this.#options.timeout)
     })
   }
 
   /** Has a stream that can bring data: of what a client may send ahead, a socket has no share of its own. */
-  addStream (stream: ServerHttp2Stream, onClose?: () => void): void {
+  addStream (stream: ServerHttp2Stream): void {
     if (kInflow in stream) return
 
     const inflow = this.#receiveWindow.add(stream, () => {
@@ -100,10 +101,7 @@ export class Session {
     })
     hookStream(stream, { push: pushAdmitted })
     Object.assign(stream, { [kInflow]: inflow })
-    stream.once('close', () => {
-      this.#receiveWindow.remove(inflow)
-      onClose?.()
-    })
+    stream.once('close', () => this.#receiveWindow.remove(inflow))
   }
 }
 

@@ -31,8 +31,8 @@ export function isHttp2Server (server: object): server is Http2Server {
  * many streams a client may open: browsers take "no limit" for 100, and let their fetches wait for a 101st stream.
  */
 export function advertiseExtendedConnect (server: Http2Server, given: Settings): void {
-  const settings = { maxConcurrentStreams: DEFAULT_MAX_CONCURRENT_STREAMS, ...readServerSettings(server), ...given }
-  server.updateSettings({ ...settings, enableConnectProtocol: true })
+  const { maxConcurrentStreams = DEFAULT_MAX_CONCURRENT_STREAMS } = readServerSettings(server)
+  server.updateSettings({ maxConcurrentStreams, ...given, enableConnectProtocol: true })
 }
 
 /** Serves the RFC 8441 handshakes of a server's HTTP/2 sessions. Returns what stops it. */

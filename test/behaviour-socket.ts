@@ -172,9 +172,7 @@ export function behaveUnderPressure (transport: Transport): void {
 
   sentence('a socket can be iterated: text as string, bytes as Buffer, until it closes', (app) => {
     app.get('/iterate', { websocket: true }, async (socket) => {
-      const received = []
-      for await (const each of socket) received.push(each)
-      app.server.emit('received', received)
+      app.server.emit('received', await readAll(socket))
     })
   }, async (t, { app, open }) => {
     const received = once(app.server, 'received')
@@ -248,9 +246,7 @@ export function behaveUnderPressure (transport: Transport): void {
   sentence('a closed socket gives what it held, and ends', (app) => {
     app.get('/gone', { websocket: true }, async (socket) => {
       await once(socket, 'close')
-      const received = []
-      for await (const each of socket) received.push(each)
-      app.server.emit('received', received)
+      app.server.emit('received', await readAll(socket))
     })
   }, async (t, { app, open }) => {
     const received = once(app.server, 'received')
@@ -410,6 +406,13 @@ async function flood (socket: WebSocket): Promise<Error> {
     }
     const timer = setInterval(() => socket.send(MEGABYTE, sent))
   })
+}
+
+/** What an iteration brings, as a whole. */
+async function readAll (socket: WebSocket): Promise<Array<string | Buffer>> {
+  const received = []
+  for await (const each of socket) received.push(each)
+  return received
 }
 
 /** The next texts of a client, in order. */

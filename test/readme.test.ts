@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import t from 'tap'
 import * as errors from '../lib/errors.ts'
-import { PLUGIN_OPTIONS, SERVER_OPTIONS } from '../lib/options.ts'
+import { PLUGIN_OPTIONS, RECEIVE_WINDOW_OPTIONS, SERVER_OPTIONS } from '../lib/options.ts'
 
 const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
 
@@ -25,5 +25,6 @@ void t.test('README lists every error, with its status', async (t) => {
 
 void t.test('README lists every option', async (t) => {
   t.same(rows(section('Options')), Object.keys(PLUGIN_OPTIONS))
+  t.ok(section('Options').includes(`| \`{ ${Object.keys(RECEIVE_WINDOW_OPTIONS).join(', ')} }\` |`))
   for (const name of Object.keys(SERVER_OPTIONS)) t.ok(section('Options').includes(`\`${name}\``), name)
 })

@@ -1,4 +1,3 @@
-import { EventEmitter, once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
@@ -377,31 +376,6 @@ await t.test('RST_STREAM with any code is one close event with 1006, and only on
   client.rst(1)
   await ending({ wire, client })
   t.strictSame(wire.events, [...ERROR_CODES, 'CANCEL'].map(() => ['close 1006']))
-})
-
-await t.test('RST_STREAM with any code before the answer: no answer and no socket, and its sibling goes on', async (t) => {
-  const gate = new EventEmitter()
-  const opened = once(gate, 'open')
-  const wire = await serve(t, (app) => {
-    addEcho(app)
-    app.get('/slow', { websocket: true, onRequest: async () => { await opened } }, () => {})
-  })
-  const client = await wire.client()
-  await openEcho(client, 1)
-  let streamId = 1
-  for (const code of ERROR_CODES) {
-    streamId += 2
-    client.connect(streamId, '/slow')
-    client.data(streamId, wsText('early'))
-    await client.settled()
-    client.rst(streamId, code)
-    await hearEcho(client, 1, `after ${code}`)
-  }
-  gate.emit('open')
-  await hearEcho(client, 1, 'after all')
-  for (let id = 3; id <= streamId; id += 2) t.strictSame(client.trace(id), [])
-  t.equal(wire.streams.size, 1)
-  t.strictSame(wire.events, [[]])
 })
 
 for (const code of ['NO_ERROR', 'CANCEL', 'INTERNAL_ERROR'] as const) {

@@ -4,6 +4,7 @@ import { connect as connectTls } from 'node:tls'
 import { text } from 'node:stream/consumers'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import t from 'tap'
+import { ERROR_CODES } from '../helpers/h2-frames.ts'
 import type { FrameClient, Overrides } from '../helpers/h2-frames.ts'
 import type { Field } from '../helpers/hpack.ts'
 import { wsClose, wsText } from '../helpers/ws-frames.ts'
@@ -353,6 +354,28 @@ for (const path of ['/waiting', '/waiting?refuse']) {
     })
   }
 }
+
+await t.test('RST_STREAM with any code before the answer: no answer and no socket, and its sibling goes on', async (t) => {
+  const { routes, goOn, called } = addWaiting()
+  const wire = await serve(t, routes)
+  const client = await wire.client()
+  await openEcho(client, 1)
+  let streamId = 1
+  for (const code of ERROR_CODES) {
+    streamId += 2
+    client.connect(streamId, '/waiting')
+    client.data(streamId, wsText('early'))
+    await client.settled()
+    client.rst(streamId, code)
+    await hearEcho(client, 1, `after ${code}`)
+  }
+  goOn()
+  await hearEcho(client, 1, 'after all')
+  for (let id = 3; id <= streamId; id += 2) t.strictSame(client.trace(id), [])
+  t.equal(wire.streams.size, 1)
+  t.strictSame(called, [])
+  t.strictSame(wire.events, [[]])
+})
 
 await t.test('a Close and END_STREAM while a hook waits reach the handler', async (t) => {
   const { routes, entered, goOn, called } = addWaiting()

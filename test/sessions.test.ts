@@ -1,0 +1,29 @@
+import { once } from 'node:events'
+import { connect, createServer } from 'node:http2'
+import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
+import type { AddressInfo } from 'node:net'
+import type { FastifyBaseLogger } from 'fastify'
+import t from 'tap'
+import { Sessions } from '../lib/sessions.ts'
+
+// On a server that got its request listener late, a stream is reported before its 'connect'.
+void t.test('a session times out after its last socket, in whatever order its streams became known', async (t) => {
+  const server = createServer()
+  const sessions = new Sessions({ receiveWindow: {}, timeout: 50, log: {} as FastifyBaseLogger })
+  const stop = sessions.track(server)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const client = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  t.teardown(() => { stop(); client.destroy(); server.close() })
+
+  const request = client.request({ ':method': 'POST' }, { endStream: false })
+  const [stream] = await once(server, 'stream') as [ServerHttp2Stream]
+  const session = stream.session as ServerHttp2Session
+  sessions.of(stream)?.addStream(stream)
+  sessions.of(stream)?.addSocket(stream)
+  stream.respond()
+  stream.resume().end()
+  request.resume().end()
+  await once(session, 'timeout')
+  t.ok(stream.destroyed)
+})
