@@ -23,7 +23,7 @@ async function websocketH2 (fastify: FastifyInstance, given: WebsocketPluginOpti
   if (fastify.hasDecorator('websocketServer') || taken.has(server)) throw new FST_WS_ALREADY_REGISTERED()
   taken.add(server)
 
-  const websocketServer = createWebSocketServer(options.websocketServer, options.sendLimits)
+  const websocketServer = createWebSocketServer(options.websocketServer)
   const sessions = new Sessions({
     receiveWindow: options.receiveWindow,
     timeout: fastify.initialConfig.http2SessionTimeout ?? 0,

@@ -9,7 +9,7 @@ export const FST_WS_ALREADY_REGISTERED = createError(
 /** An option of the plugin has a value that it cannot have. Thrown by `register`. */
 export const FST_WS_INVALID_OPTION = createError<[name: string, expected: string, received: string]>(
   'FST_WS_INVALID_OPTION',
-  'option "%s" must be %s, got %s',
+  'option %s must be %s, got %s',
   500,
   TypeError
 )
@@ -26,6 +26,12 @@ export const FST_WS_INVALID_HANDLER = createError<[name: string, url: string, re
   '%s of websocket route "%s" must be a function, got %s',
   500,
   TypeError
+)
+
+/** A client may only use HTTP/2, and the server does not serve WebSocket over it (RFC 8441 section 3). */
+export const FST_WS_NO_EXTENDED_CONNECT = createError<[origin: string]>(
+  'FST_WS_NO_EXTENDED_CONNECT',
+  '%s does not offer WebSocket over HTTP/2 (SETTINGS_ENABLE_CONNECT_PROTOCOL): leave out the option "http", and give a URL, to go on over HTTP/1.1'
 )
 
 /** A peer asked for a WebSocket where no websocket route is. Answered with 404. */

@@ -1,4 +1,5 @@
-import { validateHeaderName, validateHeaderValue } from 'node:http'
+import { createHash } from 'node:crypto'
+import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http'
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
 import { FST_WS_INVALID_HEADER } from './errors.ts'
 
@@ -28,6 +29,12 @@ const NOT_FOR_STREAMS = new Set([
   'connection', 'http2-settings', 'keep-alive', 'proxy-connection', 'te', 'transfer-encoding', 'upgrade',
   'content-encoding', 'content-length', 'content-type', 'trailer'
 ])
+
+// What an Extended CONNECT says with its pseudo-headers, and what RFC 8441 section 5 does without.
+const NOT_FOR_CONNECT = new Set([...NOT_FOR_STREAMS, 'host', 'sec-websocket-key'])
+
+// RFC 6455 section 1.3.
+const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 
 // What the handshake itself decides. A hook that sets one of these means some other answer.
 const NOT_FOR_HOOKS = new Set([
@@ -116,6 +123,34 @@ export function toStreamHead (response: string, request: IncomingHttpHeaders, ma
   return { headers, status: asked }
 }
 
+/** The fields of an Upgrade request as the Extended CONNECT that says the same (RFC 8441 sections 4 and 5). */
+export function toConnectHeaders (path: string, headers: OutgoingHttpHeaders): OutgoingHttpHeaders {
+  const { host } = headers
+  return {
+    ':method': 'CONNECT',
+    ':protocol': 'websocket',
+    ':path': path,
+    ...(host === undefined ? {} : { ':authority': host }),
+    ...Object.fromEntries(Object.entries(headers).filter(([name]) => !NOT_FOR_CONNECT.has(name)))
+  }
+}
+
+/**
+ * The answer to an Extended CONNECT as the head of an HTTP/1.1 response: the 200 that opens the socket becomes 101.
+ *
+ * @param key what the Upgrade request has as its Sec-WebSocket-Key
+ */
+export function toUpgradeHead (answer: IncomingHttpHeaders & { ':status'?: number }, key: string): string {
+  const { ':status': status = 0, 'sec-websocket-accept': _, ...fields } = answer
+  const lines = status === 200
+    ? ['HTTP/1.1 101 Switching Protocols', 'connection: Upgrade', 'upgrade: websocket', `sec-websocket-accept: ${accept(key)}`]
+    : [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, 'connection: close']
+  for (const [name, value] of Object.entries(fields)) {
+    for (const each of [value].flat()) lines.push(`${name}: ${each}`)
+  }
+  return `${lines.join('\r\n')}\r\n\r\n`
+}
+
 /**
  * The lines that hooks add to the answer, in the form of HTTP/1.1.
  *
@@ -138,6 +173,11 @@ function toHeaderLine (name: string, value: string): string {
     throw Object.assign(new FST_WS_INVALID_HEADER(name), { cause })
   }
   return `${name}: ${value}`
+}
+
+/** RFC 6455 section 4.2.2. */
+function accept (key: string): string {
+  return createHash('sha1').update(key + GUID).digest('base64')
 }
 
 function toRefusal (status: number): number {

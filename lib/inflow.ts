@@ -1,4 +1,4 @@
-import type { ServerHttp2Stream } from 'node:http2'
+import type { Http2Stream } from 'node:http2'
 
 /** Who counts what streams bring. */
 export interface Inlet {
@@ -14,7 +14,7 @@ const SLAB = 1024
 
 /** What one HTTP/2 stream brings. */
 export class Inflow {
-  readonly stream: ServerHttp2Stream
+  readonly stream: Http2Stream
   /** Bytes that nobody has read, as last counted. */
   unread = 0
   /** Bytes that were read in a round of measuring. */
@@ -27,7 +27,7 @@ export class Inflow {
   #used = 0
 
   /** @param onRefused called once, when what the stream brought had no room */
-  constructor (stream: ServerHttp2Stream, inlet: Inlet, onRefused: () => void) {
+  constructor (stream: Http2Stream, inlet: Inlet, onRefused: () => void) {
     this.stream = stream
     this.#inlet = inlet
     this.#onRefused = onRefused

@@ -2,9 +2,10 @@
  * Everything that we lean on and nobody documents. Each entry says why there is no documented way;
  * test/internals.test.ts breaks loudly when one of them changes.
  */
-import type { Http2Server, ServerHttp2Stream, Settings } from 'node:http2'
+import type { Http2Server, Http2Stream, Settings } from 'node:http2'
 import type { Server } from 'node:net'
 import type { FastifyInstance } from 'fastify'
+import type { WebSocketServer } from 'ws'
 
 /**
  * Makes a stream forget that it owes its peer an END_STREAM, so that `stream.close(code)` is one RST_STREAM.
@@ -13,7 +14,7 @@ import type { FastifyInstance } from 'fastify'
  * `destroy(error)` would send RST_STREAM, but only with INTERNAL_ERROR. The END_STREAM comes from `_final`, which
  * Writable calls only if it is a function.
  */
-export function forgetEndStream (stream: ServerHttp2Stream): void {
+export function forgetEndStream (stream: Http2Stream): void {
   (stream as unknown as { _final: null })._final = null
 }
 
@@ -27,9 +28,9 @@ export type WriteCallback = (error?: Error | null) => void
 
 /** What stands between a stream and Node: it gets what comes in and what goes out, and passes it on as it likes. */
 export interface StreamHooks {
-  push: (this: ServerHttp2Stream, chunk: Buffer | null) => boolean
-  _write: (this: ServerHttp2Stream, chunk: Buffer | string, encoding: BufferEncoding, done: WriteCallback) => void
-  _writev: (this: ServerHttp2Stream, items: WriteItem[], done: WriteCallback) => void
+  push: (this: Http2Stream, chunk: Buffer | null) => boolean
+  _write: (this: Http2Stream, chunk: Buffer | string, encoding: BufferEncoding, done: WriteCallback) => void
+  _writev: (this: Http2Stream, items: WriteItem[], done: WriteCallback) => void
 }
 
 /**
@@ -39,23 +40,23 @@ export interface StreamHooks {
  * documented for those who make streams, not for those who have one. The documented way, a stream around the stream,
  * sends every message through two more queues.
  */
-export function hookStream (stream: ServerHttp2Stream, hooks: Partial<StreamHooks>): void {
+export function hookStream (stream: Http2Stream, hooks: Partial<StreamHooks>): void {
   Object.assign(stream, hooks)
 }
 
 /** What `push` does without a hook. */
-export function passChunk (stream: ServerHttp2Stream, chunk: Buffer | null): boolean {
+export function passChunk (stream: Http2Stream, chunk: Buffer | null): boolean {
   return prototypeOf(stream).push.call(stream, chunk)
 }
 
 /** What `_write` and `_writev` do without a hook. */
-export function passWrite (stream: ServerHttp2Stream, items: WriteItem[], done: WriteCallback): void {
+export function passWrite (stream: Http2Stream, items: WriteItem[], done: WriteCallback): void {
   const { length, 0: first } = items
   if (length === 1) prototypeOf(stream)._write.call(stream, first!.chunk, first!.encoding, done)
   else prototypeOf(stream)._writev.call(stream, items, done)
 }
 
-function prototypeOf (stream: ServerHttp2Stream): StreamHooks {
+function prototypeOf (stream: Http2Stream): StreamHooks {
   return Object.getPrototypeOf(stream)
 }
 
@@ -78,6 +79,19 @@ export function readServerSettings (server: Http2Server): Settings {
  */
 export function readSecondaryServers (fastify: FastifyInstance): Server[] {
   return (readSymbol(fastify, 'fastify.serverBindings') as Server[] | undefined) ?? []
+}
+
+/**
+ * A ws server with options of its own, which has everything else in common: its clients, its listeners, its end.
+ *
+ * ws reads what holds for a socket from `server.options` while it negotiates. A second server, the documented way, would
+ * have clients of its own, which those of the first would lack, and which `server.close()` of the first would not wait
+ * for.
+ */
+export function overrideOptions (server: WebSocketServer, options: WebSocketServer['options']): WebSocketServer {
+  return new Proxy(server, {
+    get: (target, name) => name === 'options' ? options : Reflect.get(target, name)
+  })
 }
 
 function readSymbol (target: object, description: string): unknown {

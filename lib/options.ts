@@ -2,26 +2,48 @@ import { EventEmitter } from 'node:events'
 import type { Settings } from 'node:http2'
 import type { Server } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
-import { FST_WS_INVALID_OPTION } from './errors.ts'
+import type { ClientOptions } from 'ws'
+import {
+  BOOLEAN, BOOLEAN_OR_OBJECT, BYTES, BYTES_OR_INFINITY, COUNT, FUNCTION, MILLISECONDS, OBJECT, STRING, check, checkAll, isBetween, isFunction,
+  isObject, isPromise, unknownNames
+} from './check.ts'
+import type { Check, Checks } from './check.ts'
 import type { ReceiveWindowSizes } from './receive-window.ts'
 import type { SendLimits } from './socket.ts'
-import type { PreCloseHook, WebsocketErrorHandler, WebsocketPluginOptions, WebsocketServerOptions } from '../types/index.ts'
+import type {
+  PreCloseHook, SessionConnectOptions, VerifyClient, WebsocketErrorHandler, WebsocketPluginOptions, WebsocketRouteOptions,
+  WebsocketServerOptions
+} from '../types/index.ts'
 
-/** The plugin's options, checked and complete. */
-export interface Options {
-  /** What goes to ws as it is. */
+/** What holds for the sockets of a route. */
+export interface RouteOptions {
+  /** What goes to ws as it is: of a route, what it has for itself. */
   websocketServer: WebsocketServerOptions
-  /** The server to listen on, where it is not Fastify's own. */
-  server: Server | undefined
   /** What the user wants done about errors, where it is not what we do. */
   errorHandler: WebsocketErrorHandler | undefined
+  sendLimits: SendLimits
+}
+
+/** The plugin's options, checked and complete. */
+export interface Options extends RouteOptions {
+  /** The server to listen on, where it is not Fastify's own. */
+  server: Server | undefined
   /** The user's way of closing the sockets, where it is not ours. */
   preClose: PreCloseHook | undefined
   advertise: boolean
   /** What the user wants HTTP/2 clients to know: where it is not given, the server's own settings decide. */
   settings: Settings
   receiveWindow: Partial<ReceiveWindowSizes>
+}
+
+/** The options of a client's socket. */
+export interface ClientSettings {
+  protocols: string[]
+  http: '1.1' | '2' | undefined
+  path: string
   sendLimits: SendLimits
+  /** What goes to ws as it is. */
+  client: ClientOptions
 }
 
 // Browsers stop at 256 by themselves; a proxy brings the sockets of all its clients on one connection.
@@ -30,32 +52,32 @@ export const DEFAULT_MAX_CONCURRENT_STREAMS = 1024
 // More than a peer that reads at all has waiting, and yet a thousand peers that do not are 16 GiB: lower it for many.
 const DEFAULT_SEND_LIMIT = 16 * 1024 * 1024
 
-type Check = [expected: string, holds: (value: unknown) => boolean]
-
-const BOOLEAN: Check = ['a boolean', (value) => typeof value === 'boolean']
-const FUNCTION: Check = ['a function', (value) => typeof value === 'function']
-const OBJECT: Check = ['an object', isObject]
-const BYTES: Check = ['an integer of at least 0 (bytes)', isCount]
-const COUNT: Check = ['an integer of at least 0', isCount]
-const MILLISECONDS: Check = ['an integer from 0 to 2147483647 (ms)', (value) => isBetween(value, 0, 2 ** 31 - 1)]
-const WINDOW: Check = ['an integer from 1024 to 2147483647 (bytes)', (value) => isBetween(value, 1024, 2 ** 31 - 1)]
+const WINDOW: Check = ['an integer from 1024 to 2147483647 (bytes)', isBetween(1024, 2 ** 31 - 1)]
 const POLICIES: unknown[] = ['close', 'drop']
+const VERSIONS: unknown[] = ['1.1', '2']
 
-export const PLUGIN_OPTIONS: Record<string, Check> = {
+/** As RFC 6455 section 4.1 has it: a token of RFC 9110. */
+const PROTOCOL = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+
+const SEND_OPTIONS: Checks = {
+  sendLimit: BYTES_OR_INFINITY,
+  slowConsumer: ['"close", "drop" or a function', (value) => POLICIES.includes(value) || isFunction(value)]
+}
+
+export const PLUGIN_OPTIONS: Checks = {
   options: OBJECT,
   errorHandler: FUNCTION,
   preClose: FUNCTION,
   advertise: BOOLEAN,
-  maxConcurrentStreams: ['an integer from 1 to 4294967295', (value) => isBetween(value, 1, 2 ** 32 - 1)],
+  maxConcurrentStreams: ['an integer from 1 to 4294967295', isBetween(1, 2 ** 32 - 1)],
   receiveWindow: OBJECT,
-  sendLimit: ['an integer of at least 0 (bytes), or Infinity', (value) => isCount(value) || value === Infinity],
-  slowConsumer: ['"close", "drop" or a function', (value) => POLICIES.includes(value) || typeof value === 'function']
+  ...SEND_OPTIONS
 }
 
-export const RECEIVE_WINDOW_OPTIONS: Record<string, Check> = {
+export const RECEIVE_WINDOW_OPTIONS: Checks = {
   initial: WINDOW,
   max: WINDOW,
-  sessionBudget: ['an integer of at least 65535 (bytes)', (value) => isBetween(value, 65_535, Number.MAX_SAFE_INTEGER)]
+  sessionBudget: ['an integer of at least 65535 (bytes)', isBetween(65_535, Number.MAX_SAFE_INTEGER)]
 }
 
 const ABSENT: Check = [
@@ -63,25 +85,44 @@ const ABSENT: Check = [
   (value) => value === false
 ]
 
-export const SERVER_OPTIONS: Record<string, Check> = {
+/** The options of ws that each socket has for itself. */
+const SOCKET_OPTIONS: Checks = {
+  allowSynchronousEvents: BOOLEAN,
+  autoPong: BOOLEAN,
+  closeTimeout: MILLISECONDS,
+  maxBufferedChunks: COUNT,
+  maxFragments: COUNT,
+  maxPayload: BYTES,
+  maxPendingAutoPongs: COUNT,
+  perMessageDeflate: BOOLEAN_OR_OBJECT,
+  skipUTF8Validation: BOOLEAN
+}
+
+export const SERVER_OPTIONS: Checks = {
   noServer: ABSENT,
   port: ABSENT,
   host: ABSENT,
   backlog: ABSENT,
   server: ['an HTTP server', (value) => value instanceof EventEmitter],
-  allowSynchronousEvents: BOOLEAN,
-  autoPong: BOOLEAN,
+  path: STRING,
   clientTracking: BOOLEAN,
-  closeTimeout: MILLISECONDS,
   handleProtocols: FUNCTION,
-  maxBufferedChunks: COUNT,
-  maxFragments: COUNT,
-  maxPayload: BYTES,
-  maxPendingAutoPongs: COUNT,
-  perMessageDeflate: ['a boolean or an object', (value) => typeof value === 'boolean' || isObject(value)],
-  skipUTF8Validation: BOOLEAN,
   verifyClient: FUNCTION,
-  WebSocket: FUNCTION
+  WebSocket: FUNCTION,
+  ...SOCKET_OPTIONS
+}
+
+export const ROUTE_OPTIONS: Checks = {
+  errorHandler: FUNCTION,
+  protocols: ['an array of subprotocols', isProtocols],
+  ...SEND_OPTIONS,
+  ...SOCKET_OPTIONS
+}
+
+export const CONNECT_OPTIONS: Checks = {
+  http: ['"1.1" or "2"', (value) => VERSIONS.includes(value)],
+  path: ['a path that begins with "/"', (value) => String(value).startsWith('/')],
+  ...SEND_OPTIONS
 }
 
 /**
@@ -90,17 +131,20 @@ export const SERVER_OPTIONS: Record<string, Check> = {
  * @throws FST_WS_INVALID_OPTION
  */
 export function readOptions (given: WebsocketPluginOptions, log: FastifyBaseLogger): Options {
-  check(given, PLUGIN_OPTIONS, '')
-  check(given.options ?? {}, SERVER_OPTIONS, 'options.')
-  check(given.receiveWindow ?? {}, RECEIVE_WINDOW_OPTIONS, 'receiveWindow.')
+  check(given, PLUGIN_OPTIONS)
+  check(given.options, SERVER_OPTIONS, (name) => `"options.${name}"`)
+  checkAll(given.receiveWindow, RECEIVE_WINDOW_OPTIONS, (name) => `"receiveWindow.${name}"`)
+  for (const name of unknownNames(given.options, SERVER_OPTIONS)) {
+    log.warn(`option "options.${name}" is none that we know: it is passed on to ws as it is`)
+  }
 
-  const { server, ...websocketServer } = given.options ?? {}
+  const { server, verifyClient, ...websocketServer } = given.options ?? {}
   if (websocketServer.path !== undefined) {
     log.warn('option "options.path" refuses every other path: a websocket route is the way to name one')
   }
   return Object.freeze({
     // ws takes a property that is there but undefined for a limit that is not wanted.
-    websocketServer: withoutNothing(websocketServer),
+    websocketServer: withoutNothing({ ...websocketServer, verifyClient: verifyClient && waitForVerdict(verifyClient, log) }),
     server,
     errorHandler: given.errorHandler,
     preClose: given.preClose,
@@ -113,11 +157,56 @@ export function readOptions (given: WebsocketPluginOptions, log: FastifyBaseLogg
   })
 }
 
-function check (values: object, checks: Record<string, Check>, prefix: string): void {
-  for (const [name, value] of Object.entries(values)) {
-    const [expected, holds] = checks[name] ?? []
-    if (value == null || holds === undefined || holds(value)) continue
-    throw new FST_WS_INVALID_OPTION(prefix + name, expected!, describe(value))
+/**
+ * Checks the options that a route was added with, and completes them with those of the plugin.
+ *
+ * @throws FST_WS_INVALID_OPTION
+ */
+export function readRouteOptions (given: unknown, url: string, plugin: Options): RouteOptions {
+  check({ websocket: given }, { websocket: BOOLEAN_OR_OBJECT }, (name) => `"${name}" of route "${url}"`)
+  const own: WebsocketRouteOptions = isObject(given) ? given : {}
+  checkAll(own, ROUTE_OPTIONS, (name) => `"websocket.${name}" of route "${url}"`)
+
+  const { errorHandler, protocols, sendLimit, slowConsumer, ...websocketServer } = withoutNothing(own)
+  return {
+    websocketServer: {
+      ...websocketServer,
+      ...(protocols === undefined ? {} : { handleProtocols: (offered) => choose(offered, protocols) })
+    },
+    errorHandler: errorHandler ?? plugin.errorHandler,
+    sendLimits: { ...plugin.sendLimits, ...withoutNothing({ sendLimit, slowConsumer }) }
+  }
+}
+
+/**
+ * Checks the options of a client's socket.
+ *
+ * @throws FST_WS_INVALID_OPTION
+ */
+export function readConnectOptions (given: SessionConnectOptions & { http?: '1.1' | '2' | undefined }): ClientSettings {
+  check(given, CONNECT_OPTIONS)
+
+  const { protocols = [], http, path = '/', sendLimit, slowConsumer, ...client } = given
+  return {
+    protocols: [protocols].flat(),
+    http,
+    path,
+    sendLimits: { sendLimit: sendLimit ?? Infinity, slowConsumer: slowConsumer ?? 'close' },
+    client: withoutNothing(client) as ClientOptions
+  }
+}
+
+/** ws takes a promise for a yes. */
+function waitForVerdict (verify: VerifyClient, log: FastifyBaseLogger): VerifyClient {
+  if (verify.length === 2) return verify
+
+  return (info, done) => {
+    const verdict = verify(info, done)
+    if (!isPromise(verdict)) return done(Boolean(verdict))
+    verdict.then((verified) => done(Boolean(verified))).catch((error: unknown) => {
+      log.error(error, 'verifyClient failed')
+      done(false, 500)
+    })
   }
 }
 
@@ -128,19 +217,10 @@ function withoutNothing<Values extends object> (
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value != null)) as Values
 }
 
-function isCount (value: unknown): boolean {
-  return Number.isSafeInteger(value) && Number(value) >= 0
+function choose (offered: Set<string>, protocols: readonly string[]): string | false {
+  return [...offered].find((protocol) => protocols.includes(protocol)) ?? false
 }
 
-function isBetween (value: unknown, least: number, most: number): boolean {
-  return isCount(value) && Number(value) >= least && Number(value) <= most
-}
-
-function isObject (value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function describe (value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value)
-  return typeof value === 'number' ? String(value) : typeof value
+function isProtocols (value: unknown): boolean {
+  return Array.isArray(value) && value.every((protocol) => PROTOCOL.test(protocol))
 }

@@ -1,4 +1,4 @@
-import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
+import type { Http2Session, Http2Stream } from 'node:http2'
 import { Inflow } from './inflow.ts'
 import type { Inlet } from './inflow.ts'
 
@@ -59,7 +59,7 @@ const IDLE = 10_000
  * and that of the stream when it is read. Node sizes it for all streams of a session together.
  */
 export class ReceiveWindow implements Inlet {
-  readonly #session: ServerHttp2Session
+  readonly #session: Http2Session
   readonly #sizes: ReceiveWindowSizes
   readonly #inflows = new Set<Inflow>()
   readonly #idle: number
@@ -75,7 +75,7 @@ export class ReceiveWindow implements Inlet {
   #shrinking: NodeJS.Timeout | undefined
 
   /** @param idle time, in ms, after which windows shrink that were not used */
-  constructor (session: ServerHttp2Session, sizes: ReceiveWindowSizes, idle = IDLE) {
+  constructor (session: Http2Session, sizes: ReceiveWindowSizes, idle = IDLE) {
     this.#session = session
     this.#sizes = sizes
     this.#idle = idle
@@ -99,7 +99,7 @@ export class ReceiveWindow implements Inlet {
    *
    * @param onRefused called once, when what it brought had no room
    */
-  add (stream: ServerHttp2Stream, onRefused: () => void): Inflow {
+  add (stream: Http2Stream, onRefused: () => void): Inflow {
     const inflow = new Inflow(stream, this, onRefused)
     this.#inflows.add(inflow)
     this.#fit()

@@ -6,12 +6,14 @@ import {
   FST_WS_INVALID_HANDLER, FST_WS_INVALID_METHOD, FST_WS_NO_WEBSOCKET_ROUTE, FST_WS_SLOW_CONSUMER
 } from './errors.ts'
 import { toHeaderLines } from './handshake.ts'
-import type { Options } from './options.ts'
+import { readRouteOptions } from './options.ts'
+import type { Options, RouteOptions as OwnOptions } from './options.ts'
 import { isPeerError } from './socket.ts'
 import type { RouteSocket } from './socket.ts'
-import { kHandled, kUpgrade } from './symbols.ts'
+import { kHandled, kSendLimits, kUpgrade } from './symbols.ts'
 import type { WebSocket, WebsocketHandler } from '../types/index.ts'
 import type { RawRequest, Upgrade } from './upgrade.ts'
+import { withOptions } from './websocket-server.ts'
 
 const kWebsocketRoute = Symbol('fastify-websocket-h2.route')
 
@@ -32,16 +34,18 @@ export function addWebsocketRoutes (
   fastify.addHook('onRequest', refuseWithoutRoute)
 
   fastify.addHook('onRoute', function (route) {
-    if (route.websocket !== true && route.wsHandler === undefined) return
+    const { websocket = false, wsHandler } = route
+    const own = readRouteOptions(websocket, route.url, options)
+    if (websocket === false && wsHandler === undefined) return
     if (isHeadOnly(route)) {
-      if (route.websocket === true) route.handler = replyNotFound
+      if (servesOnlySockets(route)) route.handler = replyNotFound
       return
     }
     checkRoute(route)
     if (first) onFirstRoute()
     first = false
     route.config = Object.assign({}, route.config, { [kWebsocketRoute]: true })
-    route.handler = createHandler(route, server, options)
+    route.handler = createHandler(route, withOptions(server, own.websocketServer), own)
   })
 }
 
@@ -60,8 +64,13 @@ function checkRoute (route: RouteOptions): void {
   if (methods.some((method) => method !== 'GET' && method !== 'HEAD')) {
     throw new FST_WS_INVALID_METHOD(route.url, methods.join(', '))
   }
-  const [name, handler] = route.websocket === true ? ['handler', route.handler] : ['wsHandler', route.wsHandler]
+  const [name, handler] = servesOnlySockets(route) ? ['handler', route.handler] : ['wsHandler', route.wsHandler]
   if (typeof handler !== 'function') throw new FST_WS_INVALID_HANDLER(name, route.url, typeof handler)
+}
+
+/** Whether the route's one handler is that of its sockets. */
+function servesOnlySockets ({ websocket, wsHandler }: RouteOptions): boolean {
+  return websocket === true || wsHandler === undefined
 }
 
 /** Fastify adds a HEAD route to every GET route. A HEAD cannot be upgraded. */
@@ -70,9 +79,9 @@ function isHeadOnly (route: RouteOptions): boolean {
 }
 
 function createHandler (
-  route: RouteOptions, server: WebSocketServer, { errorHandler = closeWithError }: Options
+  route: RouteOptions, server: WebSocketServer, { errorHandler = closeWithError, sendLimits }: OwnOptions
 ): RouteHandlerMethod {
-  const only = route.websocket === true
+  const only = servesOnlySockets(route)
   const wsHandler = (only ? route.handler : route.wsHandler) as WebsocketHandler
   const httpHandler = only ? replyNotFound : route.handler
   if (only) route.schema = Object.assign({}, route.schema, { hide: true })
@@ -83,6 +92,7 @@ function createHandler (
 
     upgrade.headerLines = toHeaderLines(reply.getHeaders() as OutgoingHttpHeaders)
     upgrade.accept(server, (socket) => {
+      socket[kSendLimits] = sendLimits
       let reported: unknown
       const onError = async (error: unknown): Promise<void> => {
         // A handler that reads its socket as an iterable throws what 'error' has told.

@@ -1,4 +1,4 @@
-import type { ServerHttp2Stream } from 'node:http2'
+import type { Http2Stream } from 'node:http2'
 import { passWrite } from './internals.ts'
 import type { WriteCallback, WriteItem } from './internals.ts'
 
@@ -38,11 +38,11 @@ export class SendBudget {
 export class Outflow {
   /** Bytes that have gone of the write that is under way. */
   gone = 0
-  readonly #stream: ServerHttp2Stream
+  readonly #stream: Http2Stream
   readonly #budget: SendBudget
   #slice = 0
 
-  constructor (stream: ServerHttp2Stream, budget: SendBudget) {
+  constructor (stream: Http2Stream, budget: SendBudget) {
     this.#stream = stream
     this.#budget = budget
   }

@@ -1,5 +1,5 @@
 import { constants } from 'node:http2'
-import type { Http2Server, ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
+import type { Http2Server, Http2Session, Http2Stream } from 'node:http2'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Inflow } from './inflow.ts'
 import { hookStream, passChunk, readServerSettings } from './internals.ts'
@@ -12,20 +12,20 @@ const { NGHTTP2_ENHANCE_YOUR_CALM } = constants
 
 const kInflow = Symbol('fastify-websocket-h2.inflow')
 
-type CountedStream = ServerHttp2Stream & { [kInflow]: Inflow }
+type CountedStream = Http2Stream & { [kInflow]: Inflow }
 
-/** What holds for every session of a server. */
+/** What holds for every session of a server, or of a client. */
 export interface SessionOptions {
   receiveWindow: Partial<ReceiveWindowSizes>
-  /** Time, in ms, after which Fastify closes an idle session; 0 is never. */
-  timeout: number
-  log: FastifyBaseLogger
+  /** Time, in ms, after which an idle session is closed; 0 is never. Left to who made the session where it is absent. */
+  timeout?: number
+  log?: FastifyBaseLogger
 }
 
-/** The HTTP/2 sessions of a server, and what its sockets share in each. */
+/** The HTTP/2 sessions of a server or client, and what its sockets share in each. */
 export class Sessions {
   readonly #options: SessionOptions
-  readonly #open = new Map<ServerHttp2Session, Session>()
+  readonly #open = new Map<Http2Session, Session>()
 
   constructor (options: SessionOptions) {
     this.#options = options
@@ -34,8 +34,8 @@ export class Sessions {
   /** Returns what ends it. */
   track (server: Http2Server): () => void {
     const initial = readServerSettings(server).initialWindowSize
-    const serverOnSession = (session: ServerHttp2Session): void => { this.#add(session, initial) }
-    const serverOnStream = (stream: ServerHttp2Stream): void => {
+    const serverOnSession = (session: Http2Session): void => { this.#add(session, initial) }
+    const serverOnStream = (stream: Http2Stream): void => {
       if (!stream.endAfterHeaders) this.of(stream)?.addStream(stream)
     }
     server.on('session', serverOnSession)
@@ -44,9 +44,8 @@ export class Sessions {
   }
 
   /** The session of a stream; undefined where another listener of the same event has ended it. */
-  of ({ session }: ServerHttp2Stream): Session | undefined {
-    if (session === undefined) return undefined
-    return this.#open.get(session as ServerHttp2Session) ?? this.#add(session as ServerHttp2Session)
+  of ({ session }: Http2Stream): Session | undefined {
+    return session === undefined ? undefined : this.#open.get(session) ?? this.#add(session)
   }
 
   /**
@@ -57,7 +56,7 @@ export class Sessions {
     for (const session of this.#open.keys()) session.close()
   }
 
-  #add (session: ServerHttp2Session, initial?: number): Session {
+  #add (session: Http2Session, initial = session.localSettings.initialWindowSize): Session {
     const added = new Session(session, completeSizes({ ...this.#options.receiveWindow, initial }), this.#options)
     this.#open.set(session, added)
     session.once('close', () => this.#open.delete(session))
@@ -68,45 +67,47 @@ export class Sessions {
 /** What the sockets of one HTTP/2 session share. */
 export class Session {
   readonly sendBudget = new SendBudget()
-  readonly #session: ServerHttp2Session
+  readonly #session: Http2Session
   readonly #options: SessionOptions
   readonly #receiveWindow: ReceiveWindow
   #sockets = 0
 
-  constructor (session: ServerHttp2Session, sizes: ReceiveWindowSizes, options: SessionOptions) {
+  constructor (session: Http2Session, sizes: ReceiveWindowSizes, options: SessionOptions) {
     this.#session = session
     this.#options = options
     this.#receiveWindow = new ReceiveWindow(session, sizes)
   }
 
   /** Has a stream that plays a socket: without messages its session is not idle. */
-  addSocket (stream: ServerHttp2Stream): void {
+  addSocket (stream: Http2Stream): void {
     this.addStream(stream)
     if (this.#sockets++ === 0) {
       this.#receiveWindow.openConnection()
-      this.#session.setTimeout(0)
+      this.#setTimeout(0)
     }
-    stream.once('close', () => {
-      if (--this.#sockets === 0 && !this.#session.destroyed) this.#session.setTimeout(this.#options.timeout)
-    })
+    stream.once('close', () => { if (--this.#sockets === 0) this.#setTimeout(this.#options.timeout ?? 0) })
   }
 
   /** Has a stream that can bring data: of what a client may send ahead, a socket has no share of its own. */
-  addStream (stream: ServerHttp2Stream): void {
+  addStream (stream: Http2Stream): void {
     if (kInflow in stream) return
 
     const inflow = this.#receiveWindow.add(stream, () => {
-      this.#options.log.warn({ streamId: stream.id }, 'a client sent more than sessionBudget ahead: stream reset')
+      this.#options.log?.warn({ streamId: stream.id }, 'a client sent more than sessionBudget ahead: stream reset')
       setImmediate(resetStream, stream, NGHTTP2_ENHANCE_YOUR_CALM)
     })
     hookStream(stream, { push: pushAdmitted })
     Object.assign(stream, { [kInflow]: inflow })
     stream.once('close', () => this.#receiveWindow.remove(inflow))
   }
+
+  #setTimeout (milliseconds: number): void {
+    if (this.#options.timeout !== undefined && !this.#session.destroyed) this.#session.setTimeout(milliseconds)
+  }
 }
 
 /** Where the budget is used up nothing more of the stream is kept. */
-function pushAdmitted (this: ServerHttp2Stream, chunk: Buffer | null): boolean {
+function pushAdmitted (this: Http2Stream, chunk: Buffer | null): boolean {
   const admitted = chunk === null ? null : (this as CountedStream)[kInflow].admit(chunk)
   return admitted !== undefined && passChunk(this, admitted)
 }

@@ -5,7 +5,7 @@ import { FST_WS_SLOW_CONSUMER } from './errors.ts'
 import { MessageHold } from './message-hold.ts'
 import type { Message } from './message-hold.ts'
 import { countGone } from './stream-socket.ts'
-import { kConnect, kHandled } from './symbols.ts'
+import { kConnect, kHandled, kSendLimits } from './symbols.ts'
 import type { SlowConsumer, WebSocket } from '../types/index.ts'
 
 /** What a socket may have waiting to be sent, and what becomes of one that has more. */
@@ -15,10 +15,12 @@ export interface SendLimits {
   slowConsumer: SlowConsumer
 }
 
-/** The socket of a route, as the plugin knows it. */
+/** A socket of a route, or of a client, as we know it. */
 export interface RouteSocket extends WebSocket {
   /** What carries the socket. */
   [kConnect] (connection: Duplex): void
+  /** Default: no limit. */
+  [kSendLimits]: SendLimits
   /** The handler has returned, or its promise has settled. */
   [kHandled] (): void
 }
@@ -35,11 +37,12 @@ const POLICY_VIOLATION = 1008
 /** Messages that a reader may have waiting before its socket is paused. */
 const READ_AHEAD = 16
 
-/** Makes the class of the sockets of routes from that of ws, or from one that a user made of it. */
-export function createSocketClass (Base: typeof WsWebSocket, limits: SendLimits): typeof WsWebSocket {
-  const { sendLimit, slowConsumer } = limits
+const NO_LIMITS: SendLimits = Object.freeze({ sendLimit: Infinity, slowConsumer: 'close' })
 
+/** Makes the class of our sockets from that of ws, or from one that a user made of it. */
+export function createSocketClass (Base: typeof WsWebSocket): typeof WsWebSocket {
   return class extends Base implements RouteSocket {
+    [kSendLimits] = NO_LIMITS
     #connection: Duplex | undefined
     #deflates = false
     #needsDrain = false
@@ -129,7 +132,7 @@ export function createSocketClass (Base: typeof WsWebSocket, limits: SendLimits)
     }
 
     #consult (): Verdict {
-      const { bufferedAmount } = this
+      const { bufferedAmount, [kSendLimits]: { sendLimit, slowConsumer } } = this
       if (bufferedAmount <= sendLimit || this.readyState !== this.OPEN) return 'send'
 
       const verdict = typeof slowConsumer === 'function' ? slowConsumer(this, bufferedAmount) : slowConsumer
@@ -137,7 +140,7 @@ export function createSocketClass (Base: typeof WsWebSocket, limits: SendLimits)
     }
 
     #refuse (verdict: Verdict, callback: SendCallback | undefined): void {
-      const error = new FST_WS_SLOW_CONSUMER(this.bufferedAmount, sendLimit)
+      const error = new FST_WS_SLOW_CONSUMER(this.bufferedAmount, this[kSendLimits].sendLimit)
       if (callback !== undefined) process.nextTick(callback, error)
       if (verdict === 'drop') return
       this.close(POLICY_VIOLATION, 'slow consumer')

@@ -1,5 +1,5 @@
 import { constants } from 'node:http2'
-import type { ServerHttp2Stream } from 'node:http2'
+import type { Http2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import { forgetEndStream, hookStream, passWrite } from './internals.ts'
 import type { WriteCallback, WriteItem } from './internals.ts'
@@ -29,7 +29,7 @@ const LINGER = 250
  * connection): `end()` is a FIN, `destroy()` is a RST, a peer's RST_STREAM ends it, and what it sends goes out in
  * slices.
  */
-export function toStreamSocket (stream: ServerHttp2Stream, budget: SendBudget): ServerHttp2Stream {
+export function toStreamSocket (stream: Http2Stream, budget: SendBudget): Http2Stream {
   const outflow = new Outflow(stream, budget)
   stream.destroy = destroyLater
   stream.on('aborted', streamOnAborted)
@@ -64,7 +64,7 @@ export function freeAfterEnd (socket: Carrier, closeTimeout: number): void {
 }
 
 /** One RST_STREAM, now. */
-export function resetStream (stream: ServerHttp2Stream, code: number): void {
+export function resetStream (stream: Http2Stream, code: number): void {
   if (!stream.closed && !stream.destroyed) {
     forgetEndStream(stream)
     stream.close(code)
@@ -90,7 +90,7 @@ function destroyCarrier (socket: Duplex): void {
  * `destroy()` of a stream that plays a socket. The reset waits for the end of the tick: sent from a listener it would
  * overtake the 200 or the Close frame that the same listener wrote, and Node's session would send while it receives.
  */
-function destroyLater (this: ServerHttp2Stream, error?: Error): ServerHttp2Stream {
+function destroyLater (this: Http2Stream, error?: Error): Http2Stream {
   const isAlive = !this.closed && !this.destroyed && this.session?.destroyed === false
   if (error !== undefined || !isAlive) return destroyNow(this, error)
 
@@ -101,26 +101,26 @@ function destroyLater (this: ServerHttp2Stream, error?: Error): ServerHttp2Strea
 }
 
 /** RFC 8441 section 5: an abort is RST_STREAM with CANCEL. After our END_STREAM it only says that we listen no more. */
-function sendReset (stream: ServerHttp2Stream): void {
+function sendReset (stream: Http2Stream): void {
   resetStream(stream, stream.writableFinished ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL)
 }
 
-function destroyNow (stream: ServerHttp2Stream, error?: Error): ServerHttp2Stream {
+function destroyNow (stream: Http2Stream, error?: Error): Http2Stream {
   return Object.getPrototypeOf(stream).destroy.call(stream, error)
 }
 
 /** Before Node 26 a stream that is reset while its writes are blocked never closes by itself. */
-function streamOnAborted (this: ServerHttp2Stream): void {
+function streamOnAborted (this: Http2Stream): void {
   setImmediate(destroyCarrier, this)
 }
 
 function writeChunk (
-  this: ServerHttp2Stream, chunk: Buffer | string, encoding: BufferEncoding, done: WriteCallback
+  this: Http2Stream, chunk: Buffer | string, encoding: BufferEncoding, done: WriteCallback
 ): void {
   writeChunks.call(this, [{ chunk, encoding }], done)
 }
 
-function writeChunks (this: ServerHttp2Stream, items: WriteItem[], done: WriteCallback): void {
+function writeChunks (this: Http2Stream, items: WriteItem[], done: WriteCallback): void {
   if (sizeOf(items) <= SMALL_WRITE) passWrite(this, items, done)
   else (this as Carrier)[kOutflow]!.write(items, done)
 }

@@ -1,17 +1,25 @@
 import type { IncomingMessage } from 'node:http'
 import { WebSocket, WebSocketServer } from 'ws'
+import { overrideOptions } from './internals.ts'
 import { createSocketClass } from './socket.ts'
-import type { SendLimits } from './socket.ts'
 import { kUpgrade } from './symbols.ts'
 import type { RawRequest } from './upgrade.ts'
 import type { WebsocketServerOptions } from '../types/index.ts'
 
 /** Makes the ws server that negotiates every socket, whichever transport it comes over, and counts them. */
-export function createWebSocketServer (options: WebsocketServerOptions, limits: SendLimits): WebSocketServer {
-  const SocketClass = createSocketClass((options.WebSocket ?? WebSocket) as typeof WebSocket, limits)
+export function createWebSocketServer (options: WebsocketServerOptions): WebSocketServer {
+  const SocketClass = createSocketClass((options.WebSocket ?? WebSocket) as typeof WebSocket)
   const server = new WebSocketServer({ ...options, WebSocket: SocketClass, noServer: true } as object)
   server.on('headers', addHeaderLines)
   return server
+}
+
+/** The same server, which negotiates with options of its own. */
+export function withOptions (server: WebSocketServer, own: WebsocketServerOptions): WebSocketServer {
+  if (Object.keys(own).length === 0) return server
+  // ws itself makes of options what it works with.
+  const { options } = new WebSocketServer({ ...server.options, ...own } as object)
+  return overrideOptions(server, options)
 }
 
 /** How long, in ms, a peer of the server has to finish its closing handshake. */

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { connect } from 'node:http2'
+import { connect as openSession } from 'node:http2'
 import type { ClientHttp2Session } from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
 import { Writable } from 'node:stream'
@@ -8,11 +8,10 @@ import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import { generate } from 'selfsigned'
 import t from 'tap'
 import type { Test } from 'tap'
-import { WebSocket } from 'ws'
-import type { ClientOptions } from 'ws'
 import websocket from '../../index.ts'
 import type { WebsocketPluginOptions } from '../../index.ts'
-import { Tunnel } from './tunnel.ts'
+import { connect } from '../../lib/client.ts'
+import type { SessionConnectOptions, WebSocket } from '../../lib/client.ts'
 
 /** A way for client and server to meet. */
 export interface Transport {
@@ -23,9 +22,7 @@ export interface Transport {
   server: object
 }
 
-export interface Open extends ClientOptions {
-  protocols?: string[]
-}
+export type Open = Omit<SessionConnectOptions, 'path'>
 
 export interface LogLine {
   level: number
@@ -95,7 +92,8 @@ export async function start (
 
   const scheme = transport.secure ? 'https' : 'http'
   const origin = `${scheme}://127.0.0.1:${(app.server.address() as AddressInfo).port}`
-  const session = transport.httpVersion === '2.0' ? await openSession(origin) : undefined
+  const session = transport.httpVersion === '2.0' ? openSession(origin, { rejectUnauthorized: false }) : undefined
+  session?.on('error', () => {})
   t.teardown(async () => {
     session?.destroy()
     for (const connection of connections) connection.destroy()
@@ -103,13 +101,11 @@ export async function start (
   })
   return { app, origin, logs, session, connect: connectTo, open, refused }
 
-  function connectTo (path: string, { protocols = [], ...options }: Open = {}): WebSocket {
-    return new WebSocket(origin.replace('http', 'ws') + path, protocols, {
-      rejectUnauthorized: false,
-      perMessageDeflate: false,
-      ...(session === undefined ? {} : { createConnection: () => new Tunnel(session) as unknown as Socket }),
-      ...options
-    })
+  function connectTo (path: string, options?: Open): WebSocket {
+    const given = { rejectUnauthorized: false, perMessageDeflate: false, ...options }
+    return session === undefined
+      ? connect(origin.replace('http', 'ws') + path, { http: '1.1', ...given })
+      : connect(session, { path, ...given })
   }
 
   async function open (path: string, options?: Open): Promise<WebSocket> {
@@ -140,13 +136,6 @@ export function sentences (transport: Transport): Sentence {
       await run(t, await start(t, transport, routes, options))
     })
   }
-}
-
-async function openSession (origin: string): Promise<ClientHttp2Session> {
-  const session = connect(origin, { rejectUnauthorized: false })
-  session.on('error', () => {})
-  await once(session, 'remoteSettings')
-  return session
 }
 
 export async function closed (socket: WebSocket): Promise<Closed> {

@@ -1,0 +1,82 @@
+import { FST_WS_INVALID_OPTION } from './errors.ts'
+
+/** What an option must be, in words and as a function. */
+export type Check = [expected: string, holds: (value: unknown) => boolean]
+
+export type Checks = Readonly<Record<string, Check>>
+
+/** An option's name as its user knows it. */
+export type Namer = (name: string) => string
+
+export const BOOLEAN: Check = ['a boolean', (value) => typeof value === 'boolean']
+export const FUNCTION: Check = ['a function', isFunction]
+export const OBJECT: Check = ['an object', isObject]
+export const BOOLEAN_OR_OBJECT: Check = [
+  'a boolean or an object', (value) => typeof value === 'boolean' || isObject(value)
+]
+export const STRING: Check = ['a string', (value) => typeof value === 'string']
+export const COUNT: Check = ['an integer of at least 0', isCount]
+export const BYTES: Check = ['an integer of at least 0 (bytes)', isCount]
+export const BYTES_OR_INFINITY: Check = [
+  'an integer of at least 0 (bytes), or Infinity', (value) => isCount(value) || value === Infinity
+]
+export const MILLISECONDS: Check = ['an integer from 0 to 2147483647 (ms)', isBetween(0, 2 ** 31 - 1)]
+
+/**
+ * Holds options against what they must be. One that is undefined or null is not given.
+ *
+ * @throws FST_WS_INVALID_OPTION
+ */
+export function check (options: object | undefined, checks: Checks, toName: Namer = quote): void {
+  for (const [name, value] of Object.entries(options ?? {})) {
+    const [expected, holds] = checks[name] ?? []
+    if (value == null || holds === undefined || holds(value)) continue
+    throw new FST_WS_INVALID_OPTION(toName(name), expected!, describe(value))
+  }
+}
+
+/**
+ * The same, where there is no option but these: a misspelt one must not be passed over.
+ *
+ * @throws FST_WS_INVALID_OPTION
+ */
+export function checkAll (options: object | undefined, checks: Checks, toName: Namer = quote): void {
+  check(options, checks, toName)
+  for (const name of unknownNames(options, checks)) {
+    const expected = `one of ${Object.keys(checks).join(', ')}`
+    throw new FST_WS_INVALID_OPTION(toName(name), expected, `an option "${name}"`)
+  }
+}
+
+export function unknownNames (options: object | undefined, checks: Checks): string[] {
+  return Object.keys(options ?? {}).filter((name) => !(name in checks))
+}
+
+export function isBetween (least: number, most: number): (value: unknown) => boolean {
+  return (value) => isCount(value) && Number(value) >= least && Number(value) <= most
+}
+
+export function isFunction (value: unknown): boolean {
+  return typeof value === 'function'
+}
+
+export function isObject (value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+export function isPromise (value: unknown): value is Promise<unknown> {
+  return isObject(value) && 'then' in value && isFunction(value.then)
+}
+
+function isCount (value: unknown): boolean {
+  return Number.isSafeInteger(value) && Number(value) >= 0
+}
+
+function quote (name: string): string {
+  return `"${name}"`
+}
+
+function describe (value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value)
+  return typeof value === 'number' ? String(value) : typeof value
+}
