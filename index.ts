@@ -2,6 +2,7 @@ import type { Server } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { FST_WS_ALREADY_REGISTERED } from './lib/errors.ts'
+import { createInjectWS } from './lib/inject.ts'
 import { readSecondaryServers } from './lib/internals.ts'
 import { readOptions } from './lib/options.ts'
 import { addWebsocketRoutes } from './lib/routes.ts'
@@ -32,6 +33,7 @@ async function websocketH2 (fastify: FastifyInstance, given: WebsocketPluginOpti
   const stops: Array<() => void> = []
 
   fastify.decorate('websocketServer', websocketServer)
+  fastify.decorate('injectWS', createInjectWS(fastify, server) as never)
   addWebsocketRoutes(fastify, websocketServer, options, serve)
 
   fastify.addHook('preClose', options.preClose ?? closeSockets)

@@ -115,9 +115,12 @@ function openStream (session: ClientHttp2Session, request: ClientRequest): Clien
   shared.addSocket(toStreamSocket(stream, shared.sendBudget))
 
   stream.on('error', () => {})
+  // Node tells the answer a tick later than the messages that come with it.
+  stream.pause()
   stream.write = streamIgnoreHead as typeof stream.write
   stream.once('response', (answer) => {
     stream.unshift(Buffer.from(toUpgradeHead(answer, String(headers['sec-websocket-key'])), 'latin1'))
+    stream.resume()
   })
   return stream
 }

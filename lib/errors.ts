@@ -34,6 +34,12 @@ export const FST_WS_NO_EXTENDED_CONNECT = createError<[origin: string]>(
   '%s does not offer WebSocket over HTTP/2 (SETTINGS_ENABLE_CONNECT_PROTOCOL): leave out the option "http", and give a URL, to go on over HTTP/1.1'
 )
 
+/** What `injectWS` rejects with where the handshake is refused. Has the `statusCode` and `headers` of the answer. */
+export const FST_WS_UNEXPECTED_RESPONSE = createError<[status: number]>(
+  'FST_WS_UNEXPECTED_RESPONSE',
+  'Unexpected server response: %s'
+)
+
 /** A peer asked for a WebSocket where no websocket route is. Answered with 404. */
 export const FST_WS_NO_WEBSOCKET_ROUTE = createError<[url: string]>(
   'FST_WS_NO_WEBSOCKET_ROUTE',

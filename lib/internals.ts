@@ -3,7 +3,9 @@
  * test/internals.test.ts breaks loudly when one of them changes.
  */
 import type { Http2Server, Http2Stream, Settings } from 'node:http2'
-import type { Server } from 'node:net'
+import type { Server, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { Server as TlsServer } from 'node:tls'
 import type { FastifyInstance } from 'fastify'
 import type { WebSocketServer } from 'ws'
 
@@ -92,6 +94,17 @@ export function overrideOptions (server: WebSocketServer, options: WebSocketServ
   return new Proxy(server, {
     get: (target, name) => name === 'options' ? options : Reflect.get(target, name)
   })
+}
+
+/**
+ * Hands a connection to a server as if it had come to its port, and as if TLS, where the server has it, were done.
+ *
+ * To emit 'connection' is documented. To emit 'secureConnection' is not: the documented way is a TLS handshake in memory,
+ * for which a test would need a certificate that holds, one of its own where the server asks clients for theirs, and
+ * which leaves no way to say where the client is.
+ */
+export function injectConnection (server: Server, connection: Duplex): void {
+  server.emit(server instanceof TlsServer ? 'secureConnection' : 'connection', connection as Socket)
 }
 
 function readSymbol (target: object, description: string): unknown {

@@ -34,7 +34,9 @@ export function detachResponse (response: ServerResponse, socket: Socket): void 
 }
 
 function responseOnFinish (this: ServerResponse): void {
-  this.socket?.destroySoon()
+  // Not destroySoon(): a connection that is injected need not be a net.Socket.
+  const { socket } = this
+  socket?.end(() => socket.destroy())
 }
 
 function socketOnError (this: Socket): void {

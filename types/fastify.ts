@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { TLSSocket } from 'node:tls'
 import type {
   ContextConfigDefault, FastifySchema, RouteGenericInterface, RouteOptions as FastifyRouteOptions
 } from 'fastify'
@@ -46,7 +47,7 @@ declare module 'fastify' {
    * @param path path and query of the route. Default: '/'
    * @param upgradeContext the `headers` of the handshake; what its `socket` tells (`remoteAddress` is 127.0.0.1 else);
    * anything besides is put on the raw request
-   * @throws FST_WS_REFUSED where the handshake is answered with anything but a socket: it has the `statusCode` and the
+   * @throws FST_WS_UNEXPECTED_RESPONSE where the handshake is answered with anything but a socket: it has the `statusCode` and the
    * `headers` of that answer; FST_WS_INVALID_OPTION where the server does not speak the HTTP version
    * @example
    * const socket = await app.injectWS('/chat/garden', { headers: { authorization: 'Bearer of tea' } })
@@ -61,7 +62,7 @@ declare module 'fastify' {
   /** What a handshake that is injected brings along. */
   type InjectWSContext<RawRequest> = Partial<Omit<RawRequest, 'headers' | 'socket'>> & {
     headers?: IncomingHttpHeaders | undefined
-    socket?: { remoteAddress?: string | undefined, remotePort?: number | undefined } | undefined
+    socket?: Partial<TLSSocket> | undefined
   }
 
   interface InjectWSOption {

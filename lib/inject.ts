@@ -1,0 +1,112 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { ServerHttp2Session } from 'node:http2'
+import type { Server } from 'node:net'
+import { duplexPair } from 'node:stream'
+import type { Duplex } from 'node:stream'
+import { Server as TlsServer } from 'node:tls'
+import type { ConnectionOptions } from 'node:tls'
+import type { FastifyInstance, InjectWSContext, InjectWSFn } from 'fastify'
+import { connect } from './client.ts'
+import { FST_WS_INVALID_OPTION, FST_WS_UNEXPECTED_RESPONSE } from './errors.ts'
+import { injectConnection } from './internals.ts'
+import { isHttp2Server } from './transport-h2.ts'
+import type { RawRequest } from './upgrade.ts'
+import type { ConnectOptions, WebSocket } from '../types/index.ts'
+
+// As light-my-request has it, whose requests `fastify.inject()` makes.
+const LOCALHOST = '127.0.0.1'
+
+type Context = InjectWSContext<Record<string, unknown>>
+
+/** Makes the function that opens sockets to a server's routes without a port. */
+export function createInjectWS (fastify: FastifyInstance, server: Server): InjectWSFn<unknown> {
+  const isSecure = server instanceof TlsServer
+  const isHttp2 = isHttp2Server(server)
+
+  return async function injectWS (path = '/', context = {}, { http, onInit, onOpen } = {}) {
+    await fastify.ready()
+
+    const known = isHttp2 ? '2' : '1.1'
+    if (!isSecure && http !== undefined && http !== known) {
+      throw new FST_WS_INVALID_OPTION('"http"', `"${known}", which is all that the server speaks without TLS`, `"${http}"`)
+    }
+    const socket = connect(`${isSecure ? 'wss' : 'ws'}://localhost${path}`, {
+      ...toOptions(context.headers),
+      http: isSecure ? http : known,
+      createConnection: (options) => acceptConnection(server, toProtocol(isHttp2, options), context)
+    })
+    onInit?.(socket)
+    await untilOpen(socket)
+    onOpen?.(socket)
+    return socket
+  }
+}
+
+/** What Node does after a TLS handshake by the outcome of ALPN (RFC 7301). */
+function toProtocol (isHttp2: boolean, { ALPNProtocols }: ConnectionOptions): string {
+  return isHttp2 && Array.isArray(ALPNProtocols) && ALPNProtocols.includes('h2') ? 'h2' : 'http/1.1'
+}
+
+/** The client writes these fields itself, by what it is to offer. */
+function toOptions (given: IncomingHttpHeaders = {}): ConnectOptions {
+  const {
+    'sec-websocket-protocol': protocols = '',
+    'sec-websocket-extensions': extensions = '',
+    ...headers
+  } = Object.fromEntries(Object.entries(given).map(([name, value]) => [name.toLowerCase(), value]))
+
+  return {
+    headers,
+    protocols: String(protocols).split(',').map((protocol) => protocol.trim()).filter((protocol) => protocol !== ''),
+    perMessageDeflate: extensions.includes('permessage-deflate'),
+    maxPayload: 0
+  }
+}
+
+/** Makes a connection to a server, and returns the client's end. */
+function acceptConnection (server: Server, alpnProtocol: string, { headers: _, socket, ...context }: Context): Duplex {
+  const [end, otherEnd] = duplexPair()
+  couple(end, otherEnd)
+  couple(otherEnd, end)
+  Object.assign(end, { alpnProtocol })
+  Object.assign(otherEnd, { alpnProtocol, server, remoteAddress: LOCALHOST, encrypted: server instanceof TlsServer })
+
+  let session: ServerHttp2Session | undefined
+  const serverOnSession = (created: ServerHttp2Session): void => { session = created }
+  server.once('session', serverOnSession)
+  injectConnection(server, otherEnd)
+  server.off('session', serverOnSession)
+
+  const view = Object.create(otherEnd, Object.getOwnPropertyDescriptors(socket ?? {}))
+  const serverOnRequest = (request: RawRequest): void => {
+    const isOurs = session === undefined ? request.socket === otherEnd : 'stream' in request && request.stream.session === session
+    if (isOurs) Object.defineProperty(Object.assign(request, context), 'socket', { value: view })
+  }
+  for (const event of ['upgrade', 'connect']) {
+    server.prependListener(event, serverOnRequest)
+    end.once('close', () => server.off(event, serverOnRequest))
+  }
+  return end
+}
+
+async function untilOpen (socket: WebSocket): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    socket.on('error', reject)
+    socket.once('unexpected-response', (request, { statusCode = 0, headers }) => {
+      reject(Object.assign(new FST_WS_UNEXPECTED_RESPONSE(statusCode), { statusCode, headers }))
+      request.destroy()
+    })
+    socket.once('open', () => {
+      socket.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+/** Two ends that are coupled as TCP would couple them: what one sent before it went is still read, and no more. */
+function couple (end: Duplex, otherEnd: Duplex): void {
+  end.once('close', () => {
+    if (end.writableFinished && !otherEnd.readableEnded) otherEnd.once('end', () => otherEnd.destroy())
+    else otherEnd.destroy()
+  })
+}
