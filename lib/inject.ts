@@ -1,7 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { ServerHttp2Session } from 'node:http2'
 import type { Server } from 'node:net'
-import { duplexPair } from 'node:stream'
 import type { Duplex } from 'node:stream'
 import { Server as TlsServer } from 'node:tls'
 import type { ConnectionOptions } from 'node:tls'
@@ -9,6 +8,7 @@ import type { FastifyInstance, InjectWSContext, InjectWSFn } from 'fastify'
 import { connect } from './client.ts'
 import { FST_WS_INVALID_OPTION, FST_WS_UNEXPECTED_RESPONSE } from './errors.ts'
 import { injectConnection } from './internals.ts'
+import { createLoopback } from './loopback.ts'
 import { isHttp2Server } from './transport-h2.ts'
 import type { RawRequest } from './upgrade.ts'
 import type { ConnectOptions, WebSocket } from '../types/index.ts'
@@ -65,9 +65,7 @@ function toOptions (given: IncomingHttpHeaders = {}): ConnectOptions {
 
 /** Makes a connection to a server, and returns the client's end. */
 function acceptConnection (server: Server, alpnProtocol: string, { headers: _, socket, ...context }: Context): Duplex {
-  const [end, otherEnd] = duplexPair()
-  couple(end, otherEnd)
-  couple(otherEnd, end)
+  const [end, otherEnd] = createLoopback()
   Object.assign(end, { alpnProtocol })
   Object.assign(otherEnd, { alpnProtocol, server, remoteAddress: LOCALHOST, encrypted: server instanceof TlsServer })
 
@@ -93,20 +91,13 @@ async function untilOpen (socket: WebSocket): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     socket.on('error', reject)
     socket.once('unexpected-response', (request, { statusCode = 0, headers }) => {
-      reject(Object.assign(new FST_WS_UNEXPECTED_RESPONSE(statusCode), { statusCode, headers }))
+      // Tests compare errors by their names, and that of @fastify/websocket has this one.
+      reject(Object.assign(new FST_WS_UNEXPECTED_RESPONSE(statusCode), { name: 'Error', statusCode, headers }))
       request.destroy()
     })
     socket.once('open', () => {
       socket.off('error', reject)
       resolve()
     })
-  })
-}
-
-/** Two ends that are coupled as TCP would couple them: what one sent before it went is still read, and no more. */
-function couple (end: Duplex, otherEnd: Duplex): void {
-  end.once('close', () => {
-    if (end.writableFinished && !otherEnd.readableEnded) otherEnd.once('end', () => otherEnd.destroy())
-    else otherEnd.destroy()
   })
 }

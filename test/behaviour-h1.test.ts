@@ -1,6 +1,10 @@
+import { behaveInjected } from './behaviour-inject.ts'
+import { behaveByRoute } from './behaviour-routes.ts'
 import { behaveUnderPressure } from './behaviour-socket.ts'
 import { behave } from './behaviour.ts'
 import { H1 } from './helpers/transports.ts'
 
 behave(H1)
+behaveByRoute(H1)
 behaveUnderPressure(H1)
+behaveInjected(H1)

@@ -506,6 +506,20 @@ export function behave (transport: Transport): void {
     t.equal(await text(socket), 'verified')
   }, { options: { verifyClient: (_info, callback) => setImmediate(callback, true) } })
 
+  sentence('a verifyClient that returns a promise is waited for', echo, async (t, { open, refused, logs }) => {
+    t.equal((await refused('/echo')).status, 401)
+    t.equal((await refused('/echo', { origin: 'https://broken.example' })).status, 500)
+    t.match(logs.filter(({ level }) => level === ERROR), [{ msg: 'verifyClient failed', err: { message: 'broken' } }])
+    await open('/echo', { origin: 'https://example.org' })
+  }, {
+    options: {
+      verifyClient: async ({ origin }) => {
+        if (origin === 'https://broken.example') throw new Error('broken')
+        return origin === 'https://example.org'
+      }
+    }
+  })
+
   sentence('a verifyClient that throws is a 500', echo, async (t, { refused, logs }) => {
     t.equal((await refused('/echo')).status, 500)
     t.match(logs.filter(({ level }) => level === ERROR), [{ err: { message: 'broken' } }])
