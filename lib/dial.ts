@@ -48,7 +48,7 @@ export async function dial (
   const connect = create ?? (isSecure ? createTls : createTcp)
   const ask = async (...ALPNProtocols: string[]): Promise<Duplex> => await made(connect, { ...options, ALPNProtocols })
 
-  const connection = await (only === undefined ? ask('h2', 'http/1.1') : ask('h2'))
+  const connection = await ask('h2', 'http/1.1')
   if (!isSecure && only === undefined) return toTransport(connection)
 
   const origin = `${isSecure ? 'https' : 'http'}://${isIPv6(options.host) ? `[${options.host}]` : options.host}:${options.port}`
@@ -92,16 +92,23 @@ function toOwnTransport (session: ClientHttp2Session): Transport {
  */
 async function offersExtendedConnect (session: ClientHttp2Session): Promise<boolean> {
   if (session.remoteSettings?.enableConnectProtocol === true) return true
-  const asked = offers.get(session) ?? new Promise((resolve, reject) => {
+
+  const asked = offers.get(session) ?? askForExtendedConnect(session)
+  offers.set(session, asked)
+  return await asked
+}
+
+async function askForExtendedConnect (session: ClientHttp2Session): Promise<boolean> {
+  return await new Promise((resolve, reject) => {
+    const sessionOnConnect = (): void => {
+      session.ping((error) => { if (error === null) resolve(session.remoteSettings.enableConnectProtocol === true) })
+    }
     session.on('remoteSettings', ({ enableConnectProtocol }) => { if (enableConnectProtocol === true) resolve(true) })
     session.on('error', reject)
     session.once('close', () => reject(new Error('the HTTP/2 session was closed')))
-    session.ping((error) => {
-      if (error === null) resolve(session.remoteSettings.enableConnectProtocol === true)
-    })
+    if (session.connecting) session.once('connect', sessionOnConnect)
+    else sessionOnConnect()
   })
-  offers.set(session, asked)
-  return await asked
 }
 
 /**

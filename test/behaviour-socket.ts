@@ -267,7 +267,8 @@ export function behaveUnderPressure (transport: Transport): void {
   }, async (t, { app, open }) => {
     const buffered = once(app.server, 'buffered')
     const gone = once(app.server, 'gone')
-    await open('/send')
+    const socket = await open('/send')
+    socket.on('message', () => {})
     const [amount] = await buffered
     // The kernel takes some of it at once. Each message has a head, and the first comes behind that of the answer.
     t.ok(amount > 20_000_000 && amount < 40_001_000, String(amount))
@@ -328,7 +329,7 @@ export function behaveUnderPressure (transport: Transport): void {
     const [server] = await opened
     t.equal(error.code, 'FST_WS_SLOW_CONSUMER')
     t.ok(server.bufferedAmount <= 3 * MEGABYTE.length, 'no more than the limit and a message is waiting')
-    socket.resume()
+    socket.on('message', () => {}).resume()
     t.same(await closed(socket), { code: 1008, reason: 'slow consumer' })
     t.match(logs.filter(({ err }) => err !== undefined), [{ level: WARN, err: { code: 'FST_WS_SLOW_CONSUMER' } }])
     t.equal(logs.filter(({ err }) => err !== undefined).length, 1)
@@ -366,6 +367,7 @@ export function behaveUnderPressure (transport: Transport): void {
   }, async (t, { app, connect }) => {
     const flooded = once(app.server, 'flooded')
     const socket = connect('/flood')
+    socket.on('message', () => {})
     t.equal((await closed(socket)).code, 4008)
     const [server] = await flooded
     t.equal(asked.at(-1)?.[0], server)
