@@ -66,8 +66,12 @@ async function websocketH2 (fastify: FastifyInstance, given: WebsocketPluginOpti
   }
 }
 
-/** `require` gives the function alone, so fastify-plugin puts the names that one may ask it for on the function. */
-type Plugin = typeof websocketH2 & { default: typeof websocketH2, fastifyWebsocketH2: typeof websocketH2 }
+/** `require` gives the function alone, so all names that one may ask it for are on the function. */
+type Plugin = typeof websocketH2 & {
+  default: typeof websocketH2
+  fastifyWebsocketH2: typeof websocketH2
+  fastifyWebsocket: typeof websocketH2
+}
 
 /**
  * Serves WebSocket routes over HTTP/1.1 (RFC 6455) and HTTP/2 (RFC 8441) alike.
@@ -81,5 +85,12 @@ type Plugin = typeof websocketH2 & { default: typeof websocketH2, fastifyWebsock
  * })
  */
 const fastifyWebsocketH2 = fp(websocketH2, { fastify: '5.x', name: 'fastify-websocket-h2' }) as Plugin
+fastifyWebsocketH2.fastifyWebsocket = fastifyWebsocketH2
 
-export { fastifyWebsocketH2, fastifyWebsocketH2 as default, fastifyWebsocketH2 as 'module.exports' }
+export {
+  fastifyWebsocketH2,
+  fastifyWebsocketH2 as default,
+  // The name that @fastify/websocket has.
+  fastifyWebsocketH2 as fastifyWebsocket,
+  fastifyWebsocketH2 as 'module.exports'
+}

@@ -42,10 +42,11 @@ export function check (options: object | undefined, checks: Checks, toName: Name
  */
 export function checkAll (options: object | undefined, checks: Checks, toName: Namer = quote): void {
   check(options, checks, toName)
-  for (const name of unknownNames(options, checks)) {
-    const expected = `one of ${Object.keys(checks).join(', ')}`
-    throw new FST_WS_INVALID_OPTION(toName(name), expected, `an option "${name}"`)
-  }
+  const [unknown] = unknownNames(options, checks)
+  if (unknown === undefined) return
+  throw new FST_WS_INVALID_OPTION(
+    toName(unknown), `one of ${Object.keys(checks).join(', ')}`, `an option "${unknown}"`
+  )
 }
 
 export function unknownNames (options: object | undefined, checks: Checks): string[] {

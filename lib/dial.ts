@@ -43,15 +43,16 @@ const offers = new WeakMap<ClientHttp2Session, Promise<boolean>>()
  * @throws FST_WS_NO_EXTENDED_CONNECT
  */
 export async function dial (
-  isSecure: boolean, options: DialOptions, create: CreateConnection | undefined, only: '2' | undefined
+  isSecure: boolean, options: DialOptions, createConnection: CreateConnection | undefined, only: '2' | undefined
 ): Promise<Transport> {
-  const connect = create ?? (isSecure ? createTls : createTcp)
-  const ask = async (...ALPNProtocols: string[]): Promise<Duplex> => await made(connect, { ...options, ALPNProtocols })
+  const connect = createConnection ?? (isSecure ? createTls : createTcp)
+  const ask = async (...ALPNProtocols: string[]): Promise<Duplex> => await create(connect, { ...options, ALPNProtocols })
 
   const connection = await ask('h2', 'http/1.1')
   if (!isSecure && only === undefined) return toTransport(connection)
 
-  const origin = `${isSecure ? 'https' : 'http'}://${isIPv6(options.host) ? `[${options.host}]` : options.host}:${options.port}`
+  const { host, port } = options
+  const origin = `${isSecure ? 'https' : 'http'}://${isIPv6(host) ? `[${host}]` : host}:${port}`
   if (isSecure && (connection as TLSSocket).alpnProtocol !== 'h2') {
     if (only === undefined) return toTransport(connection)
     connection.destroy()
@@ -117,6 +118,7 @@ async function askForExtendedConnect (session: ClientHttp2Session): Promise<bool
  */
 function openStream (session: ClientHttp2Session, request: ClientRequest): ClientHttp2Stream {
   const headers = request.getHeaders()
+  const key = String(headers['sec-websocket-key'])
   const stream = session.request(toConnectHeaders(request.path, headers), { endStream: false })
   const shared = sessions.of(stream)!
   shared.addSocket(toStreamSocket(stream, shared.sendBudget))
@@ -126,7 +128,7 @@ function openStream (session: ClientHttp2Session, request: ClientRequest): Clien
   stream.pause()
   stream.write = streamIgnoreHead as typeof stream.write
   stream.once('response', (answer) => {
-    stream.unshift(Buffer.from(toUpgradeHead(answer, String(headers['sec-websocket-key'])), 'latin1'))
+    stream.unshift(Buffer.from(toUpgradeHead(answer[':status'] ?? 0, answer, key), 'latin1'))
     stream.resume()
   })
   return stream
@@ -140,9 +142,12 @@ function streamIgnoreHead (this: ClientHttp2Stream, _head: unknown, _encoding: u
 }
 
 /** As Node has it: a connection is returned, or handed to a callback. */
-async function made (create: CreateConnection, options: DialOptions): Promise<Duplex> {
+async function create (connect: CreateConnection, options: DialOptions): Promise<Duplex> {
   const connection = await new Promise<Duplex>((resolve, reject) => {
-    const returned = create(options, (error, passed) => { if (passed === undefined) reject(error!); else resolve(passed) })
+    const returned = connect(options, (error, passed) => {
+      if (passed === undefined) reject(error ?? new Error('createConnection made none'))
+      else resolve(passed)
+    })
     if (returned !== undefined) resolve(returned)
   })
   // What a connection of TLS will carry is known only when it is there.

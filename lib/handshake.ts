@@ -140,8 +140,8 @@ export function toConnectHeaders (path: string, headers: OutgoingHttpHeaders): O
  *
  * @param key what the Upgrade request has as its Sec-WebSocket-Key
  */
-export function toUpgradeHead (answer: IncomingHttpHeaders & { ':status'?: number }, key: string): string {
-  const { ':status': status = 0, 'sec-websocket-accept': _, ...fields } = answer
+export function toUpgradeHead (status: number, answer: IncomingHttpHeaders, key: string): string {
+  const { ':status': _, 'sec-websocket-accept': __, ...fields } = answer
   const lines = status === 200
     ? ['HTTP/1.1 101 Switching Protocols', 'connection: Upgrade', 'upgrade: websocket', `sec-websocket-accept: ${accept(key)}`]
     : [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, 'connection: close']

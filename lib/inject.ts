@@ -16,6 +16,9 @@ import type { ConnectOptions, WebSocket } from '../types/index.ts'
 // As light-my-request has it, whose requests `fastify.inject()` makes.
 const LOCALHOST = '127.0.0.1'
 
+/** What tests say of their requests, by session or connection. */
+const injected = new WeakMap<object, object>()
+
 type Context = InjectWSContext<Record<string, unknown>>
 
 /** Makes the function that opens sockets to a server's routes without a port. */
@@ -25,6 +28,7 @@ export function createInjectWS (fastify: FastifyInstance, server: Server): Injec
 
   return async function injectWS (path = '/', context = {}, { http, onInit, onOpen } = {}) {
     await fastify.ready()
+    follow(server)
 
     const known = isHttp2 ? '2' : '1.1'
     if (!isSecure && http !== undefined && http !== known) {
@@ -33,7 +37,7 @@ export function createInjectWS (fastify: FastifyInstance, server: Server): Injec
     const socket = connect(`${isSecure ? 'wss' : 'ws'}://localhost${path}`, {
       ...toOptions(context.headers),
       http: isSecure ? http : known,
-      createConnection: (options) => acceptConnection(server, toProtocol(isHttp2, options), context)
+      createConnection: (options) => injectConnectionOf(server, toProtocol(isHttp2, options), context)
     })
     onInit?.(socket)
     await untilOpen(socket)
@@ -58,33 +62,41 @@ function toOptions (given: IncomingHttpHeaders = {}): ConnectOptions {
   return {
     headers,
     protocols: String(protocols).split(',').map((protocol) => protocol.trim()).filter((protocol) => protocol !== ''),
-    perMessageDeflate: extensions.includes('permessage-deflate'),
+    perMessageDeflate: String(extensions).includes('permessage-deflate'),
     maxPayload: 0
   }
 }
 
 /** Makes a connection to a server, and returns the client's end. */
-function acceptConnection (server: Server, alpnProtocol: string, { headers: _, socket, ...context }: Context): Duplex {
+function injectConnectionOf (server: Server, alpnProtocol: string, context: Context): Duplex {
   const [end, otherEnd] = createLoopback()
   Object.assign(end, { alpnProtocol })
   Object.assign(otherEnd, { alpnProtocol, server, remoteAddress: LOCALHOST, encrypted: server instanceof TlsServer })
 
-  let session: ServerHttp2Session | undefined
-  const serverOnSession = (created: ServerHttp2Session): void => { session = created }
+  let key: object = otherEnd
+  const serverOnSession = (session: ServerHttp2Session): void => { key = session }
   server.once('session', serverOnSession)
   injectConnection(server, otherEnd)
   server.off('session', serverOnSession)
 
-  const view = Object.create(otherEnd, Object.getOwnPropertyDescriptors(socket ?? {}))
-  const serverOnRequest = (request: RawRequest): void => {
-    const isOurs = session === undefined ? request.socket === otherEnd : 'stream' in request && request.stream.session === session
-    if (isOurs) Object.defineProperty(Object.assign(request, context), 'socket', { value: view })
-  }
-  for (const event of ['upgrade', 'connect']) {
-    server.prependListener(event, serverOnRequest)
-    end.once('close', () => server.off(event, serverOnRequest))
-  }
+  const { headers: _, method: __, url: ___, socket = {}, ...properties } = context
+  const view = Object.create(otherEnd, Object.getOwnPropertyDescriptors(socket))
+  injected.set(key, { ...properties, socket: view })
   return end
+}
+
+/** Looks at requests before the routes do. Without a websocket route nobody listens, and it must stay so. */
+function follow (server: Server): void {
+  for (const event of ['upgrade', 'connect']) {
+    const listeners = server.listeners(event)
+    if (listeners.length > 0 && !listeners.includes(serverOnRequest)) server.prependListener(event, serverOnRequest)
+  }
+}
+
+/** Puts on a request that was injected what its test says of it. */
+function serverOnRequest (request: RawRequest): void {
+  const properties = injected.get('stream' in request ? request.stream.session! : request.socket)
+  if (properties !== undefined) Object.defineProperties(request, Object.getOwnPropertyDescriptors(properties))
 }
 
 async function untilOpen (socket: WebSocket): Promise<void> {

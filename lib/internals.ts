@@ -86,9 +86,8 @@ export function readSecondaryServers (fastify: FastifyInstance): Server[] {
 /**
  * A ws server with options of its own, which has everything else in common: its clients, its listeners, its end.
  *
- * ws reads what holds for a socket from `server.options` while it negotiates. A second server, the documented way, would
- * have clients of its own, which those of the first would lack, and which `server.close()` of the first would not wait
- * for.
+ * ws reads what holds for a socket from `server.options` while it negotiates. The documented way, a second server,
+ * would have clients of its own: the first would not count them, and not wait for them when it closes.
  */
 export function overrideOptions (server: WebSocketServer, options: WebSocketServer['options']): WebSocketServer {
   return new Proxy(server, {
@@ -99,9 +98,8 @@ export function overrideOptions (server: WebSocketServer, options: WebSocketServ
 /**
  * Hands a connection to a server as if it had come to its port, and as if TLS, where the server has it, were done.
  *
- * To emit 'connection' is documented. To emit 'secureConnection' is not: the documented way is a TLS handshake in memory,
- * for which a test would need a certificate that holds, one of its own where the server asks clients for theirs, and
- * which leaves no way to say where the client is.
+ * To emit 'connection' is documented, to emit 'secureConnection' is not. The documented way is a TLS handshake in
+ * memory: it needs a certificate of the client where the server asks for one, and cannot say where a client is.
  */
 export function injectConnection (server: Server, connection: Duplex): void {
   server.emit(server instanceof TlsServer ? 'secureConnection' : 'connection', connection as Socket)

@@ -2,16 +2,15 @@ import { EventEmitter } from 'node:events'
 import type { Settings } from 'node:http2'
 import type { Server } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
-import type { ClientOptions } from 'ws'
 import {
-  BOOLEAN, BOOLEAN_OR_OBJECT, BYTES, BYTES_OR_INFINITY, COUNT, FUNCTION, MILLISECONDS, OBJECT, STRING, check, checkAll, isBetween, isFunction,
-  isObject, isPromise, unknownNames
+  BOOLEAN, BOOLEAN_OR_OBJECT, BYTES, BYTES_OR_INFINITY, COUNT, FUNCTION, MILLISECONDS, OBJECT, STRING, check, checkAll,
+  isBetween, isFunction, isObject, isPromise, unknownNames
 } from './check.ts'
 import type { Check, Checks } from './check.ts'
 import type { ReceiveWindowSizes } from './receive-window.ts'
 import type { SendLimits } from './socket.ts'
 import type {
-  PreCloseHook, SessionConnectOptions, VerifyClient, WebsocketErrorHandler, WebsocketPluginOptions, WebsocketRouteOptions,
+  PreCloseHook, VerifyClient, WebsocketErrorHandler, WebsocketPluginOptions, WebsocketRouteOptions,
   WebsocketServerOptions
 } from '../types/index.ts'
 
@@ -36,16 +35,6 @@ export interface Options extends RouteOptions {
   receiveWindow: Partial<ReceiveWindowSizes>
 }
 
-/** The options of a client's socket. */
-export interface ClientSettings {
-  protocols: string[]
-  http: '1.1' | '2' | undefined
-  path: string
-  sendLimits: SendLimits
-  /** What goes to ws as it is. */
-  client: ClientOptions
-}
-
 // Browsers stop at 256 by themselves; a proxy brings the sockets of all its clients on one connection.
 export const DEFAULT_MAX_CONCURRENT_STREAMS = 1024
 
@@ -54,12 +43,11 @@ const DEFAULT_SEND_LIMIT = 16 * 1024 * 1024
 
 const WINDOW: Check = ['an integer from 1024 to 2147483647 (bytes)', isBetween(1024, 2 ** 31 - 1)]
 const POLICIES: unknown[] = ['close', 'drop']
-const VERSIONS: unknown[] = ['1.1', '2']
 
 /** As RFC 6455 section 4.1 has it: a token of RFC 9110. */
 const PROTOCOL = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
-const SEND_OPTIONS: Checks = {
+export const SEND_OPTIONS: Checks = {
   sendLimit: BYTES_OR_INFINITY,
   slowConsumer: ['"close", "drop" or a function', (value) => POLICIES.includes(value) || isFunction(value)]
 }
@@ -119,12 +107,6 @@ export const ROUTE_OPTIONS: Checks = {
   ...SOCKET_OPTIONS
 }
 
-export const CONNECT_OPTIONS: Checks = {
-  http: ['"1.1" or "2"', (value) => VERSIONS.includes(value)],
-  path: ['a path that begins with "/"', (value) => String(value).startsWith('/')],
-  ...SEND_OPTIONS
-}
-
 /**
  * Checks the options that a user registered the plugin with, and completes them.
  *
@@ -144,7 +126,9 @@ export function readOptions (given: WebsocketPluginOptions, log: FastifyBaseLogg
   }
   return Object.freeze({
     // ws takes a property that is there but undefined for a limit that is not wanted.
-    websocketServer: withoutNothing({ ...websocketServer, verifyClient: verifyClient && waitForVerdict(verifyClient, log) }),
+    websocketServer: withoutNothing({
+      ...websocketServer, verifyClient: verifyClient && waitForVerdict(verifyClient, log)
+    }),
     server,
     errorHandler: given.errorHandler,
     preClose: given.preClose,
@@ -178,24 +162,6 @@ export function readRouteOptions (given: unknown, url: string, plugin: Options):
   }
 }
 
-/**
- * Checks the options of a client's socket.
- *
- * @throws FST_WS_INVALID_OPTION
- */
-export function readConnectOptions (given: SessionConnectOptions & { http?: '1.1' | '2' | undefined }): ClientSettings {
-  check(given, CONNECT_OPTIONS)
-
-  const { protocols = [], http, path = '/', sendLimit, slowConsumer, ...client } = given
-  return {
-    protocols: [protocols].flat(),
-    http,
-    path,
-    sendLimits: { sendLimit: sendLimit ?? Infinity, slowConsumer: slowConsumer ?? 'close' },
-    client: withoutNothing(client) as ClientOptions
-  }
-}
-
 /** ws takes a promise for a yes. */
 function waitForVerdict (verify: VerifyClient, log: FastifyBaseLogger): VerifyClient {
   if (verify.length === 2) return verify
@@ -211,7 +177,7 @@ function waitForVerdict (verify: VerifyClient, log: FastifyBaseLogger): VerifyCl
 }
 
 /** The properties that have a value. */
-function withoutNothing<Values extends object> (
+export function withoutNothing<Values extends object> (
   values: Values
 ): { [Name in keyof Values]?: NonNullable<Values[Name]> } {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value != null)) as Values

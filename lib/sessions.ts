@@ -17,7 +17,7 @@ type CountedStream = Http2Stream & { [kInflow]: Inflow }
 /** What holds for every session of a server, or of a client. */
 export interface SessionOptions {
   receiveWindow: Partial<ReceiveWindowSizes>
-  /** Time, in ms, after which an idle session is closed; 0 is never. Left to who made the session where it is absent. */
+  /** Time, in ms, after which an idle session is closed; 0 is never. Without it that is left to who made it. */
   timeout?: number
   log?: FastifyBaseLogger
 }

@@ -60,6 +60,8 @@ export function serveExtendedConnect (
   }
 
   server.on('connect', serverOnConnect)
+  // Node makes requests, and this event, of streams only for a server that has ever had a listener for requests.
+  if (server.listenerCount('request') === 0) server.once('request', () => {})
   return () => { server.off('connect', serverOnConnect) }
 }
 

@@ -1,5 +1,8 @@
 import t from 'tap'
-import { checkExtendedConnect, isWebSocketUpgrade, toHeaderLines, toStreamHead, toUpgradeHeaders } from '../lib/handshake.ts'
+import {
+  checkExtendedConnect, isWebSocketUpgrade, toConnectHeaders, toHeaderLines, toStreamHead, toUpgradeHead,
+  toUpgradeHeaders
+} from '../lib/handshake.ts'
 
 const CONNECT = { ':method': 'CONNECT', ':protocol': 'websocket', 'sec-websocket-version': '13' }
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ=='
@@ -51,6 +54,36 @@ void t.test('toStreamHead', async (t) => {
   for (const status of [200, 201, 204, 206, 299]) {
     t.same(toStreamHead(`HTTP/1.1 ${status} X\r\n\r\n`, {}, true), { status, headers: { ':status': '502' } })
   }
+})
+
+void t.test('toConnectHeaders', async (t) => {
+  const upgrade = {
+    host: 'example.org',
+    connection: 'Upgrade',
+    upgrade: 'websocket',
+    'sec-websocket-key': KEY,
+    'sec-websocket-version': '13',
+    cookie: ['a=1', 'b=2']
+  }
+  t.same(toConnectHeaders('/room?q', upgrade), {
+    ':method': 'CONNECT',
+    ':protocol': 'websocket',
+    ':path': '/room?q',
+    ':authority': 'example.org',
+    'sec-websocket-version': '13',
+    cookie: ['a=1', 'b=2']
+  })
+  t.notOk(':authority' in toConnectHeaders('/', {}), 'a session knows its own')
+})
+
+void t.test('toUpgradeHead', async (t) => {
+  t.equal(toUpgradeHead(200, { ':status': '200', 'sec-websocket-accept': 'nonsense', 'set-cookie': ['a=1', 'b=2'] }, KEY), [
+    'HTTP/1.1 101 Switching Protocols', 'connection: Upgrade', 'upgrade: websocket',
+    'sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=', 'set-cookie: a=1', 'set-cookie: b=2', '', ''
+  ].join('\r\n'))
+  t.equal(toUpgradeHead(404, { 'x-a': 'b' }, KEY), 'HTTP/1.1 404 Not Found\r\nconnection: close\r\nx-a: b\r\n\r\n')
+  t.match(toUpgradeHead(599, {}, KEY), /^HTTP\/1\.1 599 \r\n/)
+  t.match(toUpgradeHead(204, {}, KEY), /^HTTP\/1\.1 204 No Content\r\n/, 'opens nothing')
 })
 
 void t.test('toHeaderLines', async (t) => {

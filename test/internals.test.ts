@@ -1,14 +1,20 @@
 import { once } from 'node:events'
-import { connect, constants, createServer } from 'node:http2'
+import { createServer as createHttpServer, request as requestHttp } from 'node:http'
+import { connect, constants, createSecureServer, createServer } from 'node:http2'
 import type { ClientHttp2Stream, ServerHttp2Stream } from 'node:http2'
+import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
+import { generate } from 'selfsigned'
 import t from 'tap'
 import type { Test } from 'tap'
+import { WebSocket, WebSocketServer } from 'ws'
 import {
-  forgetEndStream, hookStream, passChunk, passWrite, readSecondaryServers, readServerSettings
+  forgetEndStream, hookStream, injectConnection, overrideOptions, passChunk, passWrite, readSecondaryServers,
+  readServerSettings
 } from '../lib/internals.ts'
+import { createLoopback } from '../lib/loopback.ts'
 
 /** A stream of a plain server, and its client's end. */
 async function openStream (t: Test): Promise<[stream: ServerHttp2Stream, client: ClientHttp2Stream]> {
@@ -81,4 +87,79 @@ void t.test('readSecondaryServers: the servers of the further addresses of local
   t.same(readSecondaryServers(app), [])
   await app.listen({ port: 0, host: 'localhost' })
   t.equal(readSecondaryServers(app).length, app.addresses().length - 1)
+})
+
+void t.test('hookStream: a stream of a client is hooked as one of a server', async (t) => {
+  const [stream, client] = await openStream(t)
+  const passed: string[] = []
+  hookStream(client, {
+    push (chunk) {
+      passed.push(`push ${chunk}`)
+      return passChunk(this, chunk)
+    },
+    _write (chunk, encoding, done) {
+      passed.push(`write ${chunk}`)
+      passWrite(this, [{ chunk, encoding }], done)
+    }
+  })
+  client.end('up')
+  stream.respond()
+  stream.end('down')
+  t.same(await Promise.all([stream.toArray(), client.toArray()]), [[Buffer.from('up')], [Buffer.from('down')]])
+  t.same([...new Set(passed)].sort(), ['push down', 'push null', 'write up'])
+})
+
+void t.test('overrideOptions: a ws server with options of its own has all else in common', async (t) => {
+  const server = new WebSocketServer({ noServer: true, maxPayload: 10 })
+  const other = overrideOptions(server, new WebSocketServer({ ...server.options, maxPayload: 100 } as object).options)
+  server.once('headers', (lines) => lines.push('x-from: the first'))
+
+  const http = createHttpServer()
+  http.on('upgrade', (request, socket, head) => {
+    other.handleUpgrade(request, socket, head, (socket) => {
+      socket.on('error', () => {})
+      socket.on('message', (data) => socket.send(data))
+    })
+  })
+  http.listen(0, '127.0.0.1')
+  await once(http, 'listening')
+  t.teardown(() => http.close())
+
+  const client = new WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}`)
+  const [[answer]] = await Promise.all([once(client, 'upgrade'), once(client, 'open')])
+  t.equal(answer.headers['x-from'], 'the first', 'its listeners are heard')
+  t.equal(server.clients.size, 1, 'its clients are counted')
+  client.send(Buffer.alloc(50))
+  await once(client, 'message')
+
+  let isClosed = false
+  const end = new Promise<void>((resolve) => server.close(() => { isClosed = true; resolve() }))
+  await new Promise(setImmediate)
+  t.equal(isClosed, false, 'it waits for them')
+  client.send(Buffer.alloc(101))
+  t.equal((await once(client, 'close'))[0], 1009, 'the options are its own')
+  await end
+  await t.rejects(new Promise((_resolve, reject) => server.close(reject)), { message: 'The server is not running' })
+})
+
+void t.test('injectConnection: a server of any kind serves what it is handed', async (t) => {
+  const pems = await generate([{ name: 'commonName', value: 'localhost' }], { keyType: 'ec' })
+  const tls = { key: pems.private, cert: pems.cert }
+  const serverOnRequest = (_request: unknown, response: { end: (text: string) => unknown }): void => { response.end('served') }
+
+  for (const server of [createHttpServer(serverOnRequest), createHttpsServer(tls, serverOnRequest)]) {
+    const [client, connection] = createLoopback()
+    injectConnection(server, connection)
+    const request = requestHttp('http://localhost', { createConnection: () => client }).end()
+    const [response] = await once(request, 'response')
+    t.equal((await response.toArray()).join(''), 'served')
+  }
+  for (const server of [createServer(serverOnRequest), createSecureServer(tls, serverOnRequest)]) {
+    const [client, connection] = createLoopback()
+    Object.assign(connection, { alpnProtocol: 'h2' })
+    injectConnection(server, connection)
+    const session = connect('http://localhost', { createConnection: () => client })
+    t.equal((await session.request().toArray()).join(''), 'served')
+    session.close()
+  }
 })

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createServer } from 'node:http'
 import fastify from 'fastify'
 import t from 'tap'
@@ -21,6 +22,8 @@ const REFUSED: Array<[options: object, message: string]> = [
   [{ options: { port: 80 } }, 'option "options.port" must be absent: the sockets come from Fastify\'s server; for a server of its own use the ws package, got 80'],
   [{ options: { host: '::1' } }, 'option "options.host" must be absent: the sockets come from Fastify\'s server; for a server of its own use the ws package, got "::1"'],
   [{ options: { backlog: 5 } }, 'option "options.backlog" must be absent: the sockets come from Fastify\'s server; for a server of its own use the ws package, got 5'],
+  [{ receiveWindow: { maximum: 1 } }, 'option "receiveWindow.maximum" must be one of initial, max, sessionBudget, got an option "maximum"'],
+  [{ options: { path: 7 } }, 'option "options.path" must be a string, got 7'],
   [{ options: { server: {} } }, 'option "options.server" must be an HTTP server, got object'],
   [{ options: { maxPayload: -1 } }, 'option "options.maxPayload" must be an integer of at least 0 (bytes), got -1'],
   [{ options: { maxPayload: '1mb' } }, 'option "options.maxPayload" must be an integer of at least 0 (bytes), got "1mb"'],
@@ -39,6 +42,55 @@ for (const [options, expected] of REFUSED) {
     })
   })
 }
+
+const NAMES = 'errorHandler, protocols, sendLimit, slowConsumer, allowSynchronousEvents, autoPong, closeTimeout, ' +
+  'maxBufferedChunks, maxFragments, maxPayload, maxPendingAutoPongs, perMessageDeflate, skipUTF8Validation'
+
+const REFUSED_BY_ROUTE: Array<[websocket: unknown, message: string]> = [
+  ['yes', 'option "websocket" of route "/v1/room" must be a boolean or an object, got "yes"'],
+  [[], 'option "websocket" of route "/v1/room" must be a boolean or an object, got object'],
+  [{ maxPayload: '1mb' }, 'option "websocket.maxPayload" of route "/v1/room" must be an integer of at least 0 (bytes), got "1mb"'],
+  [{ maxPayLoad: 1 }, `option "websocket.maxPayLoad" of route "/v1/room" must be one of ${NAMES}, got an option "maxPayLoad"`],
+  [{ verifyClient: 1 }, `option "websocket.verifyClient" of route "/v1/room" must be one of ${NAMES}, got an option "verifyClient"`],
+  [{ protocols: 'chat' }, 'option "websocket.protocols" of route "/v1/room" must be an array of subprotocols, got "chat"'],
+  [{ protocols: ['a b'] }, 'option "websocket.protocols" of route "/v1/room" must be an array of subprotocols, got object'],
+  [{ sendLimit: 0.5 }, 'option "websocket.sendLimit" of route "/v1/room" must be an integer of at least 0 (bytes), or Infinity, got 0.5'],
+  [{ errorHandler: 1 }, 'option "websocket.errorHandler" of route "/v1/room" must be a function, got 1']
+]
+
+for (const [given, expected] of REFUSED_BY_ROUTE) {
+  void t.test(`a route refuses ${JSON.stringify(given)}, by its URL`, async (t) => {
+    const app = fastify()
+    t.teardown(() => app.close())
+    await app.register(websocket)
+    const adding = app.register(async (scope) => {
+      scope.get('/room', { websocket: given as true }, () => {})
+    }, { prefix: '/v1' })
+    await t.rejects(Promise.resolve(adding), { code: 'FST_WS_INVALID_OPTION', message: expected })
+  })
+}
+
+void t.test('a route\'s option that is undefined is as good as absent', async (t) => {
+  const app = fastify()
+  t.teardown(() => app.close())
+  await app.register(websocket, { options: { maxPayload: 3 } })
+  app.get('/', { websocket: { maxPayload: undefined, protocols: undefined, sendLimit: undefined } }, (socket) => {
+    socket.on('close', (code) => app.server.emit('seen', code))
+  })
+  const seen = once(app.server, 'seen')
+  const socket = await app.injectWS()
+  socket.send('four')
+  t.same(await seen, [1009])
+})
+
+void t.test('an option of ws that we do not know is passed on, with a warning', async (t) => {
+  const lines: string[] = []
+  const app = fastify({ logger: { level: 'warn', stream: { write: (line: string) => { lines.push(JSON.parse(line).msg) } } } })
+  t.teardown(() => app.close())
+  await app.register(websocket, { options: { maxPayLoad: 7 } } as WebsocketPluginOptions)
+  t.match(app.websocketServer.options, { maxPayLoad: 7 })
+  t.same(lines, ['option "options.maxPayLoad" is none that we know: it is passed on to ws as it is'])
+})
 
 void t.test('an option that is undefined or null is as good as absent', async (t) => {
   const app = fastify()

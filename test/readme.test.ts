@@ -1,7 +1,15 @@
+import { once } from 'node:events'
+import type { EventEmitter } from 'node:events'
 import { readFile } from 'node:fs/promises'
+import fastify from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import t from 'tap'
+import websocket from '../index.ts'
+import { connect } from '../lib/client.ts'
+import { CONNECT_OPTIONS } from '../lib/connect-options.ts'
 import * as errors from '../lib/errors.ts'
-import { PLUGIN_OPTIONS, RECEIVE_WINDOW_OPTIONS, SERVER_OPTIONS } from '../lib/options.ts'
+import { PLUGIN_OPTIONS, RECEIVE_WINDOW_OPTIONS, ROUTE_OPTIONS, SERVER_OPTIONS } from '../lib/options.ts'
+import { closed } from './helpers/transports.ts'
 
 const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
 
@@ -24,7 +32,50 @@ void t.test('README lists every error, with its status', async (t) => {
 })
 
 void t.test('README lists every option', async (t) => {
+  t.same(rows(section('Routes')), Object.keys(ROUTE_OPTIONS))
+  t.same(rows(section('Client')), [...Object.keys(CONNECT_OPTIONS), 'protocols'])
   t.same(rows(section('Options')), Object.keys(PLUGIN_OPTIONS))
   t.ok(section('Options').includes(`| \`{ ${Object.keys(RECEIVE_WINDOW_OPTIONS).join(', ')} }\` |`))
   for (const name of Object.keys(SERVER_OPTIONS)) t.ok(section('Options').includes(`\`${name}\``), name)
 })
+
+void t.test('README lists every event', async (t) => {
+  const [ofSocket = '', ofServer = ''] = section('Events').split('\n| `app.websocketServer` tells')
+  const told = { socket: new Set<string>(), server: new Set<string>() }
+  const app: FastifyInstance = fastify()
+  await app.register(websocket, { errorHandler: () => {} })
+  record(app.websocketServer, told.server)
+  app.websocketServer.on('wsClientError', (_error, connection) => connection.destroy())
+  app.get('/', { websocket: true }, (socket) => {
+    record(socket, told.socket)
+    socket.on('message', () => {
+      socket.send(Buffer.alloc(1024 * 1024))
+      socket.ping()
+    })
+  })
+
+  const address = await app.listen({ port: 0, host: '127.0.0.1' })
+  const malformed = connect(address, { headers: { 'sec-websocket-protocol': 'not a token' } })
+  await new Promise((resolve) => malformed.once('error', resolve))
+
+  const socket = await app.injectWS()
+  const answered = Promise.all([once(socket, 'message'), once(socket, 'ping')])
+  socket.ping()
+  socket.send('go')
+  await answered
+  socket.send('x', { mask: false })
+  await closed(socket)
+  await app.close()
+
+  t.same(rows(ofSocket).sort(), [...told.socket].sort())
+  t.same(rows(ofServer).sort(), [...told.server].sort())
+})
+
+/** What an emitter tells from now on, but for what Node's emitters tell of themselves. */
+function record (emitter: EventEmitter, told: Set<string>): void {
+  const { emit } = emitter
+  emitter.emit = (event, ...parameters) => {
+    if (event !== 'newListener') told.add(String(event))
+    return emit.call(emitter, event, ...parameters)
+  }
+}

@@ -33,7 +33,10 @@ export interface ConnectOptions extends
   finishRequest?: ((request: ClientRequest, socket: WebSocket) => void) | undefined
   /** Makes the connection in place of Node. An agent speaks HTTP/1.1. */
   agent?: Agent | undefined
-  /** Bytes that may be waiting to be sent (`bufferedAmount`) when more is; then `slowConsumer` decides. Default: no limit. */
+  /**
+   * Bytes that may be waiting to be sent (`bufferedAmount`) when more is; then `slowConsumer` decides. Default: no
+   * limit.
+   */
   sendLimit?: number | undefined
   /** What to do about a server that reads more slowly than it is sent to. Default: `'close'`. */
   slowConsumer?: SlowConsumer | undefined

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type {
   ContextConfigDefault, FastifySchema, RouteGenericInterface, RouteOptions as FastifyRouteOptions
@@ -47,8 +48,9 @@ declare module 'fastify' {
    * @param path path and query of the route. Default: '/'
    * @param upgradeContext the `headers` of the handshake; what its `socket` tells (`remoteAddress` is 127.0.0.1 else);
    * anything besides is put on the raw request
-   * @throws FST_WS_UNEXPECTED_RESPONSE where the handshake is answered with anything but a socket: it has the `statusCode` and the
-   * `headers` of that answer; FST_WS_INVALID_OPTION where the server does not speak the HTTP version
+   * @throws FST_WS_UNEXPECTED_RESPONSE where the handshake is answered with anything but a socket: it has the
+   * `statusCode` and the `headers` of that answer; FST_WS_INVALID_OPTION where the server does not speak the HTTP
+   * version
    * @example
    * const socket = await app.injectWS('/chat/garden', { headers: { authorization: 'Bearer of tea' } })
    * socket.send('hello')
@@ -62,7 +64,8 @@ declare module 'fastify' {
   /** What a handshake that is injected brings along. */
   type InjectWSContext<RawRequest> = Partial<Omit<RawRequest, 'headers' | 'socket'>> & {
     headers?: IncomingHttpHeaders | undefined
-    socket?: Partial<TLSSocket> | undefined
+    // A socket without TLS is no part of one with TLS: its methods return themselves.
+    socket?: Partial<Socket> | Partial<TLSSocket> | undefined
   }
 
   interface InjectWSOption {
