@@ -2,12 +2,13 @@ import { once } from 'node:events'
 import type { ClientRequest } from 'node:http'
 import { connect as startSession } from 'node:http2'
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2'
-import { connect as connectTcp, isIP, isIPv6 } from 'node:net'
+import { Socket, connect as connectTcp, isIP, isIPv6 } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import { FST_WS_NO_EXTENDED_CONNECT } from './errors.ts'
 import { toConnectHeaders, toUpgradeHead } from './handshake.ts'
+import { guardDestroy } from './internals.ts'
 import { Sessions } from './sessions.ts'
 import { toStreamSocket } from './stream-socket.ts'
 
@@ -58,7 +59,9 @@ export async function dial (
     connection.destroy()
     throw new FST_WS_NO_EXTENDED_CONNECT(origin)
   }
+  const guard = connection instanceof Socket ? undefined : guardDestroy(connection)
   const session = startSession(origin, { createConnection: () => connection, settings: { enablePush: false } })
+  guard?.(session)
   if (await offersExtendedConnect(session)) return toOwnTransport(session)
 
   session.destroy()

@@ -7,7 +7,7 @@ import type { ConnectionOptions } from 'node:tls'
 import type { FastifyInstance, InjectWSContext, InjectWSFn } from 'fastify'
 import { connect } from './client.ts'
 import { FST_WS_INVALID_OPTION, FST_WS_UNEXPECTED_RESPONSE } from './errors.ts'
-import { injectConnection } from './internals.ts'
+import { guardDestroy, injectConnection } from './internals.ts'
 import { createLoopback } from './loopback.ts'
 import { isHttp2Server } from './transport-h2.ts'
 import type { RawRequest } from './upgrade.ts'
@@ -74,7 +74,11 @@ function injectConnectionOf (server: Server, alpnProtocol: string, context: Cont
   Object.assign(otherEnd, { alpnProtocol, server, remoteAddress: LOCALHOST, encrypted: server instanceof TlsServer })
 
   let key: object = otherEnd
-  const serverOnSession = (session: ServerHttp2Session): void => { key = session }
+  const guard = alpnProtocol === 'h2' || isHttp2Server(server) ? guardDestroy(otherEnd) : undefined
+  const serverOnSession = (session: ServerHttp2Session): void => {
+    key = session
+    guard?.(session)
+  }
   server.once('session', serverOnSession)
   injectConnection(server, otherEnd)
   server.off('session', serverOnSession)

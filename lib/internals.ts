@@ -2,7 +2,7 @@
  * Everything that we lean on and nobody documents. Each entry says why there is no documented way;
  * test/internals.test.ts breaks loudly when one of them changes.
  */
-import type { Http2Server, Http2Stream, Settings } from 'node:http2'
+import type { Http2Server, Http2Session, Http2Stream, Settings } from 'node:http2'
 import type { Server, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Server as TlsServer } from 'node:tls'
@@ -19,6 +19,8 @@ import type { WebSocketServer } from 'ws'
 export function forgetEndStream (stream: Http2Stream): void {
   (stream as unknown as { _final: null })._final = null
 }
+
+const kWritten = Symbol('fastify-websocket-h2.written')
 
 /** One of the writes that Writable hands down together. */
 export interface WriteItem {
@@ -103,6 +105,38 @@ export function overrideOptions (server: WebSocketServer, options: WebSocketServ
  */
 export function injectConnection (server: Server, connection: Duplex): void {
   server.emit(server instanceof TlsServer ? 'secureConnection' : 'connection', connection as Socket)
+}
+
+/**
+ * Makes sessions over a connection that is not Node's own wait with `destroy()` until nothing is being written. To be
+ * called before a session is made of the connection; the function that it returns gets the session.
+ *
+ * Node wraps such a connection in something that takes one write at a time. `destroy()` of Node 26 writes its GOAWAY
+ * without asking, and the process ends with ERR_INTERNAL_ASSERTION. A write is over for Node a turn after its callback.
+ */
+export function guardDestroy (connection: Duplex): (session: Http2Session) => void {
+  let writes = 0
+  const write = connection.write.bind(connection) as (chunk: unknown, done: WriteCallback) => boolean
+
+  connection.write = ((chunk: unknown, done: WriteCallback): boolean => {
+    writes++
+    return write(chunk, (error) => {
+      done(error)
+      setImmediate(() => { if (--writes === 0) connection.emit(kWritten) })
+    })
+  }) as Duplex['write']
+
+  return (session) => {
+    const { destroy } = session
+    session.destroy = (...parameters) => {
+      if (writes === 0 || connection.closed) return destroy.apply(session, parameters)
+      const destroyAgain = (): void => {
+        connection.off(kWritten, destroyAgain).off('close', destroyAgain)
+        session.destroy(...parameters)
+      }
+      connection.once(kWritten, destroyAgain).once('close', destroyAgain)
+    }
+  }
 }
 
 function readSymbol (target: object, description: string): unknown {

@@ -72,7 +72,9 @@ describe('the client', () => {
       agent: new Agent({ keepAlive: true }),
       createConnection (options, done) {
         expect(options).type.toBe<ConnectionOptions>()
-        done(null, connectTls(options))
+        const { ALPNProtocols } = options
+        const connection = connectTls({ port: 8443, ALPNProtocols }, () => done(null, connection))
+        connection.on('error', done)
         return undefined
       },
       finishRequest (request, socket) {
@@ -87,7 +89,7 @@ describe('the client', () => {
         return 'drop'
       }
     })
-    connect('wss://localhost', { createConnection: connectTls })
+    connect('wss://localhost', { createConnection: ({ ALPNProtocols }) => connectTls({ port: 8443, ALPNProtocols }) })
     connect('ws://localhost', { perMessageDeflate: false, slowConsumer: 'close', sendLimit: Infinity })
   })
 
@@ -101,11 +103,11 @@ describe('the client', () => {
   })
 
   test('mistakes that do not compile', () => {
-    // @ts-expect-error No overload matches this call
+    // @ts-expect-error Expected 1-2 arguments, but got 0
     connect()
     // @ts-expect-error No overload matches this call
     connect(8080)
-    // @ts-expect-error Type '"3"' is not assignable to type '"1.1" | "2" | undefined'
+    // @ts-expect-error Type '"3"' is not assignable
     connect('ws://localhost', { http: '3' })
     // @ts-expect-error 'path' does not exist in type 'ConnectOptions'
     connect('ws://localhost', { path: '/' })
@@ -115,7 +117,7 @@ describe('the client', () => {
     connect('ws://localhost', { protocol: 'chat' })
     // @ts-expect-error 'ALPNProtocols' does not exist in type 'ConnectOptions'
     connect('wss://localhost', { ALPNProtocols: ['h2'] })
-    // @ts-expect-error Type 'number' is not assignable to type 'string | readonly string[]'
+    // @ts-expect-error Type 'number' is not assignable to type 'string | readonly string[] | undefined'
     connect('ws://localhost', { headers: { 'x-room': 7 } })
     // @ts-expect-error Type '"wait"' is not assignable to type 'SlowConsumer | undefined'
     connect('ws://localhost', { slowConsumer: 'wait' })
@@ -132,6 +134,6 @@ describe('the client', () => {
     // @ts-expect-error 'maxRedirects' does not exist in type 'SessionConnectOptions'
     connect(session, { maxRedirects: 1 })
     // @ts-expect-error 'createConnection' does not exist in type 'SessionConnectOptions'
-    connect(session, { createConnection: connectTls })
+    connect(session, { createConnection: () => connectTls(8443) })
   })
 })

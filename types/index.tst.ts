@@ -3,24 +3,17 @@ import type { Http2SecureServer, Http2Server, Http2ServerRequest } from 'node:ht
 import type { Server as HttpsServer } from 'node:https'
 import fastify from 'fastify'
 import type {
-  FastifyBaseLogger, FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, FastifyTypeProvider,
-  RawServerDefault, RouteOptions as FastifyRouteOptions
+  FastifyBaseLogger, FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest,
+  RouteOptions as FastifyRouteOptions
 } from 'fastify'
 import { describe, expect, test } from 'tstyche'
 import { WebSocket as WsWebSocket } from 'ws'
 import type { VerifyClientCallbackAsync, VerifyClientCallbackSync, WebSocketServer } from 'ws'
-import websocket, { fastifyWebsocketH2 } from '../index.ts'
+import websocket, { fastifyWebsocket, fastifyWebsocketH2 } from '../index.ts'
 import type {
   PreCloseHook, RouteOptions, VerifyClient, WebSocket, WebsocketErrorHandler, WebsocketHandler, WebsocketPluginOptions,
   WebsocketServerOptions
 } from '../index.ts'
-
-// Stands for TypeBox and its like: each property of a schema is a string.
-interface Strings extends FastifyTypeProvider {
-  validator: this['schema'] extends { properties: infer Properties } ? { [Name in keyof Properties]: string } : unknown
-}
-
-const ROOM = { type: 'object', properties: { room: { type: 'string' } } } as const
 
 test('an echo', async () => {
   const app = fastify()
@@ -49,6 +42,10 @@ test('an echo', async () => {
 
 test('the plugin under each of its names', () => {
   expect(websocket).type.toBe<typeof fastifyWebsocketH2>()
+  expect(fastifyWebsocket).type.toBe<typeof fastifyWebsocketH2>()
+  for (const name of ['default', 'fastifyWebsocketH2', 'fastifyWebsocket'] as const) {
+    expect(websocket[name]).type.toBeAssignableTo<FastifyPluginAsync<WebsocketPluginOptions>>()
+  }
   expect(websocket).type.toBeAssignableTo<FastifyPluginAsync<WebsocketPluginOptions>>()
   expect<WebSocket>().type.toBeAssignableTo<WsWebSocket>()
   expect<RouteOptions>().type.toBe<FastifyRouteOptions>()
@@ -275,41 +272,6 @@ describe('a route', () => {
     })
     const handler: WebsocketHandler = (_socket, request) => { request.log.info('opened') }
     audited.get('/apart', { websocket: true }, handler)
-  })
-
-  test('a type provider', () => {
-    const typed = app.withTypeProvider<Strings>()
-
-    typed.get('/:room', { websocket: true, schema: { params: ROOM } }, function (_socket, request) {
-      expect(this).type.toBe<typeof typed>()
-      expect(request.params.room).type.toBe<string>()
-    })
-    typed.route({
-      method: 'GET',
-      url: '/route/:room',
-      websocket: true,
-      schema: { params: ROOM },
-      handler: (_socket, request) => { expect(request.params.room).type.toBe<string>() }
-    })
-    typed.route({
-      method: 'GET',
-      url: '/both/:room',
-      schema: { params: ROOM },
-      handler: () => 'page',
-      wsHandler: (_socket, request) => { expect(request.params.room).type.toBe<string>() }
-    })
-    const handler: WebsocketHandler = (socket) => { socket.close() }
-    typed.get('/apart', { websocket: true }, handler)
-    typed.get('/this', { websocket: true }, function (this: FastifyInstance, socket) { socket.close() })
-  })
-
-  test('a plugin of routes', () => {
-    const routes: FastifyPluginAsync<{ greeting: string }, RawServerDefault, Strings> = async (scope, { greeting }) => {
-      scope.get('/:room', { websocket: true, schema: { params: ROOM } }, (socket, request) => {
-        socket.send(`${greeting}, ${request.params.room}`)
-      })
-    }
-    app.register(routes, { greeting: 'hello' })
   })
 
   test('mistakes that do not compile', () => {

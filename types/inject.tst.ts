@@ -72,22 +72,22 @@ describe('a socket that is injected', () => {
     expect(open(app, '/')).type.toBe<Promise<WebSocket>>()
   })
 
-  test('mistakes that do not compile', () => {
+  test('mistakes that do not compile', async () => {
     // @ts-expect-error Argument of type 'number' is not assignable to parameter of type 'string'
-    app.injectWS(8080)
+    await app.injectWS(8080)
     // @ts-expect-error Type 'number' is not assignable to type 'string'
-    app.injectWS('/', { headers: { host: 1 } })
+    await app.injectWS('/', { headers: { host: 1 } })
     // @ts-expect-error Type 'number' is not assignable to type 'string'
-    app.injectWS('/', { socket: { remoteAddress: 1 } })
+    await app.injectWS('/', { socket: { remoteAddress: 1 } })
     // @ts-expect-error 'header' does not exist in type 'InjectWSContext<IncomingMessage>'
-    app.injectWS('/', { header: {} })
-    // @ts-expect-error Type '"3"' is not assignable to type '"1.1" | "2" | undefined'
-    app.injectWS('/', {}, { http: '3' })
+    await app.injectWS('/', { header: {} })
+    // @ts-expect-error Type '"3"' is not assignable
+    await app.injectWS('/', {}, { http: '3' })
     // @ts-expect-error Type 'WebSocket' is not assignable to type 'string'
-    app.injectWS('/', {}, { onOpen: (_socket: string) => {} })
+    await app.injectWS('/', {}, { onOpen: (_socket: string) => {} })
     // @ts-expect-error Target signature provides too few arguments
-    app.injectWS('/', {}, { onInit: (_socket: WebSocket, _request: unknown) => {} })
+    await app.injectWS('/', {}, { onInit: (_socket: WebSocket, _request: unknown) => {} })
     // @ts-expect-error 'onClose' does not exist in type 'InjectWSOption'
-    app.injectWS('/', {}, { onClose: () => {} })
+    await app.injectWS('/', {}, { onClose: () => {} })
   })
 })

@@ -1,7 +1,7 @@
 import type {
   ContextConfigDefault, FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest, FastifySchema,
-  FastifyTypeProvider, FastifyTypeProviderDefault, RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerBase,
-  RawServerDefault, RequestGenericInterface
+  FastifyTypeProvider, FastifyTypeProviderDefault, RawReplyDefaultExpression, RawRequestDefaultExpression,
+  RawServerBase, RawServerDefault, RequestGenericInterface
 } from 'fastify'
 import type { WebsocketPluginOptions, WebsocketServerOptions } from './options.ts'
 import type { WebSocket } from './socket.ts'

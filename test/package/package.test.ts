@@ -11,36 +11,55 @@ const run = promisify(execFile)
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const modules = join(root, 'node_modules')
 const consumer = fileURLToPath(new URL('consumer', import.meta.url))
+
+/** The versions of TypeScript that the declarations are for, and the packages that have them. */
+const COMPILERS = { 5.9: 'typescript-5.9', '6.0': 'typescript', '7.0': 'typescript-7.0' }
+
 const temporary = await mkdtemp(join(tmpdir(), 'fastify-websocket-h2-'))
 const project = join(temporary, 'project')
 const installed = join(project, 'node_modules', 'fastify-websocket-h2')
 
-// Two compilations, one of them with the declarations of every dependency.
-t.setTimeout(300_000)
+// Each version of TypeScript compiles the declarations of every dependency, too.
+t.setTimeout(600_000)
 t.teardown(() => rm(temporary, { recursive: true, force: true }))
 
 await pack()
 await install()
 
 void t.test('the package has the built files, and what npm adds', async (t) => {
-  const sources = ['index.ts', 'types/index.ts', ...(await readdir(join(root, 'lib'))).map((name) => `lib/${name}`)]
+  const sources = ['index.ts', ...await listSources('lib'), ...await listSources('types')]
   const built = sources.flatMap((source) => ['js', 'd.ts'].map((ext) => `dist/${source.replace(/ts$/, ext)}`))
   t.same(await listFiles(installed), [...built, 'LICENSE', 'README.md', 'package.json'].sort())
 })
 
-void t.test('it is imported, and serves both HTTP versions', async () => {
-  await run(process.execPath, ['import.mjs'], { cwd: project })
+void t.test('it is imported, and serves both HTTP versions', async (t) => {
+  t.equal(await runNode('import.mjs'), '')
 })
 
-void t.test('it is required, under each of its names, and serves both HTTP versions', async () => {
-  await run(process.execPath, ['require.cjs'], { cwd: project })
+void t.test('it is required, under each of its names, and serves both HTTP versions', async (t) => {
+  t.equal(await runNode('require.cjs'), '')
 })
 
-void t.test('it is used from TypeScript, as ES module and as CommonJS', async (t) => {
-  const tsc = join(modules, 'typescript', 'bin', 'tsc')
-  const { stdout } = await run(process.execPath, [tsc, '-p', '.'], { cwd: project }).catch((error) => error)
-  t.equal(stdout, '')
-})
+for (const [version, compiler] of Object.entries(COMPILERS)) {
+  void t.test(`it is used from TypeScript ${version}, as ES module and as CommonJS`, async (t) => {
+    const tsc = join(modules, compiler, 'bin', 'tsc')
+    t.match(await runNode(tsc, '--version'), `Version ${version}.`)
+    t.equal(await runNode(tsc, '-p', '.'), '')
+  })
+}
+
+/** What a program writes, whether it fails or not. It runs as with a user: without what tap puts before it. */
+async function runNode (...parameters: string[]): Promise<string> {
+  const env = { ...process.env, NODE_OPTIONS: '' }
+  const { stdout, stderr } = await run(process.execPath, parameters, { cwd: project, env }).catch((error) => error)
+  return stdout + stderr
+}
+
+/** What is built of a directory: all but the tests of types. */
+async function listSources (directory: string): Promise<string[]> {
+  const names = await readdir(join(root, directory))
+  return names.filter((name) => !name.endsWith('.tst.ts')).map((name) => `${directory}/${name}`)
+}
 
 /** Builds in a copy: other tests may be at work on dist at the same time. */
 async function pack (): Promise<void> {

@@ -2,47 +2,38 @@
 
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
-const { connect } = require('node:http2')
 const fastify = require('fastify')
-const { WebSocket } = require('ws')
 
-const MASKED_HI = Buffer.from([0x81, 0x82, 0, 0, 0, 0, ...Buffer.from('hi')])
-const HI = Buffer.from([0x81, 0x02, ...Buffer.from('hi')])
+/** Fails unless the plugin serves an echo over both HTTP versions, to a client and to one that is injected. */
+exports.checkEcho = async function checkEcho (plugin, connect) {
+  for (const [http, options] of [['1.1', {}], ['2', { http2: true }]]) {
+    await serveEcho(plugin, options, async (app, url) => {
+      await check(await app.injectWS('/echo', { headers: { 'sec-websocket-protocol': 'v1, v2' } }))
 
-/** Fails unless the plugin serves an echo over both HTTP versions. */
-exports.checkEcho = async function checkEcho (plugin) {
-  await serveEcho(plugin, {}, async (port) => {
-    const client = new WebSocket(`ws://127.0.0.1:${port}/echo`)
-    await once(client, 'open')
-    client.send('hi')
-    const [data] = await once(client, 'message')
-    assert.equal(String(data), 'hi')
-  })
-
-  await serveEcho(plugin, { http2: true }, async (port) => {
-    const session = connect(`http://127.0.0.1:${port}`)
-    await once(session, 'remoteSettings')
-    const stream = session.request({
-      ':method': 'CONNECT', ':protocol': 'websocket', ':path': '/echo', 'sec-websocket-version': '13'
+      const socket = connect(url, { http, protocols: ['v1', 'v2'] })
+      await once(socket, 'open')
+      await check(socket)
     })
-    const [headers] = await once(stream, 'response')
-    assert.equal(headers[':status'], 200)
-    stream.write(MASKED_HI)
-    const [data] = await once(stream, 'data')
-    assert.deepEqual(data, HI)
-    session.destroy()
-  })
+  }
+
+  async function check (socket) {
+    assert.equal(socket.protocol, 'v2')
+    socket.send('hi')
+    const [data] = await once(socket, 'message')
+    assert.equal(String(data), 'hi')
+    socket.terminate()
+  }
 }
 
 async function serveEcho (plugin, options, check) {
   const app = fastify(options)
   await app.register(plugin)
-  app.get('/echo', { websocket: true }, (socket) => {
+  app.get('/echo', { websocket: { protocols: ['v2'] } }, (socket) => {
     socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }))
   })
   await app.listen({ host: '127.0.0.1', port: 0 })
   try {
-    await check(app.server.address().port)
+    await check(app, `ws://127.0.0.1:${app.server.address().port}/echo`)
   } finally {
     await app.close()
   }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
-import plugin, { fastifyWebsocketH2 } from 'fastify-websocket-h2'
+import plugin, { fastifyWebsocket, fastifyWebsocketH2 } from 'fastify-websocket-h2'
+import { connect } from 'fastify-websocket-h2/client'
 import { checkEcho } from './echo.cjs'
 
 assert.equal(typeof plugin, 'function')
 assert.equal(fastifyWebsocketH2, plugin)
-await checkEcho(plugin)
+assert.equal(fastifyWebsocket, plugin)
+await checkEcho(plugin, connect)

@@ -1,7 +1,13 @@
+import type { IncomingMessage } from 'node:http'
+import { connect as openSession } from 'node:http2'
 import fastify from 'fastify'
-import type { FastifyInstance } from 'fastify'
-import websocket, { fastifyWebsocketH2 } from 'fastify-websocket-h2'
-import type { WebSocket, WebsocketHandler, WebsocketPluginOptions } from 'fastify-websocket-h2'
+import type { FastifyInstance, InjectWSOption } from 'fastify'
+import websocket, { fastifyWebsocket, fastifyWebsocketH2 } from 'fastify-websocket-h2'
+import type {
+  WebSocket, WebsocketHandler, WebsocketPluginOptions, WebsocketRouteOptions
+} from 'fastify-websocket-h2'
+import { connect } from 'fastify-websocket-h2/client'
+import type { ConnectOptions, SessionConnectOptions } from 'fastify-websocket-h2/client'
 import { WebSocket as WsWebSocket } from 'ws'
 
 class Socket extends WsWebSocket {}
@@ -41,5 +47,39 @@ secure.route({
 })
 for (const client of secure.websocketServer.clients) client.terminate()
 
+const own: WebsocketRouteOptions = { maxPayload: 1024, protocols: ['v2', 'v1'], errorHandler: undefined }
+plain.get('/own', { websocket: own }, handler)
+plain.get('/own-and-among-them', {
+  websocket: { sendLimit: 2 ** 20, slowConsumer: (socket) => { socket.terminate() } },
+  handler: (socket, request) => { if (socket.writableNeedDrain) request.log.info('slow') }
+})
+secure.route({
+  method: 'GET',
+  url: '/own',
+  websocket: { perMessageDeflate: { threshold: 1024 } },
+  handler: (_request, reply) => reply.send('page'),
+  wsHandler: (socket, request) => { socket.send(String(request.raw.stream.id)) }
+})
+
+const injected: InjectWSOption = { onInit: (socket) => { socket.on('message', console.log) }, http: undefined }
+const context: Partial<IncomingMessage> = { headers: { authorization: 'Bearer of tea' } }
+export const opened: Array<Promise<WebSocket>> = [
+  plain.injectWS(),
+  plain.injectWS('/own', context, injected),
+  secure.injectWS('/own', { socket: { remoteAddress: '192.0.2.1' } }, { http: '2' })
+]
+
+const connecting: ConnectOptions = { http: '2', ca: '', headers: { 'x-room': ['a', 'b'], 'x-none': undefined } }
+export async function listen (): Promise<void> {
+  const path: SessionConnectOptions = { path: '/own', protocols: ['v2'] }
+  for await (const message of connect(openSession('https://localhost'), path)) plain.log.info(message.length)
+  const socket: WsWebSocket = connect(new URL('wss://localhost/own'), connecting)
+  socket.close()
+}
+
 // @ts-expect-error an option that there is not
-plain.register(websocket, { compress: true })
+plain.register(fastifyWebsocket, { compress: true })
+// @ts-expect-error an option that a route does not have
+plain.get('/mistake', { websocket: { verifyClient: () => true } }, handler)
+// @ts-expect-error an option that only a session has
+connect('wss://localhost', { path: '/' })
