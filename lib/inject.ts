@@ -74,10 +74,10 @@ function injectConnectionOf (server: Server, alpnProtocol: string, context: Cont
   Object.assign(otherEnd, { alpnProtocol, server, remoteAddress: LOCALHOST, encrypted: server instanceof TlsServer })
 
   let key: object = otherEnd
-  const guard = alpnProtocol === 'h2' || isHttp2Server(server) ? guardDestroy(otherEnd) : undefined
+  const guard = guardDestroy(otherEnd)
   const serverOnSession = (session: ServerHttp2Session): void => {
     key = session
-    guard?.(session)
+    guard(session)
   }
   server.once('session', serverOnSession)
   injectConnection(server, otherEnd)

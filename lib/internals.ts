@@ -116,15 +116,17 @@ export function injectConnection (server: Server, connection: Duplex): void {
  */
 export function guardDestroy (connection: Duplex): (session: Http2Session) => void {
   let writes = 0
-  const write = connection.write.bind(connection) as (chunk: unknown, done: WriteCallback) => boolean
+  const { write } = connection as { write: (chunk: unknown, ...parameters: unknown[]) => boolean }
 
-  connection.write = ((chunk: unknown, done: WriteCallback): boolean => {
+  connection.write = (chunk: unknown, ...parameters: unknown[]): boolean => {
+    const [encoding] = parameters.filter((each) => typeof each === 'string')
+    const done = parameters.at(-1)
     writes++
-    return write(chunk, (error) => {
-      done(error)
+    return write.call(connection, chunk, encoding, (error?: Error | null) => {
+      if (typeof done === 'function') done(error)
       setImmediate(() => { if (--writes === 0) connection.emit(kWritten) })
     })
-  }) as Duplex['write']
+  }
 
   return (session) => {
     const { destroy } = session

@@ -32,26 +32,26 @@ void t.test('the package has the built files, and what npm adds', async (t) => {
   t.same(await listFiles(installed), [...built, 'LICENSE', 'README.md', 'package.json'].sort())
 })
 
-void t.test('it is imported, and serves both HTTP versions', async (t) => {
-  t.equal(await runNode('import.mjs'), '')
+void t.test('it is imported, and serves both HTTP versions', async () => {
+  await run(process.execPath, ['import.mjs'], { cwd: project })
 })
 
-void t.test('it is required, under each of its names, and serves both HTTP versions', async (t) => {
-  t.equal(await runNode('require.cjs'), '')
+void t.test('it is required, under each of its names, and serves both HTTP versions', async () => {
+  await run(process.execPath, ['require.cjs'], { cwd: project })
 })
 
 for (const [version, compiler] of Object.entries(COMPILERS)) {
   void t.test(`it is used from TypeScript ${version}, as ES module and as CommonJS`, async (t) => {
-    const tsc = join(modules, compiler, 'bin', 'tsc')
-    t.match(await runNode(tsc, '--version'), `Version ${version}.`)
-    t.equal(await runNode(tsc, '-p', '.'), '')
+    t.match(await compile(compiler, '--version'), `Version ${version}.`)
+    t.equal(await compile(compiler, '-p', '.'), '')
   })
 }
 
-/** What a program writes, whether it fails or not. It runs as with a user: without what tap puts before it. */
-async function runNode (...parameters: string[]): Promise<string> {
-  const env = { ...process.env, NODE_OPTIONS: '' }
-  const { stdout, stderr } = await run(process.execPath, parameters, { cwd: project, env }).catch((error) => error)
+/** What a compiler tells, whether it fails or not. Its `bin` has no extension, which tap's loader wants of a module. */
+async function compile (compiler: string, ...parameters: string[]): Promise<string> {
+  const program = join(modules, compiler, 'lib', 'tsc.js')
+  const { stdout, stderr } = await run(process.execPath, [program, ...parameters], { cwd: project })
+    .catch((error) => error)
   return stdout + stderr
 }
 
