@@ -1,9 +1,10 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { createServer as createHttpServer, request as requestHttp } from 'node:http'
 import { connect, constants, createSecureServer, createServer } from 'node:http2'
 import type { ClientHttp2Stream, ServerHttp2Stream } from 'node:http2'
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { Duplex } from 'node:stream'
 import fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import { generate } from 'selfsigned'
@@ -11,7 +12,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import {
-  forgetEndStream, hookStream, injectConnection, overrideOptions, passChunk, passWrite, readSecondaryServers,
+  forgetEndStream, guardDestroy, hookStream, injectConnection, overrideOptions, passChunk, passWrite, readSecondaryServers,
   readServerSettings
 } from '../lib/internals.ts'
 import { createLoopback } from '../lib/loopback.ts'
@@ -162,4 +163,37 @@ void t.test('injectConnection: a server of any kind serves what it is handed', a
     t.equal((await session.request().toArray()).join(''), 'served')
     session.close()
   }
+})
+
+void t.test('guardDestroy: a session is not destroyed in the midst of a write, but right after it', async (t) => {
+  const writes = new EventEmitter()
+  const connection = new Duplex({ read () {}, write: (_chunk, _encoding, done) => { writes.emit('write', done) } })
+  const writing = once(writes, 'write')
+  const guard = guardDestroy(connection)
+  const session = connect('http://localhost', { createConnection: () => connection })
+  guard(session)
+  const [done] = await writing
+  session.destroy()
+  session.destroy()
+  await new Promise(setImmediate)
+  t.equal(session.destroyed, false)
+
+  const closed = once(session, 'close')
+  writes.on('write', (done) => done())
+  done()
+  await closed
+  t.equal(session.destroyed, true)
+})
+
+void t.test('guardDestroy: with its connection a session is gone, whatever was being written', async (t) => {
+  const connection = new Duplex({ read () {}, write () {} })
+  const guard = guardDestroy(connection)
+  const session = connect('http://localhost', { createConnection: () => connection })
+  guard(session)
+  await new Promise(setImmediate)
+  session.destroy()
+  const closed = once(session, 'close')
+  connection.destroy()
+  await closed
+  t.equal(session.destroyed, true)
 })

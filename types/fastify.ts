@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type {
-  ContextConfigDefault, FastifySchema, RouteGenericInterface, RouteOptions as FastifyRouteOptions
+  ContextConfigDefault, FastifySchema as Schema, RouteGenericInterface, RouteOptions as FastifyRouteOptions
 } from 'fastify'
 import type { WebSocketServer } from 'ws'
 import type { WebsocketHandler, WebsocketRouteOptions } from './route.ts'
@@ -11,7 +11,8 @@ import type { WebSocket } from './socket.ts'
 export type { RouteOptions } from 'fastify'
 
 // The type parameters of these interfaces repeat Fastify's names and order, and leave constraints and defaults to it:
-// stated here, they would have to be the same in every Fastify 5 that there is.
+// stated here, they would have to be the same in every Fastify 5 that there is. What is imported has another name where
+// somebody augments it as well (@fastify/swagger does FastifySchema): it would hide the import here.
 declare module 'fastify' {
   interface FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider> {
     /** The ws server that counts this server's sockets among its `clients`. */
@@ -24,7 +25,7 @@ declare module 'fastify' {
     route<
       RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
       ContextConfig = ContextConfigDefault,
-      const SchemaCompiler extends FastifySchema = FastifySchema
+      const SchemaCompiler extends Schema = Schema
     > (
       options: Omit<
         FastifyRouteOptions<
@@ -96,7 +97,7 @@ declare module 'fastify' {
     <
       RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
       ContextConfig = ContextConfigDefault,
-      const SchemaCompiler extends FastifySchema = FastifySchema,
+      const SchemaCompiler extends Schema = Schema,
       InnerLogger extends Logger = Logger
     > (
       path: string,
@@ -112,7 +113,7 @@ declare module 'fastify' {
     <
       RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
       ContextConfig = ContextConfigDefault,
-      const SchemaCompiler extends FastifySchema = FastifySchema
+      const SchemaCompiler extends Schema = Schema
     > (
       path: string,
       options: RouteShorthandOptions<

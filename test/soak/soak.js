@@ -9,7 +9,7 @@ import { once } from 'node:events'
 import { connect, constants } from 'node:http2'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { WebSocket } from 'ws'
+import { connect as connectSocket } from '../../dist/lib/client.js'
 
 /** What a heap of some megabytes may differ by from one look at it to the next. */
 const TOLERANCE = 2 * 1024 * 1024
@@ -50,7 +50,7 @@ const STREAM_ENDS = {
   'leave it to the session': async (stream) => { await answered(stream) }
 }
 
-/** What a client does with a WebSocket over HTTP/1.1. */
+/** What a client does with a WebSocket over HTTP/1.1, or with one over HTTP/2 that has a session of its own. */
 const SOCKET_ENDS = {
   close: async (socket) => { await opened(socket); socket.close(1000) },
   'talk and close': async (socket) => { await opened(socket); socket.send('text'); await sleep(pick(50)); socket.close(1000) },
@@ -107,7 +107,7 @@ async function soakSession () {
 
 async function soakSockets () {
   await Promise.all(Array.from({ length: AT_ONCE / 5 }, async () => {
-    const socket = new WebSocket(`wss://127.0.0.1:${port}${one(PATHS)}`, { rejectUnauthorized: false })
+    const socket = connectSocket(`wss://127.0.0.1:${port}${one(PATHS)}`, { http: one(['1.1', '2']), rejectUnauthorized: false })
     const closed = new Promise((resolve) => socket.once('close', resolve))
     socket.on('error', () => {})
     await one(Object.values(SOCKET_ENDS))(socket).catch(() => {})
