@@ -12,13 +12,13 @@ import { serveUpgrade } from './lib/transport-h1.ts'
 import { advertiseExtendedConnect, isHttp2Server, serveExtendedConnect } from './lib/transport-h2.ts'
 import type { Dispatch } from './lib/upgrade.ts'
 import { createWebSocketServer } from './lib/websocket-server.ts'
-import type { WebsocketPluginOptions } from './types/index.ts'
+import type * as types from './types/index.ts'
 
 export type * from './types/index.ts'
 
 const taken = new WeakSet<Server>()
 
-async function websocketH2 (fastify: FastifyInstance, given: WebsocketPluginOptions): Promise<void> {
+async function websocketH2 (fastify: FastifyInstance, given: types.WebsocketPluginOptions): Promise<void> {
   const options = readOptions(given, fastify.log)
   const server = options.server ?? fastify.server
   if (fastify.hasDecorator('websocketServer') || taken.has(server)) throw new FST_WS_ALREADY_REGISTERED()
@@ -33,7 +33,7 @@ async function websocketH2 (fastify: FastifyInstance, given: WebsocketPluginOpti
   const stops: Array<() => void> = []
 
   fastify.decorate('websocketServer', websocketServer)
-  fastify.decorate('injectWS', createInjectWS(fastify, server) as never)
+  fastify.decorate('injectWS', createInjectWS(fastify, server))
   addWebsocketRoutes(fastify, websocketServer, options, serve)
 
   fastify.addHook('preClose', options.preClose ?? closeSockets)
@@ -86,6 +86,15 @@ type Plugin = typeof websocketH2 & {
  */
 const fastifyWebsocketH2 = fp(websocketH2, { fastify: '5.x', name: 'fastify-websocket-h2' }) as Plugin
 fastifyWebsocketH2.fastifyWebsocket = fastifyWebsocketH2
+
+/** The types that one finds at the function, as at that of @fastify/websocket: `import websocket = require(...)`. */
+// eslint-disable-next-line @typescript-eslint/no-redeclare
+declare namespace fastifyWebsocketH2 {
+  type WebSocket = types.WebSocket
+  type WebsocketPluginOptions = types.WebsocketPluginOptions
+  type WebsocketHandler = types.WebsocketHandler
+  type RouteOptions = types.RouteOptions
+}
 
 export {
   fastifyWebsocketH2,

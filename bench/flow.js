@@ -17,9 +17,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { H1Client } from './h1-client.js'
 import { H2Client } from './h2-client.js'
+import { NodeH1Client, NodeH2Client } from './node-client.js'
 import { scenarios } from './scenarios.js'
 
-const CLIENTS = { h1: H1Client, h2: H2Client }
+const CLIENTS = { h1: H1Client, h2: H2Client, 'node-h1': NodeH1Client, 'node-h2': NodeH2Client }
 
 const FULL = { rounds: 5, warmUp: 1000, steady: 2000 }
 const QUICK = { rounds: 3, warmUp: 500, steady: 700 }

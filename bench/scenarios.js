@@ -4,6 +4,7 @@ const KiB = 1024
 const MiB = 1024 * KiB
 
 const TRANSPORTS = { h1: { transport: 'h1' }, h2: { transport: 'h2' } }
+const NODE_TRANSPORTS = { h1: { transport: 'node-h1' }, h2: { transport: 'node-h2' } }
 const STALLED = { alone: { transport: 'h2' }, stalled: { transport: 'h2', siblings: stall(64) } }
 
 const UPLOAD = { path: '/sink', bytes: 64 * KiB, depth: Infinity, read: rate, unit: 'MB/s', sides: TRANSPORTS }
@@ -30,6 +31,10 @@ export const scenarios = [
     unit: 'MB/s',
     sides: TRANSPORTS
   }))),
+
+  { ...LATENCY, name: 'node/echo', what: '64 B echo, with our client', sides: NODE_TRANSPORTS },
+  // Not endless: while the kernel takes all at once, Node would write, and read no answer.
+  { ...UPLOAD, name: 'node/upload', what: '64 KiB messages up, 16 ahead, with our client', depth: 16, sides: NODE_TRANSPORTS },
 
   { ...LATENCY, name: 'stalled/echo', what: '64 B echo, 64 stalled siblings', sides: STALLED },
   { ...UPLOAD, name: 'stalled/upload', what: '64 KiB messages up, 64 stalled siblings', sides: STALLED },

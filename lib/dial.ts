@@ -47,7 +47,9 @@ export async function dial (
   isSecure: boolean, options: DialOptions, createConnection: CreateConnection | undefined, only: '2' | undefined
 ): Promise<Transport> {
   const connect = createConnection ?? (isSecure ? createTls : createTcp)
-  const ask = async (...ALPNProtocols: string[]): Promise<Duplex> => await create(connect, { ...options, ALPNProtocols })
+  const ask = async (...ALPNProtocols: string[]): Promise<Duplex> => {
+    return await create(connect, { ...options, ALPNProtocols })
+  }
 
   const connection = await ask('h2', 'http/1.1')
   if (!isSecure && only === undefined) return toTransport(connection)

@@ -4,7 +4,7 @@ import type { Server } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Server as TlsServer } from 'node:tls'
 import type { ConnectionOptions } from 'node:tls'
-import type { FastifyInstance, InjectWSContext, InjectWSFn } from 'fastify'
+import type { FastifyInstance, InjectWSContext } from 'fastify'
 import { connect } from './client.ts'
 import { FST_WS_INVALID_OPTION, FST_WS_UNEXPECTED_RESPONSE } from './errors.ts'
 import { guardDestroy, injectConnection } from './internals.ts'
@@ -22,7 +22,7 @@ const injected = new WeakMap<object, object>()
 type Context = InjectWSContext<Record<string, unknown>>
 
 /** Makes the function that opens sockets to a server's routes without a port. */
-export function createInjectWS (fastify: FastifyInstance, server: Server): InjectWSFn<unknown> {
+export function createInjectWS (fastify: FastifyInstance, server: Server): FastifyInstance['injectWS'] {
   const isSecure = server instanceof TlsServer
   const isHttp2 = isHttp2Server(server)
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { FastifyInstance } from 'fastify'
 import { WebSocket, WebSocketServer } from 'ws'
 import { overrideOptions } from './internals.ts'
 import { createSocketClass } from './socket.ts'
@@ -7,11 +8,11 @@ import type { RawRequest } from './upgrade.ts'
 import type { WebsocketServerOptions } from '../types/index.ts'
 
 /** Makes the ws server that negotiates every socket, whichever transport it comes over, and counts them. */
-export function createWebSocketServer (options: WebsocketServerOptions): WebSocketServer {
+export function createWebSocketServer (options: WebsocketServerOptions): FastifyInstance['websocketServer'] {
   const SocketClass = createSocketClass((options.WebSocket ?? WebSocket) as typeof WebSocket)
   const server = new WebSocketServer({ ...options, WebSocket: SocketClass, noServer: true } as object)
   server.on('headers', addHeaderLines)
-  return server
+  return server as object as FastifyInstance['websocketServer']
 }
 
 /** The same server, which negotiates with options of its own. */

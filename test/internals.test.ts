@@ -12,8 +12,8 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import {
-  forgetEndStream, guardDestroy, hookStream, injectConnection, overrideOptions, passChunk, passWrite, readSecondaryServers,
-  readServerSettings
+  forgetEndStream, guardDestroy, hookStream, injectConnection, overrideOptions, passChunk, passWrite,
+  readSecondaryServers, readServerSettings
 } from '../lib/internals.ts'
 import { createLoopback } from '../lib/loopback.ts'
 

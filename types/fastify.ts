@@ -4,11 +4,14 @@ import type { TLSSocket } from 'node:tls'
 import type {
   ContextConfigDefault, FastifySchema as Schema, RouteGenericInterface, RouteOptions as FastifyRouteOptions
 } from 'fastify'
-import type { WebSocketServer } from 'ws'
+import type { Server as WsServer, WebSocket as WsWebSocket } from 'ws'
 import type { WebsocketHandler, WebsocketRouteOptions } from './route.ts'
 import type { WebSocket } from './socket.ts'
 
 export type { RouteOptions } from 'fastify'
+
+/** The class of the sockets, whichever the `WebSocket` of the options is. */
+type SocketClass = typeof WsWebSocket & (new (...parameters: ConstructorParameters<typeof WsWebSocket>) => WebSocket)
 
 // The type parameters of these interfaces repeat Fastify's names and order, and leave constraints and defaults to it:
 // stated here, they would have to be the same in every Fastify 5 that there is. What is imported has another name where
@@ -16,7 +19,7 @@ export type { RouteOptions } from 'fastify'
 declare module 'fastify' {
   interface FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider> {
     /** The ws server that counts this server's sockets among its `clients`. */
-    websocketServer: WebSocketServer
+    websocketServer: WsServer<SocketClass>
 
     /** Opens a socket to a route, without a port. */
     injectWS: InjectWSFn<RawRequest>

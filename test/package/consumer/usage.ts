@@ -83,3 +83,10 @@ plain.register(fastifyWebsocket, { compress: true })
 plain.get('/mistake', { websocket: { verifyClient: () => true } }, handler)
 // @ts-expect-error an option that only a session has
 connect('wss://localhost', { path: '/' })
+
+const everybody = new Set<WebSocket>(secure.websocketServer.clients)
+secure.websocketServer.on('connection', (socket) => everybody.add(socket))
+secure.websocketServer.clients.forEach((client: WebSocket) => client.send('to all'))
+
+const named: websocket.WebsocketHandler = (socket: websocket.WebSocket) => { socket.close() }
+plain.get('/named', { websocket: true }, named)
