@@ -87,7 +87,7 @@ type Plugin = typeof websocketH2 & {
 const fastifyWebsocketH2 = fp(websocketH2, { fastify: '5.x', name: 'fastify-websocket-h2' }) as Plugin
 fastifyWebsocketH2.fastifyWebsocket = fastifyWebsocketH2
 
-/** The types that one finds at the function, as at that of @fastify/websocket: `import websocket = require(...)`. */
+/** The types that one finds at the function of @fastify/websocket, which is all that a CommonJS module can import. */
 // eslint-disable-next-line @typescript-eslint/no-redeclare
 declare namespace fastifyWebsocketH2 {
   type WebSocket = types.WebSocket

@@ -5,7 +5,8 @@ import type {
   ContextConfigDefault, FastifySchema as Schema, RouteGenericInterface, RouteOptions as FastifyRouteOptions
 } from 'fastify'
 import type { Server as WsServer, WebSocket as WsWebSocket } from 'ws'
-import type { WebsocketHandler, WebsocketRouteOptions } from './route.ts'
+import type { WebsocketHandler } from './handler.ts'
+import type { WebsocketRouteOptions } from './route.ts'
 import type { WebSocket } from './socket.ts'
 
 export type { RouteOptions } from 'fastify'

@@ -3,7 +3,7 @@ import type { Http2SecureServer, Http2Server } from 'node:http2'
 import type { Server as HttpsServer } from 'node:https'
 import type { FastifyInstance, HookHandlerDoneFunction } from 'fastify'
 import type { ServerOptions } from 'ws'
-import type { WebsocketErrorHandler } from './route.ts'
+import type { WebsocketErrorHandler } from './handler.ts'
 import type { SlowConsumer } from './socket.ts'
 
 /** Sizes of the receive windows of an HTTP/2 session (RFC 9113 section 6.9), in bytes. */
