@@ -54,8 +54,8 @@ declare module 'fastify' {
    * @param upgradeContext the `headers` of the handshake; what its `socket` tells (`remoteAddress` is 127.0.0.1 else);
    * anything besides is put on the raw request
    * @throws FST_WS_UNEXPECTED_RESPONSE where the handshake is answered with anything but a socket: it has the
-   * `statusCode` and the `headers` of that answer; FST_WS_INVALID_OPTION where the server does not speak the HTTP
-   * version
+   * `statusCode` and the `headers` of that answer; FST_WS_INVALID_OPTION or FST_WS_NO_EXTENDED_CONNECT where the server
+   * does not serve sockets over the HTTP version
    * @example
    * const socket = await app.injectWS('/chat/garden', { headers: { authorization: 'Bearer of tea' } })
    * socket.send('hello')
