@@ -118,6 +118,6 @@ async function untilEnd (request: ClientRequest): Promise<void> {
 
 /** Node's timeout begins with the connection of a request. This one includes what it takes to have one. */
 function limit (request: ClientRequest, timeout: number): void {
-  const timer = setTimeout(() => request.emit('timeout'), timeout)
+  const timer = setTimeout(() => { if (!request.destroyed) request.emit('timeout') }, timeout)
   for (const event of ['upgrade', 'response', 'error', 'abort']) request.once(event, () => clearTimeout(timer))
 }

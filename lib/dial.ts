@@ -54,8 +54,7 @@ export async function dial (
   const connection = await ask('h2', 'http/1.1')
   if (!isSecure && only === undefined) return toTransport(connection)
 
-  const { host, port } = options
-  const origin = `${isSecure ? 'https' : 'http'}://${isIPv6(host) ? `[${host}]` : host}:${port}`
+  const origin = toOrigin(isSecure, options)
   if (isSecure && (connection as TLSSocket).alpnProtocol !== 'h2') {
     if (only === undefined) return toTransport(connection)
     connection.destroy()
@@ -79,6 +78,11 @@ export async function dial (
 export async function useSession (session: ClientHttp2Session): Promise<Transport> {
   if (await offersExtendedConnect(session)) return { open: (request) => openStream(session, request), drop () {} }
   throw new FST_WS_NO_EXTENDED_CONNECT(session.originSet?.[0] ?? 'the other end of the session')
+}
+
+/** A Unix domain socket has no host. */
+function toOrigin (isSecure: boolean, { host, port }: DialOptions): string {
+  return `${isSecure ? 'https' : 'http'}://${isIPv6(host) ? `[${host}]` : host || 'localhost'}:${port}`
 }
 
 function toTransport (connection: Duplex): Transport {

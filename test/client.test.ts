@@ -4,6 +4,8 @@ import { connect as openSession, constants, createServer as createHttp2Server } 
 import type { Http2Server, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import { createServer, connect as connectTcp } from 'node:net'
 import type { AddressInfo, Server } from 'node:net'
+import { networkInterfaces } from 'node:os'
+import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
@@ -369,6 +371,28 @@ void t.test('the connection may be made by the user, and the request be changed'
   })
   t.same(seen, ['token'])
   t.same(connected, ['by callback'])
+})
+
+void t.test('over a Unix domain socket it is either version too', async (t) => {
+  for (const [transport, http, version] of [[H1, undefined, '1.1'], [H2C, '2', '2.0']] as const) {
+    const path = join(t.testdir(), 'socket')
+    const app: FastifyInstance = fastify(transport.server)
+    await app.register(websocket)
+    app.get('/echo', { websocket: true }, (socket, request) => { socket.send(request.raw.httpVersion) })
+    await app.listen({ path })
+    t.equal(await text(connect(`ws+unix:${path}:/echo`, { http })), version)
+    await app.close()
+  }
+})
+
+const hasIPv6 = Object.values(networkInterfaces()).flat().some((each) => each?.family === 'IPv6')
+
+void t.test('an IPv6 address is a host', { skip: !hasIPv6 && 'this machine has none' }, async (t) => {
+  const { app } = await serve(t, H2C)
+  const server = createServer((connection) => { app.server.emit('connection', connection) })
+  t.teardown(() => server.close())
+  await once(server.listen(0, '::1'), 'listening')
+  t.equal(await text(connect(`ws://[::1]:${await portOf(server)}/echo`, { http: '2' })), '2.0')
 })
 
 void t.test('a socket has what backpressure asks for, and limits only where they are set', async (t) => {
