@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream'
 import { Server as TlsServer } from 'node:tls'
 import type { FastifyInstance } from 'fastify'
 import type { WebSocketServer } from 'ws'
+import { nextTurn } from './next-turn.ts'
 
 /**
  * Makes a stream forget that it owes its peer an END_STREAM, so that `stream.close(code)` is one RST_STREAM.
@@ -124,7 +125,7 @@ export function guardDestroy (connection: Duplex): (session: Http2Session) => vo
     writes++
     return write.call(connection, chunk, encoding, (error?: Error | null) => {
       if (typeof done === 'function') done(error)
-      setImmediate(() => { if (--writes === 0) connection.emit(kWritten) })
+      nextTurn(() => { if (--writes === 0) connection.emit(kWritten) })
     })
   }
 

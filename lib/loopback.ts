@@ -1,4 +1,5 @@
 import { Duplex } from 'node:stream'
+import { nextTurn } from './next-turn.ts'
 
 type Callback = (error?: Error | null) => void
 
@@ -27,7 +28,7 @@ class LoopbackEnd extends Duplex {
   }
 
   override _write (chunk: Buffer, _encoding: BufferEncoding, done: Callback): void {
-    setImmediate(() => this.peer.#receive(chunk, done))
+    nextTurn(() => this.peer.#receive(chunk, done))
   }
 
   override _writev (items: Array<{ chunk: Buffer }>, done: Callback): void {
@@ -35,7 +36,7 @@ class LoopbackEnd extends Duplex {
   }
 
   override _final (done: Callback): void {
-    setImmediate(() => {
+    nextTurn(() => {
       this.peer.#end()
       done()
     })
@@ -43,7 +44,7 @@ class LoopbackEnd extends Duplex {
 
   override _destroy (error: Error | null, done: Callback): void {
     this.#taken?.()
-    setImmediate(() => this.peer.#lose())
+    nextTurn(() => this.peer.#lose())
     done(error)
   }
 

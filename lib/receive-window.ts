@@ -1,6 +1,7 @@
 import type { Http2Session, Http2Stream } from 'node:http2'
 import { Inflow } from './inflow.ts'
 import type { Inlet } from './inflow.ts'
+import { nextTurn } from './next-turn.ts'
 
 /** Sizes of receive windows, in bytes. */
 export interface ReceiveWindowSizes {
@@ -134,7 +135,7 @@ export class ReceiveWindow implements Inlet {
     this.#peak = inflow.bytes
     if (!this.#measures && this.#peak * 2 >= this.#size * this.#patience && this.#size < this.#limit) {
       this.#measures = true
-      setImmediate(() => this.#measure())
+      nextTurn(() => this.#measure())
     }
   }
 

@@ -3,6 +3,7 @@ import type { Http2Server, Http2Session, Http2Stream } from 'node:http2'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Inflow } from './inflow.ts'
 import { hookStream, passChunk, readServerSettings } from './internals.ts'
+import { nextTurn } from './next-turn.ts'
 import { ReceiveWindow, completeSizes } from './receive-window.ts'
 import type { ReceiveWindowSizes } from './receive-window.ts'
 import { SendBudget } from './send-budget.ts'
@@ -94,7 +95,7 @@ export class Session {
 
     const inflow = this.#receiveWindow.add(stream, () => {
       this.#options.log?.warn({ streamId: stream.id }, 'a client sent more than sessionBudget ahead: stream reset')
-      setImmediate(resetStream, stream, NGHTTP2_ENHANCE_YOUR_CALM)
+      nextTurn(resetStream, stream, NGHTTP2_ENHANCE_YOUR_CALM)
     })
     hookStream(stream, { push: pushAdmitted })
     Object.assign(stream, { [kInflow]: inflow })

@@ -3,6 +3,7 @@ import type { Http2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import { forgetEndStream, hookStream, passWrite } from './internals.ts'
 import type { WriteCallback, WriteItem } from './internals.ts'
+import { nextTurn } from './next-turn.ts'
 import { Outflow, SMALL_WRITE, sizeOf } from './send-budget.ts'
 import type { SendBudget } from './send-budget.ts'
 
@@ -96,7 +97,7 @@ function destroyLater (this: Http2Stream, error?: Error): Http2Stream {
 
   // A destroyed socket brings nothing more.
   this.removeAllListeners('data').resume()
-  setImmediate(sendReset, this)
+  nextTurn(sendReset, this)
   return this
 }
 
@@ -111,7 +112,7 @@ function destroyNow (stream: Http2Stream, error?: Error): Http2Stream {
 
 /** Before Node 26 a stream that is reset while its writes are blocked never closes by itself. */
 function streamOnAborted (this: Http2Stream): void {
-  setImmediate(destroyCarrier, this)
+  nextTurn(destroyCarrier, this)
 }
 
 function writeChunk (

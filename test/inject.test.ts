@@ -3,6 +3,7 @@ import { createServer } from 'node:http2'
 import type { ServerHttp2Session } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { mock } from 'node:test'
 import fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
@@ -92,6 +93,19 @@ void t.test('without a websocket route the socket is refused as the plain reques
     app.get('/', async () => 'page')
     await t.rejects(app.injectWS(), { name: 'Error', statusCode: 200 })
     await t.rejects(app.injectWS('/nowhere'), { name: 'Error', statusCode: 404 })
+  }
+})
+
+void t.test('it does not need the timers that a test has faked', async (t) => {
+  for (const { server } of [H1, H2C]) {
+    const app = await build(t, server)
+    await app.ready()
+    mock.timers.enable({ apis: ['setImmediate', 'setInterval', 'setTimeout'] })
+    const socket = await app.injectWS()
+    t.match(await text(socket), /^[12]/)
+    socket.close()
+    t.equal((await closed(socket)).code, 1005)
+    mock.timers.reset()
   }
 })
 
