@@ -37,7 +37,7 @@ export function createInjectWS (fastify: FastifyInstance, server: Server): Fasti
     const socket = connect(`${isSecure ? 'wss' : 'ws'}://localhost${path}`, {
       ...toOptions(context.headers),
       http: isSecure ? http : known,
-      createConnection: (options) => injectConnectionOf(server, toProtocol(isHttp2, options), context)
+      createConnection: (options) => connectInMemory(server, toProtocol(isHttp2, options), context)
     })
     onInit?.(socket)
     await untilOpen(socket)
@@ -68,7 +68,7 @@ function toOptions (given: IncomingHttpHeaders = {}): ConnectOptions {
 }
 
 /** Makes a connection to a server, and returns the client's end. */
-function injectConnectionOf (server: Server, alpnProtocol: string, context: Context): Duplex {
+function connectInMemory (server: Server, alpnProtocol: string, context: Context): Duplex {
   const [end, otherEnd] = createLoopback()
   Object.assign(end, { alpnProtocol })
   Object.assign(otherEnd, { alpnProtocol, server, remoteAddress: LOCALHOST, encrypted: server instanceof TlsServer })
