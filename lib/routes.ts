@@ -34,9 +34,8 @@ export function addWebsocketRoutes (
   fastify.addHook('onRequest', refuseWithoutRoute)
 
   fastify.addHook('onRoute', function (route) {
-    const { websocket = false, wsHandler } = route
-    const own = readRouteOptions(websocket, route.url, options)
-    if (websocket === false && wsHandler === undefined) return
+    if ((route.websocket ?? false) === false && route.wsHandler === undefined) return
+    const own = readRouteOptions(route.websocket, route.url, options)
     if (isHeadOnly(route)) {
       if (servesOnlySockets(route)) route.handler = replyNotFound
       return

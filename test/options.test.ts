@@ -70,6 +70,15 @@ for (const [given, expected] of REFUSED_BY_ROUTE) {
   })
 }
 
+void t.test('a route whose websocket is undefined, null or false is one of pages', async (t) => {
+  const app = fastify()
+  t.teardown(() => app.close())
+  await app.register(websocket)
+  const plain = [undefined, null, false]
+  for (const given of plain) app.get(`/${given}`, { websocket: given as false }, async () => 'page')
+  for (const given of plain) t.equal((await app.inject(`/${given}`)).body, 'page')
+})
+
 void t.test('a route\'s option that is undefined is as good as absent', async (t) => {
   const app = fastify()
   t.teardown(() => app.close())
