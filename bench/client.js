@@ -15,33 +15,33 @@ const WRITE_AHEAD = 1024 * 1024
 export class Client {
   /** Rejects on whatever goes wrong with any of the sockets, since a measurement is void then. */
   failed
-  #fail
-  #port
+  fail
+  port
   #connections = []
   #timer
 
   constructor (port) {
-    this.#port = port
-    this.failed = new Promise((resolve, reject) => { this.#fail = reject })
-    this.#timer = setTimeout(this.#fail, PATIENCE, new Error(`nothing came of it in ${PATIENCE / 1000} s`))
+    this.port = port
+    this.failed = new Promise((resolve, reject) => { this.fail = reject })
+    this.#timer = setTimeout(this.fail, PATIENCE, new Error(`nothing came of it in ${PATIENCE / 1000} s`))
   }
 
   get authority () {
-    return `127.0.0.1:${this.#port}`
+    return `127.0.0.1:${this.port}`
   }
 
   /** Opens a connection, which `read` gets the chunks of, and `pump` may write to whenever there is reason to. */
   connect (protocol, read, pump) {
     const connection = connect({
       host: '127.0.0.1',
-      port: this.#port,
+      port: this.port,
       ALPNProtocols: [protocol],
       rejectUnauthorized: false,
       highWaterMark: WRITE_AHEAD
     })
     connection.setNoDelay()
     connection.on('secureConnect', () => {
-      if (connection.alpnProtocol !== protocol) this.#fail(new Error(`the server does not speak ${protocol}`))
+      if (connection.alpnProtocol !== protocol) this.fail(new Error(`the server does not speak ${protocol}`))
     })
     connection.on('data', (chunk) => {
       // What one chunk gives cause to say is said in one write.
@@ -50,13 +50,13 @@ export class Client {
         read(chunk)
         pump()
       } catch (error) {
-        this.#fail(error)
+        this.fail(error)
       }
       connection.uncork()
     })
     connection.on('drain', pump)
-    connection.on('error', this.#fail)
-    connection.on('close', () => this.#fail(new Error('the server closed the connection')))
+    connection.on('error', this.fail)
+    connection.on('close', () => this.fail(new Error('the server closed the connection')))
     this.#connections.push(connection)
     return connection
   }
@@ -67,7 +67,7 @@ export class Client {
   }
 }
 
-/** A WebSocket that sends the same message over and over. Transports add `pump`, which sends what may be sent now. */
+/** A WebSocket that sends the same message over and over. Those who extend it add `pump`: it sends what may go now. */
 export class Socket {
   /** Called for each message that has arrived as a whole. */
   onmessage = () => {}
@@ -76,16 +76,24 @@ export class Socket {
   /** Messages that it has not taken as a whole. */
   due = 0
   message
-  reader = new MessageReader(() => this.onmessage())
 
-  /** @param bytes size of the message */
-  constructor (bytes) {
-    this.message = encodeMessage(bytes)
+  constructor (message) {
+    this.message = message
   }
 
   /** Sends the message that many times more, as soon as the transport takes it: nothing queues up, even of Infinity. */
   send (times) {
     this.due += times
     this.pump()
+  }
+}
+
+/** One that frames its messages itself, once. */
+export class FramingSocket extends Socket {
+  reader = new MessageReader(() => this.onmessage())
+
+  /** @param bytes size of the message */
+  constructor (bytes) {
+    super(encodeMessage(bytes))
   }
 }

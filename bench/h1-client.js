@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { Client, Socket } from './client.js'
+import { Client, FramingSocket } from './client.js'
 
 /** Opens a connection for each socket, with an Upgrade request (RFC 6455 section 4.1). */
 export class H1Client extends Client {
@@ -20,7 +20,7 @@ export class H1Client extends Client {
   }
 }
 
-class H1Socket extends Socket {
+class H1Socket extends FramingSocket {
   connection
   #head = ''
   #opened

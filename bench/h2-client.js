@@ -1,4 +1,4 @@
-import { Client, Socket } from './client.js'
+import { Client, FramingSocket } from './client.js'
 import {
   FLAG, FrameReader, HEADER, PREFACE, SETTING, TYPE,
   decodeSettings, encodeFields, encodeFrame, encodeHeader, encodeSettings, encodeWindowUpdate
@@ -104,7 +104,7 @@ export class H2Client extends Client {
   }
 }
 
-class H2Socket extends Socket {
+class H2Socket extends FramingSocket {
   /** Bytes that the server lets the stream send. */
   window
   opened

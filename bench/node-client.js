@@ -6,47 +6,40 @@ import { once } from 'node:events'
 import { connect as openSession } from 'node:http2'
 import { randomBytes } from 'node:crypto'
 import { connect } from '../dist/lib/client.js'
+import { Client, Socket } from './client.js'
 
 const OPTIONS = { rejectUnauthorized: false, perMessageDeflate: false }
 
 /** Opens a connection for each socket over HTTP/1.1, and one for all of them over HTTP/2. */
-class NodeClient {
-  /** Rejects on whatever goes wrong with any of the sockets, since a measurement is void then. */
-  failed
-  port
-  #fail
+class NodeClient extends Client {
   #sockets = []
 
-  constructor (port) {
-    this.port = port
-    this.failed = new Promise((resolve, reject) => { this.#fail = reject })
-  }
-
   async open (path, bytes = 0) {
-    const websocket = this.connect(path)
+    const websocket = this.openSocket(path)
     this.#sockets.push(websocket)
-    websocket.on('error', this.#fail)
-    websocket.on('close', () => this.#fail(new Error('the server closed the socket')))
+    websocket.on('error', this.fail)
+    websocket.on('close', () => this.fail(new Error('the server closed the socket')))
     await Promise.race([once(websocket, 'open'), this.failed])
     return new NodeSocket(websocket, bytes)
   }
 
   close () {
+    super.close()
     for (const websocket of this.#sockets) websocket.terminate()
   }
 }
 
 export class NodeH1Client extends NodeClient {
-  connect (path) {
-    return connect(`wss://127.0.0.1:${this.port}${path}`, { http: '1.1', ...OPTIONS })
+  openSocket (path) {
+    return connect(`wss://${this.authority}${path}`, { http: '1.1', ...OPTIONS })
   }
 }
 
 export class NodeH2Client extends NodeClient {
   #session
 
-  connect (path) {
-    this.#session ??= openSession(`https://127.0.0.1:${this.port}`, { rejectUnauthorized: false })
+  openSocket (path) {
+    this.#session ??= openSession(`https://${this.authority}`, { rejectUnauthorized: false })
     return connect(this.#session, { path, ...OPTIONS })
   }
 
@@ -56,30 +49,21 @@ export class NodeH2Client extends NodeClient {
   }
 }
 
-class NodeSocket {
-  /** Called for each message that has arrived as a whole. */
-  onmessage = () => {}
+class NodeSocket extends Socket {
   #websocket
-  #message
-  #due = 0
 
   constructor (websocket, bytes) {
+    super(randomBytes(bytes))
     this.#websocket = websocket
-    this.#message = randomBytes(bytes)
     websocket.on('message', () => this.onmessage())
-    websocket.on('drain', () => this.#pump())
+    websocket.on('drain', () => this.pump())
   }
 
-  /** Sends the message that many times more, as soon as the socket takes it: nothing queues up, even of Infinity. */
-  send (times) {
-    this.#due += times
-    this.#pump()
-  }
-
-  #pump () {
-    while (this.#due > 0 && !this.#websocket.writableNeedDrain) {
-      this.#websocket.send(this.#message)
-      this.#due--
+  pump () {
+    while (this.due > 0 && !this.#websocket.writableNeedDrain) {
+      this.#websocket.send(this.message)
+      this.sent += this.message.length
+      this.due--
     }
   }
 }

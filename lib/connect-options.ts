@@ -1,7 +1,8 @@
 import type { ClientOptions } from 'ws'
 import { check } from './check.ts'
 import type { Checks } from './check.ts'
-import { SEND_OPTIONS, withoutNothing } from './options.ts'
+import { SEND_OPTIONS, readSendLimits, withoutNothing } from './options.ts'
+import { NO_LIMITS } from './socket.ts'
 import type { SendLimits } from './socket.ts'
 import type { ConnectOptions, SessionConnectOptions } from '../types/index.ts'
 
@@ -36,7 +37,7 @@ export function readConnectOptions (given: ConnectOptions & SessionConnectOption
     protocols: [protocols].flat(),
     http,
     path,
-    sendLimits: { sendLimit: sendLimit ?? Infinity, slowConsumer: slowConsumer ?? 'close' },
+    sendLimits: readSendLimits({ sendLimit, slowConsumer }, NO_LIMITS),
     client: withoutNothing(client) as ClientOptions
   }
 }

@@ -145,9 +145,7 @@ export function toUpgradeHead (status: number, answer: IncomingHttpHeaders, key:
   const lines = status === 200
     ? ['HTTP/1.1 101 Switching Protocols', 'connection: Upgrade', 'upgrade: websocket', `sec-websocket-accept: ${accept(key)}`]
     : [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, 'connection: close']
-  for (const [name, value] of Object.entries(fields)) {
-    for (const each of [value].flat()) lines.push(`${name}: ${each}`)
-  }
+  for (const [name, value] of eachField(fields)) lines.push(`${name}: ${value}`)
   return `${lines.join('\r\n')}\r\n\r\n`
 }
 
@@ -158,11 +156,18 @@ export function toUpgradeHead (status: number, answer: IncomingHttpHeaders, key:
  */
 export function toHeaderLines (headers: OutgoingHttpHeaders): string[] {
   const lines: string[] = []
-  for (const [name, value] of Object.entries(headers)) {
-    if (value === undefined || NOT_FOR_HOOKS.has(name.toLowerCase())) continue
-    for (const each of [value].flat()) lines.push(toHeaderLine(name, String(each)))
+  for (const [name, value] of eachField(headers)) {
+    if (!NOT_FOR_HOOKS.has(name.toLowerCase())) lines.push(toHeaderLine(name, value))
   }
   return lines
+}
+
+/** A field that has several values is there as often. */
+function * eachField (headers: OutgoingHttpHeaders): Generator<[name: string, value: string]> {
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined) continue
+    for (const each of [value].flat()) yield [name, String(each)]
+  }
 }
 
 function toHeaderLine (name: string, value: string): string {

@@ -39,7 +39,7 @@ export interface Options extends RouteOptions {
 export const DEFAULT_MAX_CONCURRENT_STREAMS = 1024
 
 // More than a peer that reads at all has waiting, and yet a thousand peers that do not are 16 GiB: lower it for many.
-const DEFAULT_SEND_LIMIT = 16 * 1024 * 1024
+const DEFAULT_SEND_LIMITS: SendLimits = Object.freeze({ sendLimit: 16 * 1024 * 1024, slowConsumer: 'close' })
 
 const WINDOW: Check = ['an integer from 1024 to 2147483647 (bytes)', isBetween(1024, 2 ** 31 - 1)]
 const POLICIES: unknown[] = ['close', 'drop']
@@ -137,7 +137,7 @@ export function readOptions (given: WebsocketPluginOptions, log: FastifyBaseLogg
       maxConcurrentStreams: given.maxConcurrentStreams, initialWindowSize: given.receiveWindow?.initial
     }),
     receiveWindow: withoutNothing({ ...given.receiveWindow }),
-    sendLimits: { sendLimit: given.sendLimit ?? DEFAULT_SEND_LIMIT, slowConsumer: given.slowConsumer ?? 'close' }
+    sendLimits: readSendLimits(given, DEFAULT_SEND_LIMITS)
   })
 }
 
@@ -158,8 +158,14 @@ export function readRouteOptions (given: unknown, url: string, plugin: Options):
       ...(protocols === undefined ? {} : { handleProtocols: (offered) => choose(offered, protocols) })
     },
     errorHandler: errorHandler ?? plugin.errorHandler,
-    sendLimits: { ...plugin.sendLimits, ...withoutNothing({ sendLimit, slowConsumer }) }
+    sendLimits: readSendLimits({ sendLimit, slowConsumer }, plugin.sendLimits)
   }
+}
+
+export function readSendLimits (
+  { sendLimit, slowConsumer }: { [Name in keyof SendLimits]?: SendLimits[Name] | undefined }, defaults: SendLimits
+): SendLimits {
+  return { ...defaults, ...withoutNothing({ sendLimit, slowConsumer }) }
 }
 
 /** ws takes a promise for a yes. */

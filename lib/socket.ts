@@ -37,7 +37,7 @@ const POLICY_VIOLATION = 1008
 /** Messages that a reader may have waiting before its socket is paused. */
 const READ_AHEAD = 16
 
-const NO_LIMITS: SendLimits = Object.freeze({ sendLimit: Infinity, slowConsumer: 'close' })
+export const NO_LIMITS: SendLimits = Object.freeze({ sendLimit: Infinity, slowConsumer: 'close' })
 
 /** Makes the class of our sockets from that of ws, or from one that a user made of it. */
 export function createSocketClass (Base: typeof WsWebSocket): typeof WsWebSocket {

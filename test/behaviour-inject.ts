@@ -1,6 +1,5 @@
 import { once } from 'node:events'
-import type { FastifyInstance } from 'fastify'
-import { closed, message, sentences, text } from './helpers/transports.ts'
+import { addEcho, closed, message, sentences, text } from './helpers/transports.ts'
 import type { Transport } from './helpers/transports.ts'
 
 /** What `injectWS` gives a user's tests, whichever version of HTTP they choose. */
@@ -22,7 +21,7 @@ export function behaveInjected (transport: Transport): void {
     })
   })
 
-  sentence('injectWS: messages of every kind come back', echo, async (t, { app }) => {
+  sentence('injectWS: messages of every kind come back', addEcho, async (t, { app }) => {
     const socket = await app.injectWS('/echo', {}, options)
     for (const sent of ['text', Buffer.from([0, 255]), Buffer.alloc(1024 * 1024, 'abc')]) {
       socket.send(sent)
@@ -45,7 +44,7 @@ export function behaveInjected (transport: Transport): void {
     app.addHook('preValidation', async (request, reply) => {
       if (request.headers['api-key'] !== 'tea') return reply.code(401).header('x-why', 'no key').send('go away')
     })
-    echo(app)
+    addEcho(app)
   }, async (t, { app }) => {
     await t.rejects(app.injectWS('/echo', {}, options), {
       name: 'Error',
@@ -109,16 +108,10 @@ export function behaveInjected (transport: Transport): void {
     t.equal(app.websocketServer.clients.size, 0)
   })
 
-  sentence('injectWS: closing the server closes its sockets', echo, async (t, { app }) => {
+  sentence('injectWS: closing the server closes its sockets', addEcho, async (t, { app }) => {
     const sockets = await Promise.all(['/echo', '/echo?2'].map(async (path) => await app.injectWS(path, {}, options)))
     const ends = sockets.map(closed)
     await app.close()
     t.same((await Promise.all(ends)).map(({ code }) => code), [1001, 1001])
-  })
-}
-
-function echo (app: FastifyInstance): void {
-  app.get('/echo', { websocket: true }, (socket) => {
-    socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }))
   })
 }

@@ -5,9 +5,9 @@ import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import type { Duplex } from 'node:stream'
 import fp from 'fastify-plugin'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { WebSocket, createWebSocketStream } from 'ws'
-import { closed, message, sentences, text } from './helpers/transports.ts'
+import { addEcho, closed, message, sentences, text } from './helpers/transports.ts'
 import type { Fixture, Transport } from './helpers/transports.ts'
 
 const ERROR = 50
@@ -19,7 +19,7 @@ export function behave (transport: Transport): void {
 
   // Messages
 
-  sentence('text comes back as text', echo, async (t, { open }) => {
+  sentence('text comes back as text', addEcho, async (t, { open }) => {
     const socket = await open('/echo')
     socket.send('grüße')
     const { data, isBinary } = await message(socket)
@@ -27,7 +27,7 @@ export function behave (transport: Transport): void {
     t.equal(isBinary, false)
   })
 
-  sentence('bytes come back as bytes', echo, async (t, { open }) => {
+  sentence('bytes come back as bytes', addEcho, async (t, { open }) => {
     const socket = await open('/echo')
     socket.send(Buffer.from([0, 255, 1]))
     const { data, isBinary } = await message(socket)
@@ -35,7 +35,7 @@ export function behave (transport: Transport): void {
     t.equal(isBinary, true)
   })
 
-  sentence('messages of every length class come back whole', echo, async (t, { open }) => {
+  sentence('messages of every length class come back whole', addEcho, async (t, { open }) => {
     const socket = await open('/echo')
     for (const length of PIECES) {
       const sent = Buffer.alloc(length, 'abcdefghijk')
@@ -45,7 +45,7 @@ export function behave (transport: Transport): void {
     }
   })
 
-  sentence('a thousand messages keep their order', echo, async (t, { open }) => {
+  sentence('a thousand messages keep their order', addEcho, async (t, { open }) => {
     const socket = await open('/echo')
     const received: string[] = []
     const all = new Promise((resolve) => socket.on('message', (data) => {
@@ -57,7 +57,7 @@ export function behave (transport: Transport): void {
     t.same(received, sent)
   })
 
-  sentence('fragments arrive as one message', echo, async (t, { open }) => {
+  sentence('fragments arrive as one message', addEcho, async (t, { open }) => {
     const socket = await open('/echo')
     socket.send('one, ', { fin: false })
     socket.send('two, ', { fin: false })
@@ -65,7 +65,7 @@ export function behave (transport: Transport): void {
     t.equal(await text(socket), 'one, two, three')
   })
 
-  sentence('a message that is sent as soon as the socket opens arrives', echo, async (t, { connect }) => {
+  sentence('a message that is sent as soon as the socket opens arrives', addEcho, async (t, { connect }) => {
     const socket = connect('/echo')
     socket.on('open', () => socket.send('early'))
     t.equal(await text(socket), 'early')
@@ -77,7 +77,7 @@ export function behave (transport: Transport): void {
     t.equal(await text(connect('/hello')), 'hello')
   })
 
-  sentence('a ping is answered with a pong that has its bytes', echo, async (t, { open }) => {
+  sentence('a ping is answered with a pong that has its bytes', addEcho, async (t, { open }) => {
     const socket = await open('/echo')
     socket.ping('are you there')
     const [data] = await once(socket, 'pong')
@@ -106,7 +106,7 @@ export function behave (transport: Transport): void {
     t.equal(await text(socket), 'through the pipe')
   })
 
-  sentence('fifty sockets at once each get their own messages', echo, async (t, { open }) => {
+  sentence('fifty sockets at once each get their own messages', addEcho, async (t, { open }) => {
     const sockets = await Promise.all(Array.from({ length: 50 }, () => open('/echo')))
     const echoes = sockets.map(text)
     sockets.forEach((socket, index) => socket.send(String(index)))
@@ -193,7 +193,7 @@ export function behave (transport: Transport): void {
     t.same(await seen, [1006])
   })
 
-  sentence('a closed socket is no longer among the clients', echo, async (t, { app, open }) => {
+  sentence('a closed socket is no longer among the clients', addEcho, async (t, { app, open }) => {
     const socket = await open('/echo')
     const [client] = app.websocketServer.clients
     t.equal(app.websocketServer.clients.size, 1)
@@ -295,7 +295,7 @@ export function behave (transport: Transport): void {
 
   sentence('a hook that takes its time delays the socket', (app) => {
     app.addHook('onRequest', async () => { await new Promise(setImmediate) })
-    echo(app)
+    addEcho(app)
   }, async (t, { connect }) => {
     const socket = connect('/echo')
     socket.on('open', () => socket.send('patience'))
@@ -312,15 +312,15 @@ export function behave (transport: Transport): void {
     t.equal(socket.protocol, 'chat.v2')
   })
 
-  sentence('handleProtocols chooses the subprotocol', echo, async (t, { open }) => {
+  sentence('handleProtocols chooses the subprotocol', addEcho, async (t, { open }) => {
     t.equal((await open('/echo', { protocols: ['a', 'b'] })).protocol, 'b')
   }, { options: { handleProtocols: (protocols) => [...protocols].at(-1) ?? false } })
 
-  sentence('without an offer there is no subprotocol', echo, async (t, { open }) => {
+  sentence('without an offer there is no subprotocol', addEcho, async (t, { open }) => {
     t.equal((await open('/echo')).protocol, '')
   })
 
-  sentence('a malformed offer of subprotocols is refused with 400', echo, async (t, { refused }) => {
+  sentence('a malformed offer of subprotocols is refused with 400', addEcho, async (t, { refused }) => {
     t.equal((await refused('/echo', { headers: { 'sec-websocket-protocol': 'a,,b' } })).status, 400)
     t.equal((await refused('/echo', { headers: { 'sec-websocket-protocol': 'a, a' } })).status, 400)
   })
@@ -331,7 +331,7 @@ export function behave (transport: Transport): void {
       reply.header('x-served-by', 'me')
       reply.header('content-type', 'text/plain')
     })
-    echo(app)
+    addEcho(app)
   }, async (t, { connect }) => {
     const [{ headers }] = await once(connect('/echo'), 'upgrade') as [IncomingMessage]
     t.same(headers['set-cookie'], ['a=1', 'b=2'])
@@ -352,7 +352,7 @@ export function behave (transport: Transport): void {
 
   sentence('the headers event of websocketServer can add headers', (app) => {
     app.websocketServer.on('headers', (headers) => headers.push('X-Added: yes'))
-    echo(app)
+    addEcho(app)
   }, async (t, { connect }) => {
     const [{ headers }] = await once(connect('/echo'), 'upgrade') as [IncomingMessage]
     t.equal(headers['x-added'], 'yes')
@@ -377,7 +377,7 @@ export function behave (transport: Transport): void {
 
   sentence('a hook that throws refuses the socket with the status of its error', (app) => {
     app.addHook('preHandler', async () => { throw Object.assign(new Error('teapot'), { statusCode: 418 }) })
-    echo(app)
+    addEcho(app)
   }, async (t, { refused }) => {
     t.equal((await refused('/echo')).status, 418)
   })
@@ -385,7 +385,7 @@ export function behave (transport: Transport): void {
   sentence('setErrorHandler answers what hooks throw', (app) => {
     app.setErrorHandler((error, _request, reply) => reply.code(403).header('x-error', (error as Error).message).send())
     app.addHook('preHandler', async () => { throw new Error('closed today') })
-    echo(app)
+    addEcho(app)
   }, async (t, { refused }) => {
     const { status, headers } = await refused('/echo')
     t.equal(status, 403)
@@ -402,7 +402,7 @@ export function behave (transport: Transport): void {
 
   sentence('a redirect of a hook refuses the socket', (app) => {
     app.addHook('onRequest', async (_request, reply) => reply.redirect('/elsewhere'))
-    echo(app)
+    addEcho(app)
   }, async (t, { refused }) => {
     const { status, headers } = await refused('/echo')
     t.equal(status, 302)
@@ -411,19 +411,19 @@ export function behave (transport: Transport): void {
 
   sentence('a path without a route is refused with 404', (app) => {
     app.setNotFoundHandler((_request, reply) => reply.code(200).send('a page for everything'))
-    echo(app)
+    addEcho(app)
   }, async (t, { refused }) => {
     t.equal((await refused('/nowhere')).status, 404)
   })
 
-  sentence('a bad path is refused with 400', echo, async (t, { refused }) => {
+  sentence('a bad path is refused with 400', addEcho, async (t, { refused }) => {
     t.equal((await refused('/%zz')).status, 400)
   })
 
   sentence('a route that is not a websocket route is refused with 404 and its handler not called', (app) => {
     app.get('/plain', async () => { app.server.emit('handler') })
     app.get('/early', { onRequest: async () => { app.server.emit('handler') } }, async () => {})
-    echo(app)
+    addEcho(app)
   }, async (t, { app, refused }) => {
     app.server.on('handler', () => t.fail('the handler ran'))
     t.equal((await refused('/plain')).status, 404)
@@ -432,7 +432,7 @@ export function behave (transport: Transport): void {
 
   sentence('after a refusal the next socket opens', (app) => {
     app.get('/no', { websocket: true, onRequest: async (_request, reply) => reply.code(403).send() }, () => {})
-    echo(app)
+    addEcho(app)
   }, async (t, { refused, open }) => {
     t.equal((await refused('/no')).status, 403)
     const socket = await open('/echo')
@@ -467,7 +467,7 @@ export function behave (transport: Transport): void {
         reply.raw.destroy(new Error('enough'))
       }
     }, () => {})
-    echo(app)
+    addEcho(app)
   }, async (t, { open }) => {
     await t.rejects(open('/destroy'), { code: 'ECONNRESET' })
     const socket = await open('/echo')
@@ -475,11 +475,11 @@ export function behave (transport: Transport): void {
     t.equal(await text(socket), 'alive')
   })
 
-  sentence('verifyClient refuses with 401', echo, async (t, { refused }) => {
+  sentence('verifyClient refuses with 401', addEcho, async (t, { refused }) => {
     t.equal((await refused('/echo', { origin: 'https://evil.example' })).status, 401)
   }, { options: { verifyClient: ({ origin }: { origin: string }) => origin !== 'https://evil.example' } })
 
-  sentence('verifyClient knows the origin, the request and whether the connection is secure', echo, async (t, { open }) => {
+  sentence('verifyClient knows the origin, the request and whether the connection is secure', addEcho, async (t, { open }) => {
     const socket = await open('/echo', { origin: 'https://good.example' })
     socket.send('in')
     t.equal(await text(socket), 'in')
@@ -490,7 +490,7 @@ export function behave (transport: Transport): void {
     }
   })
 
-  sentence('verifyClient with a callback refuses with its status and headers', echo, async (t, { refused }) => {
+  sentence('verifyClient with a callback refuses with its status and headers', addEcho, async (t, { refused }) => {
     const { status, headers } = await refused('/echo')
     t.equal(status, 429)
     t.equal(headers['retry-after'], '7')
@@ -500,13 +500,13 @@ export function behave (transport: Transport): void {
     }
   })
 
-  sentence('verifyClient with a callback accepts', echo, async (t, { open }) => {
+  sentence('verifyClient with a callback accepts', addEcho, async (t, { open }) => {
     const socket = await open('/echo')
     socket.send('verified')
     t.equal(await text(socket), 'verified')
   }, { options: { verifyClient: (_info, callback) => setImmediate(callback, true) } })
 
-  sentence('a verifyClient that returns a promise is waited for', echo, async (t, { open, refused, logs }) => {
+  sentence('a verifyClient that returns a promise is waited for', addEcho, async (t, { open, refused, logs }) => {
     t.equal((await refused('/echo')).status, 401)
     t.equal((await refused('/echo', { origin: 'https://broken.example' })).status, 500)
     t.match(logs.filter(({ level }) => level === ERROR), [{ msg: 'verifyClient failed', err: { message: 'broken' } }])
@@ -520,7 +520,7 @@ export function behave (transport: Transport): void {
     }
   })
 
-  sentence('a verifyClient that throws is a 500', echo, async (t, { refused, logs }) => {
+  sentence('a verifyClient that throws is a 500', addEcho, async (t, { refused, logs }) => {
     t.equal((await refused('/echo')).status, 500)
     t.match(logs.filter(({ level }) => level === ERROR), [{ err: { message: 'broken' } }])
   }, { options: { verifyClient: () => { throw new Error('broken') } } })
@@ -539,7 +539,7 @@ export function behave (transport: Transport): void {
     t.same((await app.inject('/both')).json(), { http: true })
   })
 
-  sentence('a GET or HEAD of a websocket route is a 404', echo, async (t, fixture) => {
+  sentence('a GET or HEAD of a websocket route is a 404', addEcho, async (t, fixture) => {
     t.equal((await fixture.app.inject('/echo')).statusCode, 404)
     t.equal((await fixture.app.inject({ method: 'HEAD', url: '/echo' })).statusCode, 404)
     if (fixture.session === undefined) t.equal(await get(fixture, '/echo'), 404)
@@ -619,7 +619,7 @@ export function behave (transport: Transport): void {
     t.match(logs.filter(({ level }) => level === ERROR), [{ err: { message: 'second' } }])
   }, { errorHandler () { throw new Error('second') } })
 
-  sentence('a message over maxPayload closes with 1009, which is no error of the server', echo, async (t, { open, logs }) => {
+  sentence('a message over maxPayload closes with 1009, which is no error of the server', addEcho, async (t, { open, logs }) => {
     const socket = await open('/echo')
     socket.send(Buffer.alloc(101))
     t.equal((await closed(socket)).code, 1009)
@@ -627,7 +627,7 @@ export function behave (transport: Transport): void {
     t.equal(logs.filter(({ err }) => err?.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH').length, 1)
   }, { options: { maxPayload: 100 } })
 
-  sentence('text that is not UTF-8 closes with 1007', echo, async (t, { open }) => {
+  sentence('text that is not UTF-8 closes with 1007', addEcho, async (t, { open }) => {
     const socket = await open('/echo')
     socket.send(Buffer.from([0xff, 0xfe]), { binary: false })
     t.equal((await closed(socket)).code, 1007)
@@ -643,7 +643,7 @@ export function behave (transport: Transport): void {
     t.equal(await text(socket), '2')
   }, { options: { skipUTF8Validation: true } })
 
-  sentence('more fragments than maxFragments close with 1008', echo, async (t, { open }) => {
+  sentence('more fragments than maxFragments close with 1008', addEcho, async (t, { open }) => {
     const socket = await open('/echo')
     for (let index = 0; index < 5; index++) socket.send('x', { fin: false })
     t.equal((await closed(socket)).code, 1008)
@@ -665,7 +665,7 @@ export function behave (transport: Transport): void {
 
   // The server
 
-  sentence('websocketServer reports each connection with its raw request', echo, async (t, { app, open }) => {
+  sentence('websocketServer reports each connection with its raw request', addEcho, async (t, { app, open }) => {
     const connection = once(app.websocketServer, 'connection')
     await open('/echo?x=1')
     const [socket, request] = await connection
@@ -673,7 +673,7 @@ export function behave (transport: Transport): void {
     t.equal(request.url, '/echo?x=1')
   })
 
-  sentence('clientTracking: false counts no clients', echo, async (t, { app, open }) => {
+  sentence('clientTracking: false counts no clients', addEcho, async (t, { app, open }) => {
     const socket = await open('/echo')
     t.equal(app.websocketServer.clients, undefined)
     socket.close()
@@ -688,7 +688,7 @@ export function behave (transport: Transport): void {
 
   sentence('closing the server closes every socket with 1001', (app) => {
     app.addHook('onClose', async () => { app.server.emit('closed') })
-    echo(app)
+    addEcho(app)
   }, async (t, { app, open }) => {
     const sockets = await Promise.all([open('/echo'), open('/echo'), open('/echo')])
     const codes = sockets.map(closed)
@@ -715,7 +715,7 @@ export function behave (transport: Transport): void {
     t.same((await end)[0], 1006)
   }, { options: { closeTimeout: 200 } })
 
-  sentence('preClose of the user replaces ours', echo, async (t, { app, open }) => {
+  sentence('preClose of the user replaces ours', addEcho, async (t, { app, open }) => {
     const end = closed(await open('/echo'))
     await app.close()
     t.same(await end, { code: 4999, reason: 'mine' })
@@ -731,12 +731,6 @@ class Greeter extends WebSocket {
   greet (): void {
     this.send('greetings')
   }
-}
-
-function echo (app: FastifyInstance): void {
-  app.get('/echo', { websocket: true }, (socket) => {
-    socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }))
-  })
 }
 
 /** What a peer does that goes away without a word: the ws client has no way to say it. */

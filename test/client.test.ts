@@ -14,7 +14,7 @@ import type { Test } from 'tap'
 import websocket from '../index.ts'
 import { connect } from '../lib/client.ts'
 import type { ConnectOptions, WebSocket } from '../lib/client.ts'
-import { H1, H1_BESIDE_H2, H1_TLS, H2C, H2_TLS, closed, text } from './helpers/transports.ts'
+import { H1, H1_BESIDE_H2, H1_TLS, H2C, H2_TLS, closed, start, text } from './helpers/transports.ts'
 import type { Transport } from './helpers/transports.ts'
 import { readWsFrames, wsFrame, wsText } from './helpers/ws-frames.ts'
 
@@ -22,22 +22,17 @@ const NO_CHECK = { rejectUnauthorized: false }
 
 /** A server with an echo that first tells the version of HTTP, and how many connections it has had. */
 async function serve (
-  t: Test, { server, secure }: Transport, advertise = true
+  t: Test, transport: Transport, advertise = true
 ): Promise<{ app: FastifyInstance, url: string, connections: () => number }> {
   let connections = 0
-  const app: FastifyInstance = fastify(server)
-  await app.register(websocket, { advertise })
-  app.server.on('connection', () => { connections++ })
-  app.get('/echo', { websocket: true }, (socket, request) => {
-    socket.send(request.raw.httpVersion)
-    socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }))
-  })
-  await app.listen({ port: 0, host: '127.0.0.1' })
-  t.teardown(async () => {
-    for (const client of app.websocketServer.clients) client.terminate()
-    await app.close()
-  })
-  return { app, url: `${secure ? 'wss' : 'ws'}://127.0.0.1:${await portOf(app.server)}/echo`, connections: () => connections }
+  const { app, origin } = await start(t, transport, (app) => {
+    app.server.on('connection', () => { connections++ })
+    app.get('/echo', { websocket: true }, (socket, request) => {
+      socket.send(request.raw.httpVersion)
+      socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }))
+    })
+  }, { advertise })
+  return { app, url: `${origin.replace('http', 'ws')}/echo`, connections: () => connections }
 }
 
 async function portOf (server: Server | Http2Server): Promise<number> {

@@ -35,6 +35,7 @@ export interface Fixture {
   app: FastifyInstance
   origin: string
   logs: LogLine[]
+  /** What all clients share over HTTP/2, from the first time that it is asked for. */
   session: ClientHttp2Session | undefined
   /** Starts a handshake. */
   connect (path: string, options?: Open): WebSocket
@@ -92,16 +93,22 @@ export async function start (
 
   const scheme = transport.secure ? 'https' : 'http'
   const origin = `${scheme}://127.0.0.1:${(app.server.address() as AddressInfo).port}`
-  const session = transport.httpVersion === '2.0' ? openSession(origin, { rejectUnauthorized: false }) : undefined
-  session?.on('error', () => {})
+  let opened: ClientHttp2Session | undefined
   t.teardown(async () => {
-    session?.destroy()
+    opened?.destroy()
     for (const connection of connections) connection.destroy()
     await app.close()
   })
-  return { app, origin, logs, session, connect: connectTo, open, refused }
+  return { app, origin, logs, get session () { return getSession() }, connect: connectTo, open, refused }
+
+  function getSession (): ClientHttp2Session | undefined {
+    if (transport.httpVersion !== '2.0') return undefined
+    opened ??= openSession(origin, { rejectUnauthorized: false }).on('error', () => {})
+    return opened
+  }
 
   function connectTo (path: string, options?: Open): WebSocket {
+    const session = getSession()
     const given = { rejectUnauthorized: false, perMessageDeflate: false, ...options }
     return session === undefined
       ? connect(origin.replace('http', 'ws') + path, { http: '1.1', ...given })
@@ -136,6 +143,13 @@ export function sentences (transport: Transport): Sentence {
       await run(t, await start(t, transport, routes, options))
     })
   }
+}
+
+/** A route that sends back what it gets. */
+export function addEcho (app: FastifyInstance): void {
+  app.get('/echo', { websocket: true }, (socket) => {
+    socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }))
+  })
 }
 
 export async function closed (socket: WebSocket): Promise<Closed> {
