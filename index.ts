@@ -2,6 +2,7 @@ import type { Server } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { FST_WS_ALREADY_REGISTERED } from './lib/errors.ts'
+import { limitHandshake } from './lib/handshake-timer.ts'
 import { createInjectWS } from './lib/inject.ts'
 import { readSecondaryServers } from './lib/internals.ts'
 import { readOptions } from './lib/options.ts'
@@ -57,6 +58,7 @@ async function websocketH2 (fastify: FastifyInstance, given: types.WebsocketPlug
   }
 
   const dispatch: Dispatch = (request, response) => {
+    limitHandshake(request, response, options.handshakeTimeout)
     try {
       fastify.routing(request as never, response as never)
     } catch (error) {

@@ -30,6 +30,8 @@ export interface Options extends RouteOptions {
   /** The user's way of closing the sockets, where it is not ours. */
   preClose: PreCloseHook | undefined
   advertise: boolean
+  /** In ms; 0 for no limit. */
+  handshakeTimeout: number
   /** What the user wants HTTP/2 clients to know: where it is not given, the server's own settings decide. */
   settings: Settings
   receiveWindow: Partial<ReceiveWindowSizes>
@@ -37,6 +39,9 @@ export interface Options extends RouteOptions {
 
 // Browsers stop at 256 by themselves; a proxy brings the sockets of all its clients on one connection.
 export const DEFAULT_MAX_CONCURRENT_STREAMS = 1024
+
+// Longer than a hook that answers at all takes, and than Firefox waits for it.
+const DEFAULT_HANDSHAKE_TIMEOUT = 30_000
 
 // More than a peer that reads at all has waiting, and yet a thousand peers that do not are 16 GiB: lower it for many.
 const DEFAULT_SEND_LIMITS: SendLimits = Object.freeze({ sendLimit: 16 * 1024 * 1024, slowConsumer: 'close' })
@@ -56,6 +61,7 @@ export const PLUGIN_OPTIONS: Checks = {
   options: OBJECT,
   errorHandler: FUNCTION,
   preClose: FUNCTION,
+  handshakeTimeout: MILLISECONDS,
   advertise: BOOLEAN,
   maxConcurrentStreams: ['an integer from 1 to 4294967295', isBetween(1, 2 ** 32 - 1)],
   receiveWindow: OBJECT,
@@ -133,6 +139,7 @@ export function readOptions (given: WebsocketPluginOptions, log: FastifyBaseLogg
     errorHandler: given.errorHandler,
     preClose: given.preClose,
     advertise: given.advertise ?? true,
+    handshakeTimeout: given.handshakeTimeout ?? DEFAULT_HANDSHAKE_TIMEOUT,
     settings: withoutNothing({
       maxConcurrentStreams: given.maxConcurrentStreams, initialWindowSize: given.receiveWindow?.initial
     }),

@@ -30,6 +30,7 @@ export function serveUpgrade (server: Server, dispatch: Dispatch, log: FastifyBa
 class H1Upgrade implements Upgrade {
   log: FastifyBaseLogger
   headerLines: readonly string[] = []
+  timer: NodeJS.Timeout | undefined
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
   readonly #socket: Socket
@@ -49,6 +50,7 @@ class H1Upgrade implements Upgrade {
     server.handleUpgrade(this.#request, this.#socket, this.#head, (socket) => {
       // From here on the connection is the WebSocket's: a late reply must not write into it.
       detachResponse(this.#response, this.#socket)
+      clearTimeout(this.timer)
       freeAfterFinish(this.#socket)
       freeAfterEnd(this.#socket, readCloseTimeout(server));
       (socket as RouteSocket)[kConnect](this.#socket)

@@ -73,6 +73,7 @@ export function serveExtendedConnect (
 class H2Upgrade implements Upgrade {
   log: FastifyBaseLogger
   headerLines: readonly string[] = []
+  timer: NodeJS.Timeout | undefined
   readonly response: ServerResponse
   readonly #request: Http2ServerRequest
   readonly #sink: Socket
@@ -93,7 +94,8 @@ class H2Upgrade implements Upgrade {
     socket.end = (head: unknown) => { this.#refuse(String(head)); return socket }
 
     server.handleUpgrade(this.#toUpgradeRequest(), socket, NOTHING_AHEAD, (websocket) => {
-      this.response.detachSocket(this.#sink);
+      this.response.detachSocket(this.#sink)
+      clearTimeout(this.timer);
       (websocket as RouteSocket)[kConnect](socket)
       onSocket(websocket as RouteSocket)
     })

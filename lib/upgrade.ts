@@ -16,6 +16,9 @@ export interface Upgrade {
   /** What hooks want sent along with the answer, as lines of HTTP/1.1. */
   headerLines: readonly string[]
 
+  /** Refuses, unless the handshake is done with before. */
+  timer: NodeJS.Timeout | undefined
+
   /**
    * Finishes the opening handshake and passes the open socket on. Where the client's offer, or `verifyClient`,
    * forbids it, the client gets ws's refusal and `onSocket` is not called.

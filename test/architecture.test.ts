@@ -62,6 +62,7 @@ void t.test('the files at the bottom import no more of ours than they may', asyn
     'lib/loopback.ts': ['lib/next-turn.ts'],
     'lib/options.ts': ['lib/check.ts', 'lib/receive-window.ts', 'lib/socket.ts', 'types/index.ts'],
     'lib/handshake.ts': ['lib/errors.ts'],
+    'lib/handshake-timer.ts': ['lib/symbols.ts', 'lib/upgrade.ts'],
     'lib/upgrade.ts': ['lib/socket.ts', 'lib/symbols.ts'],
     'lib/stream-socket.ts': ['lib/internals.ts', 'lib/next-turn.ts', 'lib/send-budget.ts'],
     'lib/send-budget.ts': ['lib/internals.ts'],

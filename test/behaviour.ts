@@ -10,6 +10,8 @@ import { WebSocket, createWebSocketStream } from 'ws'
 import { addEcho, closed, message, sentences, text } from './helpers/transports.ts'
 import type { Fixture, Transport } from './helpers/transports.ts'
 
+const INFO = 30
+const WARN = 40
 const ERROR = 50
 const PIECES = [0, 1, 125, 126, 65535, 65536, 1024 * 1024]
 
@@ -457,6 +459,49 @@ export function behave (transport: Transport): void {
     t.equal(response.statusCode, 403)
     response.resume()
     await read
+  })
+
+  sentence('a hook that never answers is answered for with 503 after handshakeTimeout', (app) => {
+    addEcho(app)
+    app.get('/waiting', {
+      websocket: true,
+      preValidation: (_request, _reply, done) => { app.server.once('answer', () => done()) },
+      preHandler: async () => { app.server.emit('preHandler') }
+    }, () => { throw new Error('a handler was called') })
+  }, async (t, { app, logs, open, refused }) => {
+    // What was answered in time is not held to it: its time is up by the end of the other's.
+    const socket = await open('/echo')
+    let later = false
+    app.server.once('preHandler', () => { later = true })
+    t.equal((await refused('/waiting')).status, 503)
+    app.server.emit('answer')
+    socket.send('still here')
+    t.equal(await text(socket), 'still here')
+    t.notOk(later)
+    t.equal(app.websocketServer.clients.size, 1)
+    t.match(logs.filter(({ level }) => level > INFO), [{ level: WARN, msg: /within handshakeTimeout/ }])
+  }, { handshakeTimeout: 50 })
+
+  let verdict!: (verified: boolean) => void
+  sentence('a verifyClient that answers after handshakeTimeout opens nothing', (app) => {
+    addEcho(app)
+    app.get('/never', { websocket: true }, () => { throw new Error('a handler was called') })
+  }, async (t, { app, logs, open, refused }) => {
+    t.equal((await refused('/never')).status, 503)
+    verdict(true)
+    t.equal((await refused('/never')).status, 503)
+    verdict(false)
+    t.equal((await open('/echo')).readyState, 1)
+    t.equal(app.websocketServer.clients.size, 1)
+    t.same(logs.filter(({ level }) => level === ERROR), [])
+  }, {
+    handshakeTimeout: 50,
+    options: {
+      verifyClient ({ req }, done) {
+        if (req.url === '/echo') done(true)
+        else verdict = done
+      }
+    }
   })
 
   sentence('a response that a hook destroys ends the handshake alone', (app) => {

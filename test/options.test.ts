@@ -9,6 +9,7 @@ const REFUSED: Array<[options: object, message: string]> = [
   [{ options: 7 }, 'option "options" must be an object, got 7'],
   [{ errorHandler: {} }, 'option "errorHandler" must be a function, got object'],
   [{ preClose: 'now' }, 'option "preClose" must be a function, got "now"'],
+  [{ handshakeTimeout: '5s' }, 'option "handshakeTimeout" must be an integer from 0 to 2147483647 (ms), got "5s"'],
   [{ advertise: 'no' }, 'option "advertise" must be a boolean, got "no"'],
   [{ maxConcurrentStreams: 0 }, 'option "maxConcurrentStreams" must be an integer from 1 to 4294967295, got 0'],
   [{ maxConcurrentStreams: 2 ** 32 }, 'option "maxConcurrentStreams" must be an integer from 1 to 4294967295, got 4294967296'],

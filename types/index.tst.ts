@@ -343,6 +343,7 @@ describe('the options', () => {
         done()
       },
       advertise: false,
+      handshakeTimeout: 10_000,
       maxConcurrentStreams: 256,
       prefix: '/v1'
     })

@@ -101,6 +101,11 @@ export interface WebsocketPluginOptions {
    */
   advertise?: boolean | undefined
   /**
+   * Time, in ms, that hooks and `verifyClient` have to answer a handshake before its client gets 503; 0 is no limit.
+   * Default: 30000.
+   */
+  handshakeTimeout?: number | undefined
+  /**
    * Streams that an HTTP/2 client may have open on one connection (SETTINGS_MAX_CONCURRENT_STREAMS, RFC 9113 section
    * 6.5.2), each socket being one. Default: what the `http` or `https.settings` of Fastify say, else 1024.
    */
