@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/net/http2"
+)
+
+func (c *Conn) read() {
+	for {
+		frame, err := c.framer.ReadFrame()
+		if streamError, ok := errors.AsType[http2.StreamError](err); ok {
+			c.tell(func() { c.say("bad frame: " + streamError.Error()) })
+			continue
+		}
+		if err != nil {
+			c.tell(func() {
+				if _, ok := errors.AsType[http2.ConnectionError](err); ok {
+					c.say("bad frame: " + err.Error())
+				}
+				c.say("end of the connection")
+			})
+			return
+		}
+		c.answer(frame)
+		c.tell(func() { c.note(frame) })
+	}
+}
+
+// answer does what any HTTP/2 endpoint has to do about a frame.
+func (c *Conn) answer(frame http2.Frame) {
+	switch frame := frame.(type) {
+	case *http2.SettingsFrame:
+		if !frame.IsAck() && !c.options.silent {
+			c.write(func() { c.framer.WriteSettingsAck() })
+		}
+	case *http2.PingFrame:
+		if !frame.IsAck() {
+			c.write(func() { c.framer.WritePing(true, frame.Data) })
+		}
+	case *http2.DataFrame:
+		if length := frame.Header().Length; length > 0 && !c.options.manualWindows {
+			c.write(func() {
+				c.framer.WriteWindowUpdate(0, length)
+				if !frame.StreamEnded() {
+					c.framer.WriteWindowUpdate(frame.StreamID, length)
+				}
+			})
+		}
+	}
+}
+
+func (c *Conn) tell(what func()) {
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	what()
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+func (c *Conn) say(word string) {
+	c.words = append(c.words, word)
+}
+
+func (c *Conn) note(frame http2.Frame) {
+	id := frame.Header().StreamID
+	if id != 0 {
+		if s := c.streams[id]; s != nil {
+			s.note(frame)
+		} else {
+			c.say(fmt.Sprintf("%v on stream %d", frame.Header().Type, id))
+		}
+		return
+	}
+	switch frame := frame.(type) {
+	case *http2.SettingsFrame:
+		if frame.IsAck() {
+			return
+		}
+		c.settings = append(c.settings, settingsOf(frame))
+	case *http2.PingFrame:
+		if frame.IsAck() {
+			c.say("PING ACK " + string(bytes.TrimRight(frame.Data[:], "\x00")))
+		}
+	case *http2.GoAwayFrame:
+		c.say("GOAWAY " + codeName(frame.ErrCode))
+	}
+}
+
+func settingsOf(frame *http2.SettingsFrame) []http2.Setting {
+	var settings []http2.Setting
+	frame.ForeachSetting(func(setting http2.Setting) error {
+		settings = append(settings, setting)
+		return nil
+	})
+	return settings
+}
+
+// setting is what the server's SETTINGS last said, or "not sent".
+func (c *Conn) setting(id http2.SettingID) string {
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	value := "not sent"
+	for _, settings := range c.settings {
+		for _, setting := range settings {
+			if setting.ID == id {
+				value = fmt.Sprint(setting.Val)
+			}
+		}
+	}
+	return value
+}
+
+func codeName(code http2.ErrCode) string {
+	return strings.ReplaceAll(code.String(), "unknown error code ", "")
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+)
+
+// Stream is one stream of a Conn, with what the server said on it.
+type Stream struct {
+	conn   *Conn
+	id     uint32
+	words  []string
+	fields []hpack.HeaderField
+	frames reader
+	// Bytes of DATA frames, by frame.
+	sizes []int
+	// By how much the server opened our window.
+	increments uint32
+}
+
+func (s *Stream) note(frame http2.Frame) {
+	switch frame := frame.(type) {
+	case *http2.MetaHeadersFrame:
+		s.fields = append(s.fields, frame.Fields...)
+		s.words = append(s.words, "HEADERS "+frame.PseudoValue("status"))
+		if frame.StreamEnded() {
+			s.words = append(s.words, "END_STREAM")
+		}
+	case *http2.DataFrame:
+		if len(frame.Data()) > 0 {
+			s.sizes = append(s.sizes, len(frame.Data()))
+		}
+		s.words = append(s.words, s.frames.read(frame.Data())...)
+		if frame.StreamEnded() {
+			s.words = append(s.words, "END_STREAM")
+		}
+	case *http2.RSTStreamFrame:
+		s.words = append(s.words, "RST_STREAM "+codeName(frame.ErrCode))
+	case *http2.WindowUpdateFrame:
+		s.increments += frame.Increment
+	}
+}
+
+// data sends bytes, in as few DATA frames as they fit into.
+func (s *Stream) data(pieces ...[]byte) {
+	bytes := slices.Concat(pieces...)
+	s.conn.write(func() {
+		for piece := range slices.Chunk(bytes, frameSize) {
+			s.conn.framer.WriteData(s.id, false, piece)
+		}
+	})
+}
+
+func (s *Stream) last(pieces ...[]byte) {
+	s.conn.write(func() { s.conn.framer.WriteData(s.id, true, slices.Concat(pieces...)) })
+}
+
+// upload sends bytes as the server's windows allow. It needs the server to have said nothing to the stream before.
+func (s *Stream) upload(bytes []byte) bool {
+	window := 65535
+	for len(bytes) > 0 {
+		var given int
+		c := s.conn
+		if !c.wait(func() bool { given = window + int(s.increments); return given > 0 }) {
+			return false
+		}
+		size := min(len(bytes), frameSize, given)
+		s.data(bytes[:size])
+		bytes = bytes[size:]
+		window -= size
+	}
+	return true
+}
+
+func (s *Stream) end() {
+	s.conn.write(func() { s.conn.framer.WriteData(s.id, true, nil) })
+}
+
+func (s *Stream) reset(code http2.ErrCode) {
+	s.conn.write(func() { s.conn.framer.WriteRSTStream(s.id, code) })
+}
+
+func (s *Stream) said() []string {
+	s.conn.reading.Lock()
+	defer s.conn.reading.Unlock()
+	return slices.Clone(s.words)
+}
+
+// until waits for a word, and gives all up to now.
+func (s *Stream) until(word string) []string {
+	s.conn.wait(func() bool { return slices.Contains(s.words, word) || s.isReset() })
+	return s.said()
+}
+
+// count waits for so many words, and gives all up to now.
+func (s *Stream) count(number int) []string {
+	s.conn.wait(func() bool { return len(s.words) >= number || s.isReset() })
+	return s.said()
+}
+
+// over waits for the end of the server's side, whichever way it ends.
+func (s *Stream) over() []string {
+	s.conn.wait(func() bool { return slices.Contains(s.words, "END_STREAM") || s.isReset() })
+	return s.said()
+}
+
+// freed waits for RST_STREAM.
+func (s *Stream) freed() []string {
+	s.conn.wait(s.isReset)
+	return s.said()
+}
+
+func (s *Stream) isReset() bool {
+	return len(s.words) > 0 && strings.HasPrefix(s.words[len(s.words)-1], "RST_STREAM")
+}
+
+func (s *Stream) status() string {
+	s.conn.wait(func() bool { return len(s.fields) > 0 || s.isReset() })
+	return s.field(":status")
+}
+
+// field is what the server's head has under a name, or "absent".
+func (s *Stream) field(name string) string {
+	s.conn.reading.Lock()
+	defer s.conn.reading.Unlock()
+	var values []string
+	for _, field := range s.fields {
+		if field.Name == name {
+			values = append(values, field.Value)
+		}
+	}
+	if values == nil {
+		return "absent"
+	}
+	return strings.Join(values, "; ")
+}
+
+func (s *Stream) payload(number int) []byte {
+	s.conn.reading.Lock()
+	defer s.conn.reading.Unlock()
+	if number >= len(s.frames.payloads) {
+		return nil
+	}
+	return s.frames.payloads[number]
+}
+
+func (s *Stream) received() int {
+	s.conn.reading.Lock()
+	defer s.conn.reading.Unlock()
+	sum := 0
+	for _, size := range s.sizes {
+		sum += size
+	}
+	return sum
+}
+
+func (s *Stream) String() string {
+	return fmt.Sprintf("stream %d: %v", s.id, s.said())
+}
