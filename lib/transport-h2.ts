@@ -55,6 +55,9 @@ export function serveExtendedConnect (
     if (session === undefined) return
     session.addSocket(toStreamSocket(stream, session.sendBudget))
 
+    // RFC 9113 section 8.3.1: where there is an :authority, a Host field has no say. Hooks compare it with the Origin.
+    Object.assign(headers, { host: headers[':authority'] })
+
     const upgrade = new H2Upgrade(request, log)
     dispatch(Object.assign(request, { method: 'GET', [kUpgrade]: upgrade }), upgrade.response)
   }

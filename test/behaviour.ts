@@ -273,14 +273,15 @@ export function behave (transport: Transport): void {
 
   sentence('hooks see the cookie, the origin and the address of the client', (app) => {
     app.get('/who', { websocket: true }, (socket, request) => {
-      const { headers: { cookie, origin }, ip, protocol, host } = request
-      socket.send(JSON.stringify({ cookie, origin, ip, protocol, host }))
+      const { headers: { cookie, origin, host: field }, ip, protocol, host } = request
+      socket.send(JSON.stringify({ cookie, origin, field, ip, protocol, host }))
     })
   }, async (t, { connect, origin }) => {
     const socket = connect('/who', { headers: { cookie: 'a=b; c=d' }, origin: 'https://example.org' })
     t.same(JSON.parse(await text(socket)), {
       cookie: 'a=b; c=d',
       origin: 'https://example.org',
+      field: new URL(origin).host,
       ip: '127.0.0.1',
       protocol: transport.secure ? 'https' : 'http',
       host: new URL(origin).host

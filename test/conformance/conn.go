@@ -35,6 +35,9 @@ type Conn struct {
 	words    []string
 	streams  map[uint32]*Stream
 	nextID   uint32
+	// By how much the server opened the window of the connection, and what we sent.
+	increments int
+	sent       int
 
 	options connOptions
 }

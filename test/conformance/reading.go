@@ -85,6 +85,8 @@ func (c *Conn) note(frame http2.Frame) {
 		if frame.IsAck() {
 			c.say("PING ACK " + string(bytes.TrimRight(frame.Data[:], "\x00")))
 		}
+	case *http2.WindowUpdateFrame:
+		c.increments += int(frame.Increment)
 	case *http2.GoAwayFrame:
 		c.say("GOAWAY " + codeName(frame.ErrCode))
 	}
@@ -103,11 +105,17 @@ func settingsOf(frame *http2.SettingsFrame) []http2.Setting {
 func (c *Conn) setting(id http2.SettingID) string {
 	c.reading.Lock()
 	defer c.reading.Unlock()
-	value := "not sent"
+	if value := c.settingOr(id, -1); value >= 0 {
+		return fmt.Sprint(value)
+	}
+	return "not sent"
+}
+
+func (c *Conn) settingOr(id http2.SettingID, value int) int {
 	for _, settings := range c.settings {
 		for _, setting := range settings {
 			if setting.ID == id {
-				value = fmt.Sprint(setting.Val)
+				value = int(setting.Val)
 			}
 		}
 	}

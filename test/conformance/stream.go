@@ -18,8 +18,9 @@ type Stream struct {
 	frames reader
 	// Bytes of DATA frames, by frame.
 	sizes []int
-	// By how much the server opened our window.
-	increments uint32
+	// By how much the server opened our window, and what we sent.
+	increments int
+	sent       int
 }
 
 func (s *Stream) note(frame http2.Frame) {
@@ -41,14 +42,15 @@ func (s *Stream) note(frame http2.Frame) {
 	case *http2.RSTStreamFrame:
 		s.words = append(s.words, "RST_STREAM "+codeName(frame.ErrCode))
 	case *http2.WindowUpdateFrame:
-		s.increments += frame.Increment
+		s.increments += int(frame.Increment)
 	}
 }
 
-// data sends bytes, in as few DATA frames as they fit into.
+// data sends bytes, in as few DATA frames as they fit into, whether the windows allow them or not.
 func (s *Stream) data(pieces ...[]byte) {
 	bytes := slices.Concat(pieces...)
 	s.conn.write(func() {
+		s.took(len(bytes))
 		for piece := range slices.Chunk(bytes, frameSize) {
 			s.conn.framer.WriteData(s.id, false, piece)
 		}
@@ -56,24 +58,38 @@ func (s *Stream) data(pieces ...[]byte) {
 }
 
 func (s *Stream) last(pieces ...[]byte) {
-	s.conn.write(func() { s.conn.framer.WriteData(s.id, true, slices.Concat(pieces...)) })
+	bytes := slices.Concat(pieces...)
+	s.conn.write(func() {
+		s.took(len(bytes))
+		s.conn.framer.WriteData(s.id, true, bytes)
+	})
 }
 
-// upload sends bytes as the server's windows allow. It needs the server to have said nothing to the stream before.
+func (s *Stream) took(size int) {
+	s.conn.reading.Lock()
+	defer s.conn.reading.Unlock()
+	s.sent += size
+	s.conn.sent += size
+}
+
+// upload sends bytes as the server's windows allow.
 func (s *Stream) upload(bytes []byte) bool {
-	window := 65535
 	for len(bytes) > 0 {
-		var given int
-		c := s.conn
-		if !c.wait(func() bool { given = window + int(s.increments); return given > 0 }) {
+		var window int
+		if !s.conn.wait(func() bool { window = s.window(); return window > 0 }) {
 			return false
 		}
-		size := min(len(bytes), frameSize, given)
+		size := min(len(bytes), frameSize, window)
 		s.data(bytes[:size])
 		bytes = bytes[size:]
-		window -= size
 	}
 	return true
+}
+
+// window is what the server lets us send (RFC 9113 section 6.9.1).
+func (s *Stream) window() int {
+	c := s.conn
+	return min(c.settingOr(http2.SettingInitialWindowSize, 65_535)+s.increments-s.sent, 65_535+c.increments-c.sent)
 }
 
 func (s *Stream) end() {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"reflect"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -64,7 +63,7 @@ type T struct {
 	target *Target
 	checks []Check
 	conns  []*Conn
-	ids    int
+	labels int
 	name   string
 }
 
@@ -72,21 +71,24 @@ type stop struct{}
 
 // equal compares, and ends the case where it does not hold.
 func (t *T) equal(what string, got, expected any) {
-	t.checks = append(t.checks, Check{what, words(expected), words(got)})
-	if !reflect.DeepEqual(got, expected) {
+	check := Check{what, words(expected), words(got)}
+	t.checks = append(t.checks, check)
+	if !check.holds() {
 		panic(stop{})
 	}
 }
 
 // among is for what an RFC leaves to the server.
 func (t *T) among(what string, got any, expected ...any) {
+	var choice []string
 	for _, each := range expected {
-		if reflect.DeepEqual(got, each) {
+		if words(got) == words(each) {
 			t.equal(what, got, each)
 			return
 		}
+		choice = append(choice, words(each))
 	}
-	t.equal(what, words(got), "one of "+words(expected))
+	t.equal(what, words(got), "one of: "+strings.Join(choice, " | "))
 }
 
 func (t *T) holds(what string, holds bool, got any) {
@@ -121,25 +123,25 @@ func (t *T) keep(c *Conn, err error) *Conn {
 	return c
 }
 
-// id gives a socket a name, by which the server can be asked about it.
-func (t *T) id() string {
-	t.ids++
-	return fmt.Sprintf("%s-%s-%d", t.name, t.target.name(), t.ids)
+// label gives a socket a name, by which the server can be asked about it.
+func (t *T) label() string {
+	t.labels++
+	return fmt.Sprintf("%s-%s-%d", t.name, t.target.name(), t.labels)
 }
 
 // Socket is a stream that the server took for a WebSocket.
 type Socket struct {
 	*Stream
-	t  *T
-	id string
+	t     *T
+	label string
 }
 
 // open opens a socket of a route.
 func (t *T) open(c *Conn, path string, edits ...edit) *Socket {
-	id := t.id()
-	s := c.connect(withID(path, id), edits...)
+	label := t.label()
+	s := c.connect(withID(path, label), edits...)
 	t.equal(path+" answers", s.status(), "200")
-	return &Socket{s, t, id}
+	return &Socket{s, t, label}
 }
 
 func withID(path, id string) string {
@@ -153,7 +155,7 @@ func withID(path, id string) string {
 // seen is what the handler of the socket saw.
 func (s *Socket) seen(expected ...string) {
 	expected = append([]string{"open"}, expected...)
-	s.t.equal("the handler saw", s.t.target.events(s.id, len(expected)), expected)
+	s.t.equal("the handler saw", s.t.target.events(s.label, len(expected)), expected)
 }
 
 // echoes checks that a connection serves sockets as it should.
@@ -161,12 +163,6 @@ func (t *T) echoes(c *Conn) {
 	s := t.open(c, "/echo")
 	s.data(text("still here"))
 	t.equal("a socket beside it", s.until("Text still here"), []string{"HEADERS 200", "Text still here"})
-}
-
-// alone runs a case that has the server's answer on one stream only, and checks that the session lives on.
-func (t *T) answers(c *Conn, s *Stream, expected ...string) {
-	t.equal("the server", s.over(), expected)
-	t.echoes(c)
 }
 
 // run runs a case on a server, and checks that it left the server as it was.

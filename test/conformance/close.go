@@ -1,0 +1,269 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/gobwas/ws"
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+)
+
+// For a case that looks at what is left when its streams have ended: Node 20 keeps sessions of earlier cases for ever.
+var ownServer = &serverOptions{}
+
+var _ = group("close",
+	Case{Name: "client-first", RFC: "RFC 8441 section 5.1", Run: func(t *T) {
+		s := t.open(t.dial(), "/echo")
+		s.data(closing(4001, "bye"))
+		t.equal("the stream", s.over(), []string{"HEADERS 200", "Close 4001 bye", "END_STREAM"})
+		s.end()
+		s.conn.settle()
+		t.equal("and nothing more", s.said(), []string{"HEADERS 200", "Close 4001 bye", "END_STREAM"})
+		s.seen("close 4001 bye")
+	}},
+	Case{Name: "client-first-with-end-stream", RFC: "RFC 8441 section 5.1", Run: func(t *T) {
+		s := t.open(t.dial(), "/echo")
+		s.last(closing(1000, ""))
+		t.equal("the stream", s.over(), []string{"HEADERS 200", "Close 1000", "END_STREAM"})
+		s.seen("close 1000")
+	}},
+	Case{Name: "server-first", RFC: "RFC 8441 section 5.1", Run: func(t *T) {
+		s := t.open(t.dial(), "/close?code=4002&reason=done")
+		t.equal("the stream", s.until("Close 4002 done"), []string{"HEADERS 200", "Close 4002 done"})
+		s.last(closing(4002, "done"))
+		t.equal("its end", s.over(), []string{"HEADERS 200", "Close 4002 done", "END_STREAM"})
+		s.seen("close 4002 done")
+	}},
+	Case{Name: "server-first-with-everything-sent", RFC: "RFC 6455 section 5.5.1", Run: func(t *T) {
+		c := t.dialWith(connOptions{manualWindows: true})
+		s := t.open(c, "/push?bytes=300000&close")
+		c.wait(func() bool {
+			sum := 0
+			for _, size := range s.sizes {
+				sum += size
+			}
+			return sum == 65_535
+		})
+		t.equal("what came through the window", s.received(), 65_535)
+		c.windowUpdate(0, 1<<20)
+		c.windowUpdate(s.id, 1<<20)
+		t.equal("the stream", s.until("Close 4001 all sent"), []string{"HEADERS 200", "Binary of 300000 bytes", "Close 4001 all sent"})
+		s.last(closing(4001, ""))
+		s.seen("close 4001")
+	}},
+	Case{Name: "both-at-once", RFC: "RFC 6455 section 7.1.3", Run: func(t *T) {
+		c := t.dial()
+		s := t.open(c, "/impatient")
+		s.data(text("go"), closing(4003, "me"))
+		t.equal("the stream", s.over(), []string{"HEADERS 200", "Close 4000", "END_STREAM"})
+		s.end()
+		s.seen("message text 2", "close 4003 me")
+	}},
+	Case{Name: "without-a-code", RFC: "RFC 6455 section 7.1.5", Run: func(t *T) {
+		s := t.open(t.dial(), "/echo")
+		s.last(closingWith(nil))
+		t.equal("the stream", s.over(), []string{"HEADERS 200", "Close", "END_STREAM"})
+		s.seen("close 1005")
+	}},
+	Case{Name: "data-after-it", RFC: "RFC 6455 section 5.5.1", Run: func(t *T) {
+		s := t.open(t.dial(), "/echo")
+		s.data(closing(1000, ""), text("too late"), closing(4000, "again"))
+		t.equal("the stream", s.over(), []string{"HEADERS 200", "Close 1000", "END_STREAM"})
+		s.end()
+		s.seen("close 1000")
+	}},
+	Case{Name: "client-never-ends-its-side", RFC: "RFC 9113 section 8.1", Run: func(t *T) {
+		// As Firefox, nghttpx and undici 7 do.
+		c := t.dial()
+		s := t.open(c, "/echo")
+		s.data(closing(1000, ""))
+		t.equal("the stream", s.freed(), []string{"HEADERS 200", "Close 1000", "END_STREAM", "RST_STREAM NO_ERROR"})
+		s.seen("close 1000")
+		t.echoes(c)
+	}},
+	Case{Name: "client-never-answers", RFC: "RFC 8441 section 5.1", Run: func(t *T) {
+		c := t.dial()
+		s := t.open(c, "/impatient")
+		s.data(text("go"))
+		t.equal("the stream", s.freed(), []string{"HEADERS 200", "Close 4000", "RST_STREAM CANCEL"})
+		s.seen("message text 2", "close 1006")
+		t.echoes(c)
+	}},
+	Case{Name: "end-stream-alone", RFC: "RFC 6455 section 7.1.5", Run: func(t *T) {
+		c := t.dial()
+		s := t.open(c, "/echo")
+		s.end()
+		t.equal("the stream", s.over(), []string{"HEADERS 200", "END_STREAM"})
+		s.seen("close 1006")
+		t.echoes(c)
+	}},
+	Case{Name: "end-stream-in-a-message", RFC: "RFC 6455 section 7.1.5", Run: func(t *T) {
+		c := t.dial()
+		s := t.open(c, "/echo")
+		s.last(text("not whole")[:8])
+		t.equal("the stream", s.over(), []string{"HEADERS 200", "END_STREAM"})
+		s.seen("close 1006")
+		t.echoes(c)
+	}},
+	Case{Name: "trailers", RFC: "RFC 9113 section 8.1", Run: func(t *T) {
+		c := t.dial()
+		s := t.open(c, "/echo")
+		s.data(text("last words"))
+		c.headers(s.id, []hpack.HeaderField{{Name: "x-trailer", Value: "1"}}, true)
+		t.equal("the stream", s.over(), []string{"HEADERS 200", "Text last words", "END_STREAM"})
+		s.seen("message text 10", "close 1006")
+		t.echoes(c)
+	}},
+	Case{Name: "code-0", RFC: "RFC 6455 section 7.4.2", Run: violates("1002", closing(0, ""))},
+	Case{Name: "code-999", RFC: "RFC 6455 section 7.4.2", Run: violates("1002", closing(999, ""))},
+	Case{Name: "code-1004", RFC: "RFC 6455 section 7.4.1", Run: violates("1002", closing(1004, ""))},
+	Case{Name: "code-1005", RFC: "RFC 6455 section 7.4.1", Run: violates("1002", closing(1005, ""))},
+	Case{Name: "code-1006", RFC: "RFC 6455 section 7.4.1", Run: violates("1002", closing(1006, ""))},
+	Case{Name: "code-1015", RFC: "RFC 6455 section 7.4.1", Run: violates("1002", closing(1015, ""))},
+	Case{Name: "code-2999", RFC: "RFC 6455 section 7.4.2", Run: violates("1002", closing(2999, ""))},
+	Case{Name: "code-5000", RFC: "RFC 6455 section 7.4.2", Run: violates("1002", closing(5000, ""))},
+	Case{Name: "body-of-one-byte", RFC: "RFC 6455 section 5.5.1", Run: violates("1002", closingWith([]byte{3}))},
+	Case{Name: "reason-that-is-not-utf8", RFC: "RFC 6455 section 8.1", Run: violates("1007", closingWith([]byte{3, 0xe8, 0xc3, 0x28}))},
+	Case{Name: "every-code-that-is-one", RFC: "RFC 6455 section 7.4", Run: func(t *T) {
+		c := t.dial()
+		for _, code := range []ws.StatusCode{1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999} {
+			s := t.open(c, "/echo")
+			s.last(closing(code, "x"))
+			frame := "Close" + describeClose(ws.NewCloseFrameBody(code, "x"))
+			t.equal("the stream", s.over(), []string{"HEADERS 200", frame, "END_STREAM"})
+			s.seen(strings.ToLower(frame))
+		}
+	}},
+	Case{Name: "reason-of-123-bytes", RFC: "RFC 6455 section 5.5", Run: func(t *T) {
+		reason := strings.Repeat("r", 123)
+		s := t.open(t.dial(), "/echo")
+		s.last(closing(1000, reason))
+		t.equal("the stream", s.over(), []string{"HEADERS 200", "Close 1000 " + reason, "END_STREAM"})
+		s.seen("close 1000 " + reason)
+	}},
+	Case{Name: "a-thousand-one-after-another", RFC: "RFC 9113 section 5.1", Server: ownServer, Run: func(t *T) {
+		c := t.dial()
+		for range 1000 {
+			s := c.connect("/echo")
+			s.last(text("hello"), closing(1000, ""))
+			t.equal("each", s.over(), []string{"HEADERS 200", "Text hello", "Close 1000", "END_STREAM"})
+		}
+		t.equal("streams that are left", t.target.state("/emptied").Streams, 0)
+	}},
+)
+
+// The codes of RFC 9113 section 7, and one that is none.
+var codes = []http2.ErrCode{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 0xbad}
+
+var _ = group("reset",
+	Case{Name: "any-code", RFC: "RFC 8441 section 5.1", Run: func(t *T) {
+		c := t.dial()
+		sibling := t.open(c, "/echo")
+		for _, code := range codes {
+			s := t.open(c, "/echo")
+			s.reset(code)
+			s.seen("close 1006")
+			t.equal("after "+codeName(code), s.said(), []string{"HEADERS 200"})
+		}
+		sibling.data(text("untouched"))
+		t.equal("a sibling", sibling.count(2), []string{"HEADERS 200", "Text untouched"})
+	}},
+	Case{Name: "any-code-before-the-200", RFC: "RFC 9113 section 5.4.2", Server: ownServer, Run: func(t *T) {
+		c := t.dial()
+		for _, code := range codes {
+			label := t.label()
+			s := c.connect(withID("/held", label))
+			c.settle()
+			s.reset(code)
+			c.settle()
+			t.target.release(label)
+			t.equal("after "+codeName(code), s.said(), []string(nil))
+		}
+		t.equal("streams that are left", t.target.state("/emptied").Streams, 0)
+		t.echoes(c)
+	}},
+	Case{Name: "in-a-message", RFC: "RFC 8441 section 5.1", Run: func(t *T) {
+		c := t.dial()
+		s := t.open(c, "/echo")
+		s.data(text("whole"), text("not whole")[:9])
+		s.reset(http2.ErrCodeCancel)
+		s.seen("message text 5", "close 1006")
+		t.echoes(c)
+	}},
+	Case{Name: "behind-a-close", RFC: "RFC 8441 section 5.1", Run: func(t *T) {
+		c := t.dial()
+		s := t.open(c, "/echo")
+		c.inOnePacket(func() {
+			s.data(closing(4000, "bye"))
+			s.reset(http2.ErrCodeCancel)
+		})
+		s.seen("close 4000 bye")
+		t.echoes(c)
+	}},
+	Case{Name: "behind-end-stream", RFC: "RFC 9113 section 5.1", Server: ownServer, Run: func(t *T) {
+		c := t.dial()
+		s := t.open(c, "/echo")
+		c.inOnePacket(func() {
+			s.last(closing(1000, ""))
+			s.reset(http2.ErrCodeNo)
+		})
+		s.seen("close 1000")
+		t.equal("streams that are left", t.target.state("/emptied").Streams, 0)
+		t.echoes(c)
+	}},
+	Case{Name: "twice", RFC: "RFC 9113 section 5.1", Run: func(t *T) {
+		c := t.dial()
+		s := t.open(c, "/echo")
+		c.inOnePacket(func() {
+			s.reset(http2.ErrCodeCancel)
+			s.reset(http2.ErrCodeCancel)
+		})
+		s.seen("close 1006")
+		t.echoes(c)
+	}},
+	Case{Name: "while-much-waits-for-its-window", RFC: "RFC 9113 section 5.4.2", Server: ownServer, Run: func(t *T) {
+		c := t.dialWith(connOptions{manualWindows: true})
+		s := t.open(c, "/push?bytes=10000000")
+		s.reset(http2.ErrCodeNo)
+		s.seen("close 1006")
+		t.equal("streams that are left", t.target.state("/emptied").Streams, 0)
+	}},
+	Case{Name: "of-the-server", RFC: "RFC 8441 section 5.1", Run: func(t *T) {
+		c := t.dial()
+		s := t.open(c, "/terminate")
+		s.data(text("now"))
+		t.equal("the stream", s.freed(), []string{"HEADERS 200", "RST_STREAM CANCEL"})
+		s.seen("message text 3", "close 1006")
+		t.echoes(c)
+	}},
+	Case{Name: "data-after-end-stream", RFC: "RFC 9113 section 5.1", Run: func(t *T) {
+		c := t.dial()
+		s := t.open(c, "/deaf")
+		c.inOnePacket(func() {
+			s.end()
+			s.data(text("more"))
+		})
+		t.among("the server", append(s.freed(), c.said()...), []string{"HEADERS 200", "RST_STREAM STREAM_CLOSED"}, []string{"HEADERS 200", "GOAWAY STREAM_CLOSED"})
+		t.echoes(t.dial())
+	}},
+	Case{Name: "a-second-head", RFC: "RFC 9113 section 8.1", Run: func(t *T) {
+		c := t.dial()
+		s := t.open(c, "/echo")
+		c.headers(s.id, c.connectFields("/echo"), false)
+		t.equal("the stream", s.freed(), []string{"HEADERS 200", "RST_STREAM PROTOCOL_ERROR"})
+		s.seen("close 1006")
+		t.echoes(c)
+	}},
+	Case{Name: "priority", RFC: "RFC 9113 section 6.3", Run: func(t *T) {
+		s := t.open(t.dial(), "/echo")
+		s.conn.write(func() { s.conn.framer.WritePriority(s.id, http2.PriorityParam{StreamDep: 0, Weight: 200}) })
+		s.data(text("goes on"))
+		t.equal("the stream", s.count(2), []string{"HEADERS 200", "Text goes on"})
+	}},
+	Case{Name: "unknown-frame", RFC: "RFC 9113 section 5.5", Run: func(t *T) {
+		s := t.open(t.dial(), "/echo")
+		s.conn.raw(0xbe, 0xff, s.id, []byte("whatever"))
+		s.data(text("goes on"))
+		t.equal("the stream", s.count(2), []string{"HEADERS 200", "Text goes on"})
+	}},
+)

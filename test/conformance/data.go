@@ -1,0 +1,244 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gobwas/ws"
+	"golang.org/x/net/http2"
+)
+
+var _ = group("data",
+	Case{Name: "cut-at-every-byte", RFC: "RFC 8441 section 5", Run: func(t *T) {
+		c := t.dial()
+		frame := text(strings.Repeat("cut", 50))
+		for cut := 1; cut < len(frame); cut++ {
+			s := t.open(c, "/echo")
+			s.data(frame[:cut])
+			c.settle()
+			s.last(frame[cut:], closing(1000, ""))
+			t.equal(fmt.Sprintf("cut at %d", cut), s.over(), []string{"HEADERS 200", "Text of 150 bytes", "Close 1000", "END_STREAM"})
+		}
+	}},
+	Case{Name: "one-byte-frames", RFC: "RFC 8441 section 5", Run: func(t *T) {
+		s := t.open(t.dial(), "/echo")
+		for _, each := range slices.Concat(text("one"), ping("two"), binary([]byte("three"))) {
+			s.data([]byte{each})
+		}
+		t.equal("the stream", s.until("Binary three"), []string{"HEADERS 200", "Text one", "Pong two", "Binary three"})
+	}},
+	Case{Name: "many-in-one", RFC: "RFC 8441 section 5", Run: func(t *T) {
+		s := t.open(t.dial(), "/echo")
+		var all []byte
+		expected := []string{"HEADERS 200"}
+		for i := range 1000 {
+			word := fmt.Sprint(i)
+			all = append(all, text(word)...)
+			expected = append(expected, "Text "+word)
+		}
+		s.data(all)
+		t.equal("the stream", s.count(len(expected)), expected)
+	}},
+	Case{Name: "padded", RFC: "RFC 9113 section 6.1", Run: func(t *T) {
+		s := t.open(t.dial(), "/echo")
+		for _, length := range []int{0, 1, 254, 255} {
+			frame := text(fmt.Sprint("padded ", length))
+			s.conn.raw(http2.FrameData, http2.FlagDataPadded, s.id, slices.Concat([]byte{byte(length)}, frame, make([]byte, length)))
+		}
+		t.equal("the stream", s.count(5), []string{"HEADERS 200", "Text padded 0", "Text padded 1", "Text padded 254", "Text padded 255"})
+	}},
+	Case{Name: "nothing-but-padding", RFC: "RFC 9113 section 6.1", Run: func(t *T) {
+		s := t.open(t.dial(), "/echo")
+		frame := text("around")
+		s.data(frame[:3])
+		s.conn.raw(http2.FrameData, http2.FlagDataPadded, s.id, append([]byte{200}, make([]byte, 200)...))
+		s.data(frame[3:])
+		t.equal("the stream", s.until("Text around"), []string{"HEADERS 200", "Text around"})
+	}},
+	Case{Name: "padding-longer-than-the-frame", RFC: "RFC 9113 section 6.1", Run: func(t *T) {
+		c := t.dial()
+		s := t.open(c, "/echo")
+		c.raw(http2.FrameData, http2.FlagDataPadded, s.id, []byte{200, 1, 2})
+		t.among("the connection", c.heard("GOAWAY PROTOCOL_ERROR"), []string{"GOAWAY PROTOCOL_ERROR"}, []string{"GOAWAY PROTOCOL_ERROR", "end of the connection"})
+		t.echoes(t.dial())
+	}},
+	Case{Name: "empty", RFC: "RFC 9113 section 6.1", Run: func(t *T) {
+		s := t.open(t.dial(), "/echo")
+		frame := text("around")
+		for i := range frame {
+			s.data(frame[i : i+1])
+			s.conn.raw(http2.FrameData, 0, s.id, nil)
+		}
+		t.equal("the stream", s.until("Text around"), []string{"HEADERS 200", "Text around"})
+	}},
+	Case{Name: "in-the-packet-of-the-connect", RFC: "RFC 8441 section 5", Run: func(t *T) {
+		c := t.dial()
+		var s *Stream
+		c.inOnePacket(func() {
+			s = c.connect("/echo")
+			s.data(text("early"), binary([]byte("bird")))
+		})
+		t.equal("the stream", s.until("Binary bird"), []string{"HEADERS 200", "Text early", "Binary bird"})
+	}},
+	Case{Name: "all-in-the-packet-of-the-connect", RFC: "RFC 8441 section 5", Run: func(t *T) {
+		c := t.dial()
+		var s *Stream
+		c.inOnePacket(func() {
+			s = c.connect("/echo")
+			s.last(text("early"), closing(1000, "bye"))
+		})
+		t.equal("the stream", s.over(), []string{"HEADERS 200", "Text early", "Close 1000 bye", "END_STREAM"})
+	}},
+	Case{Name: "before-the-200", RFC: "RFC 8441 section 5", Run: func(t *T) {
+		c := t.dial()
+		label := t.label()
+		s := c.connect(withID("/held", label))
+		for i := range 100 {
+			s.data(text(fmt.Sprint(i)))
+		}
+		c.settle()
+		t.equal("while a hook waits", s.said(), []string(nil))
+		t.target.release(label)
+		all := s.count(101)
+		t.equal("messages", len(all), 101)
+		t.equal("the last", all[100], "Text 99")
+	}},
+	Case{Name: "more-than-a-window-before-the-200", RFC: "RFC 9113 section 6.9", Run: func(t *T) {
+		c := t.dial()
+		label := t.label()
+		s := c.connect(withID("/held", label))
+		s.data(binary(make([]byte, 65_000)))
+		c.settle()
+		t.holds("the stream's window stays closed", s.increments < 65_000, s.increments)
+		t.target.release(label)
+		t.equal("the stream", s.count(2), []string{"HEADERS 200", "Binary of 65000 bytes"})
+	}},
+	Case{Name: "every-length", RFC: "RFC 6455 section 5.2", Run: func(t *T) {
+		c := t.dial()
+		for _, length := range []int{0, 1, 125, 126, 127, 65_535, 65_536, 1 << 20} {
+			s := t.open(c, "/echo")
+			payload := bytes.Repeat([]byte{0xa5}, length)
+			t.holds("the server takes it", s.upload(binary(payload)), s.Stream)
+			s.count(2)
+			t.holds(fmt.Sprintf("%d bytes come back", length), bytes.Equal(s.payload(0), payload), s)
+		}
+	}},
+	Case{Name: "frames-of-the-size-we-take", RFC: "RFC 9113 section 4.2", Run: func(t *T) {
+		c := t.dial(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 20})
+		s := t.open(c, "/push?bytes=200000")
+		s.until("Binary of 200000 bytes")
+		t.holds("no DATA frame has more than 16384 bytes", slices.Max(s.sizes) <= 16_384, slices.Max(s.sizes))
+	}},
+	Case{Name: "larger-than-the-server-takes", RFC: "RFC 9113 section 4.2", Run: func(t *T) {
+		c := t.dial()
+		s := t.open(c, "/echo")
+		c.raw(http2.FrameData, 0, s.id, make([]byte, 16_385))
+		t.among("the connection", c.heard("GOAWAY FRAME_SIZE_ERROR"), []string{"GOAWAY FRAME_SIZE_ERROR"}, []string{"GOAWAY FRAME_SIZE_ERROR", "end of the connection"})
+		t.echoes(t.dial())
+	}},
+	Case{Name: "server-frames-are-not-masked", RFC: "RFC 6455 section 5.1", Run: func(t *T) {
+		s := t.open(t.dial(), "/echo")
+		s.data(text("a"), binary([]byte("b")), ping("c"))
+		t.equal("the stream", s.until("Pong c"), []string{"HEADERS 200", "Text a", "Binary b", "Pong c"})
+	}},
+	Case{Name: "interleaved-with-siblings", RFC: "RFC 9113 section 5", Run: func(t *T) {
+		c := t.dial()
+		var sockets []*Socket
+		for range 20 {
+			sockets = append(sockets, t.open(c, "/echo"))
+		}
+		frame := text("in pieces of one byte each, beside nineteen others")
+		c.inOnePacket(func() {
+			for i := range frame {
+				for _, s := range sockets {
+					s.data(frame[i : i+1])
+				}
+			}
+		})
+		for _, s := range sockets {
+			t.equal("each", s.count(2), []string{"HEADERS 200", "Text in pieces of one byte each, beside nineteen others"})
+		}
+	}},
+)
+
+// violates is a socket whose peer breaks the protocol: the server says so and ends its side, and nothing else happens.
+func violates(code string, frames ...[]byte) func(*T) {
+	return violatesOn("/echo", code, frames...)
+}
+
+func violatesOn(path, code string, frames ...[]byte) func(*T) {
+	return func(t *T) {
+		c := t.dial()
+		s := t.open(c, path)
+		s.data(frames...)
+		t.equal("the stream", s.over(), []string{"HEADERS 200", "Close " + code, "END_STREAM"})
+		t.equal("its end", s.freed()[3:], []string{"RST_STREAM NO_ERROR"})
+		t.equal("the handler's close", slices.ContainsFunc(t.target.events(s.label, 2), func(event string) bool {
+			return event == "close "+code
+		}), true)
+		t.echoes(c)
+	}
+}
+
+func rawFrame(bytes ...byte) []byte {
+	return bytes
+}
+
+var _ = group("messages",
+	Case{Name: "fragments", RFC: "RFC 6455 section 5.4", Run: func(t *T) {
+		s := t.open(t.dial(), "/echo")
+		s.data(fragment(ws.OpText, false, "one "), fragment(ws.OpContinuation, false, ""), fragment(ws.OpContinuation, true, "message"))
+		t.equal("the stream", s.count(2), []string{"HEADERS 200", "Text one message"})
+	}},
+	Case{Name: "control-frame-between-fragments", RFC: "RFC 6455 section 5.4", Run: func(t *T) {
+		s := t.open(t.dial(), "/echo")
+		s.data(fragment(ws.OpBinary, false, "one "), ping("between"), fragment(ws.OpContinuation, true, "message"))
+		t.equal("the stream", s.count(3), []string{"HEADERS 200", "Pong between", "Binary one message"})
+	}},
+	Case{Name: "ping", RFC: "RFC 6455 section 5.5.2", Run: func(t *T) {
+		s := t.open(t.dial(), "/echo")
+		s.data(ping(""), ping("with words"), ping(strings.Repeat("p", 125)))
+		t.equal("the stream", s.count(4), []string{"HEADERS 200", "Pong ", "Pong with words", "Pong " + strings.Repeat("p", 125)})
+		s.seen("ping", "ping with words", "ping "+strings.Repeat("p", 125))
+	}},
+	Case{Name: "ping-of-the-server", RFC: "RFC 6455 section 5.5.3", Run: func(t *T) {
+		s := t.open(t.dial(), "/ping")
+		t.equal("the stream", s.count(2), []string{"HEADERS 200", "Ping are you there"})
+		s.data(masked(ws.NewPongFrame([]byte("are you there"))))
+		s.seen("pong are you there")
+	}},
+	Case{Name: "pong-unasked", RFC: "RFC 6455 section 5.5.3", Run: func(t *T) {
+		s := t.open(t.dial(), "/echo")
+		s.data(masked(ws.NewPongFrame([]byte("unasked"))), text("goes on"))
+		t.equal("the stream", s.count(2), []string{"HEADERS 200", "Text goes on"})
+	}},
+	Case{Name: "utf8-cut-in-a-character", RFC: "RFC 6455 section 8.1", Run: func(t *T) {
+		s := t.open(t.dial(), "/echo")
+		s.data(fragment(ws.OpText, false, "caf\xc3"), fragment(ws.OpContinuation, true, "\xa9"))
+		t.equal("the stream", s.count(2), []string{"HEADERS 200", "Text café"})
+	}},
+	Case{Name: "binary-need-not-be-utf8", RFC: "RFC 6455 section 5.6", Run: func(t *T) {
+		s := t.open(t.dial(), "/echo")
+		s.data(binary([]byte{0xff, 0xfe}))
+		t.equal("the stream", s.count(2), []string{"HEADERS 200", "Binary of 2 bytes"})
+	}},
+	Case{Name: "unmasked", RFC: "RFC 6455 section 5.1", Run: violates("1002", ws.MustCompileFrame(ws.NewTextFrame([]byte("bare"))))},
+	Case{Name: "reserved-bit-1", RFC: "RFC 6455 section 5.2", Run: violates("1002", reserved(ws.NewTextFrame([]byte("a")), ws.Rsv(true, false, false)))},
+	Case{Name: "reserved-bit-2", RFC: "RFC 6455 section 5.2", Run: violates("1002", reserved(ws.NewTextFrame([]byte("a")), ws.Rsv(false, true, false)))},
+	Case{Name: "reserved-bit-3", RFC: "RFC 6455 section 5.2", Run: violates("1002", reserved(ws.NewTextFrame([]byte("a")), ws.Rsv(false, false, true)))},
+	Case{Name: "reserved-opcode-3", RFC: "RFC 6455 section 5.2", Run: violates("1002", fragment(3, true, "a"))},
+	Case{Name: "reserved-opcode-11", RFC: "RFC 6455 section 5.2", Run: violates("1002", fragment(11, true, "a"))},
+	Case{Name: "continuation-of-nothing", RFC: "RFC 6455 section 5.4", Run: violates("1002", fragment(ws.OpContinuation, true, "a"))},
+	Case{Name: "message-within-a-message", RFC: "RFC 6455 section 5.4", Run: violates("1002", fragment(ws.OpText, false, "a"), text("b"))},
+	Case{Name: "ping-in-fragments", RFC: "RFC 6455 section 5.5", Run: violates("1002", fragment(ws.OpPing, false, "a"))},
+	Case{Name: "ping-of-126-bytes", RFC: "RFC 6455 section 5.5", Run: violates("1002", ping(strings.Repeat("p", 126)))},
+	Case{Name: "close-of-126-bytes", RFC: "RFC 6455 section 5.5", Run: violates("1002", closingWith(append([]byte{3, 0xe8}, strings.Repeat("c", 124)...)))},
+	Case{Name: "text-that-is-not-utf8", RFC: "RFC 6455 section 8.1", Run: violates("1007", text("\xc3\x28"))},
+	Case{Name: "fragments-that-are-not-utf8", RFC: "RFC 6455 section 8.1", Run: violates("1007", fragment(ws.OpText, false, "caf\xc3"), fragment(ws.OpContinuation, true, "("))},
+	Case{Name: "larger-than-maxPayload", RFC: "RFC 6455 section 7.4.1", Run: violatesOn("/small", "1009", binary(make([]byte, 1025)))},
+	Case{Name: "fragments-larger-than-maxPayload", RFC: "RFC 6455 section 7.4.1", Run: violatesOn("/small", "1009", fragment(ws.OpBinary, false, strings.Repeat("a", 1000)), fragment(ws.OpContinuation, true, strings.Repeat("a", 25)))},
+	Case{Name: "length-said-to-be-8-exabytes", RFC: "RFC 6455 section 5.2", Run: violates("1009", rawFrame(0x82, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4))},
+	Case{Name: "more-fragments-than-maxFragments", RFC: "RFC 6455 section 10.4", Run: violatesOn("/small", "1008", fragment(ws.OpText, false, "a"), bytes.Repeat(fragment(ws.OpContinuation, false, "a"), 8))},
+)
