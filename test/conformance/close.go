@@ -37,13 +37,7 @@ var _ = group("close",
 	Case{Name: "server-first-with-everything-sent", RFC: "RFC 6455 section 5.5.1", Run: func(t *T) {
 		c := t.dialWith(connOptions{manualWindows: true})
 		s := t.open(c, "/push?bytes=300000&close")
-		c.wait(func() bool {
-			sum := 0
-			for _, size := range s.sizes {
-				sum += size
-			}
-			return sum == 65_535
-		})
+		c.wait(func() bool { return sum(s.sizes) == 65_535 })
 		t.equal("what came through the window", s.received(), 65_535)
 		c.windowUpdate(0, 1<<20)
 		c.windowUpdate(s.id, 1<<20)

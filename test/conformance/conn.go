@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -220,6 +221,20 @@ func (c *Conn) said() []string {
 	c.reading.Lock()
 	defer c.reading.Unlock()
 	return append([]string{}, c.words...)
+}
+
+// failure waits for a GOAWAY.
+func (c *Conn) failure() string {
+	var last string
+	c.wait(func() bool {
+		for _, word := range c.words {
+			if strings.HasPrefix(word, "GOAWAY") {
+				last = word
+			}
+		}
+		return last != ""
+	})
+	return last
 }
 
 // heard waits for a word on the connection as a whole.

@@ -167,13 +167,36 @@ func (s *Stream) payload(number int) []byte {
 func (s *Stream) received() int {
 	s.conn.reading.Lock()
 	defer s.conn.reading.Unlock()
-	sum := 0
-	for _, size := range s.sizes {
-		sum += size
-	}
-	return sum
+	return sum(s.sizes)
 }
 
 func (s *Stream) String() string {
 	return fmt.Sprintf("stream %d: %v", s.id, s.said())
+}
+
+// uploadUntilBlocked sends bytes until the server's windows let no more go, and tells how many that were.
+func (s *Stream) uploadUntilBlocked(bytes []byte) int {
+	for sent := 0; ; {
+		s.conn.settle()
+		size := min(len(bytes)-sent, frameSize, s.openWindow())
+		if size <= 0 {
+			return sent
+		}
+		s.data(bytes[sent : sent+size])
+		sent += size
+	}
+}
+
+func (s *Stream) openWindow() int {
+	s.conn.reading.Lock()
+	defer s.conn.reading.Unlock()
+	return s.window()
+}
+
+func sum(sizes []int) int {
+	total := 0
+	for _, size := range sizes {
+		total += size
+	}
+	return total
 }

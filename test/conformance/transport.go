@@ -1,0 +1,176 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsutil"
+	"golang.org/x/net/http2"
+)
+
+// goClient is the HTTP/2 client of golang.org/x/net, as a Go program has it.
+func (t *T) goClient() *http2.Transport {
+	if t.target.TLS {
+		return &http2.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+	}
+	return &http2.Transport{
+		AllowHTTP: true,
+		DialTLSContext: func(ctx context.Context, network, address string, _ *tls.Config) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, address)
+		},
+	}
+}
+
+// goSocket is a stream of that client, read and written as WebSocket frames by gobwas/ws.
+type goSocket struct {
+	io.Reader
+	io.Writer
+	response *http.Response
+	body     *io.PipeWriter
+}
+
+func (t *T) goOpen(ctx context.Context, client *http2.Transport, path string) (*goSocket, error) {
+	out, body := io.Pipe()
+	request, err := http.NewRequestWithContext(ctx, http.MethodConnect, t.target.scheme()+"://"+t.target.address()+path, out)
+	if err != nil {
+		return nil, err
+	}
+	request.Header[":protocol"] = []string{"websocket"}
+	request.Header.Set("Sec-WebSocket-Version", "13")
+	response, err := client.RoundTrip(request)
+	if err != nil {
+		return nil, err
+	}
+	return &goSocket{response.Body, body, response, body}, nil
+}
+
+func (t *T) mustOpen(client *http2.Transport, path string) *goSocket {
+	s, err := t.goOpen(context.Background(), client, path)
+	if err != nil {
+		t.equal(path+" answers", err.Error(), "200")
+	}
+	t.equal(path+" answers", s.response.StatusCode, 200)
+	return s
+}
+
+// answer is what comes back, in words.
+func (s *goSocket) answer() string {
+	data, op, err := wsutil.ReadServerData(s)
+	if closed, ok := err.(wsutil.ClosedError); ok {
+		return fmt.Sprintf("Close %d %s", closed.Code, closed.Reason)
+	}
+	if err != nil {
+		return err.Error()
+	}
+	return opNames[op] + " " + brief(data)
+}
+
+var _ = group("go-client",
+	Case{Name: "open-echo-close", RFC: "RFC 8441 section 5.1", Run: func(t *T) {
+		label := t.label()
+		s := t.mustOpen(t.goClient(), withID("/echo", label))
+		wsutil.WriteClientText(s, []byte("hello"))
+		t.equal("text", s.answer(), "Text hello")
+		wsutil.WriteClientBinary(s, []byte("bytes"))
+		t.equal("binary", s.answer(), "Binary bytes")
+		ws.WriteFrame(s, ws.MaskFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(4000, "bye"))))
+		t.equal("the closing handshake", s.answer(), "Close 4000 bye")
+		_, err := s.Read(make([]byte, 1))
+		t.equal("the end of the server's side", err, io.EOF)
+		s.body.Close()
+		t.equal("the handler saw", t.target.events(label, 4), []string{"open", "message text 5", "message binary 5", "close 4000 bye"})
+	}},
+	Case{Name: "1-MiB", RFC: "RFC 8441 section 5", Run: func(t *T) {
+		s := t.mustOpen(t.goClient(), "/echo")
+		payload := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
+		go wsutil.WriteClientBinary(s, payload)
+		data, err := wsutil.ReadServerBinary(s)
+		t.equal("the error", err, nil)
+		t.equal("it comes back whole", bytes.Equal(data, payload), true)
+		s.body.Close()
+	}},
+	Case{Name: "fragments", RFC: "RFC 6455 section 5.4", Run: func(t *T) {
+		s := t.mustOpen(t.goClient(), "/echo")
+		for _, frame := range [][]byte{fragment(ws.OpText, false, "one "), fragment(ws.OpContinuation, false, "whole "), fragment(ws.OpContinuation, true, "message")} {
+			s.Write(frame)
+		}
+		t.equal("the message", s.answer(), "Text one whole message")
+		s.body.Close()
+	}},
+	Case{Name: "close-of-the-server", RFC: "RFC 8441 section 5.1", Run: func(t *T) {
+		label := t.label()
+		s := t.mustOpen(t.goClient(), withID("/close?code=4001&reason=done", label))
+		t.equal("the Close", s.answer(), "Close 4001 done")
+		_, err := s.Read(make([]byte, 1))
+		t.equal("the end of the server's side", err, io.EOF)
+		s.body.Close()
+		t.equal("the handler saw", t.target.events(label, 2), []string{"open", "close 4001"})
+	}},
+	Case{Name: "abort-of-the-client", RFC: "RFC 8441 section 5.1", Run: func(t *T) {
+		client := t.goClient()
+		label := t.label()
+		ctx, abort := context.WithCancel(context.Background())
+		s, err := t.goOpen(ctx, client, withID("/echo", label))
+		t.equal("the error", err, nil)
+		wsutil.WriteClientText(s, []byte("hello"))
+		t.equal("text", s.answer(), "Text hello")
+		abort()
+		// The client notices once it is done with reading what it should send.
+		s.body.CloseWithError(context.Canceled)
+		t.equal("the handler saw", t.target.events(label, 3), []string{"open", "message text 5", "close 1006"})
+		next := t.mustOpen(client, "/echo")
+		wsutil.WriteClientText(next, []byte("goes on"))
+		t.equal("the next on the connection", next.answer(), "Text goes on")
+		next.body.Close()
+	}},
+	Case{Name: "abort-of-the-server", RFC: "RFC 8441 section 5.1", Run: func(t *T) {
+		s := t.mustOpen(t.goClient(), "/terminate")
+		wsutil.WriteClientText(s, []byte("now"))
+		_, err := s.Read(make([]byte, 1))
+		t.holds("the stream is reset with CANCEL", err != nil && strings.Contains(err.Error(), "CANCEL"), err)
+	}},
+	Case{Name: "refused", RFC: "RFC 8441 section 5", Run: func(t *T) {
+		client := t.goClient()
+		s, err := t.goOpen(context.Background(), client, "/refuse?status=401")
+		t.equal("the error", err, nil)
+		t.equal("the status", s.response.StatusCode, 401)
+		s.body.Close()
+		t.mustOpen(client, "/echo").body.Close()
+	}},
+	Case{Name: "fifty-on-one-connection", RFC: "RFC 8441 section 1", Server: ownServer, Run: func(t *T) {
+		client := t.goClient()
+		answers := make([]string, 50)
+		first := t.mustOpen(client, "/echo")
+		var group sync.WaitGroup
+		for i := range answers {
+			group.Go(func() {
+				s, err := t.goOpen(context.Background(), client, "/echo")
+				if err != nil {
+					answers[i] = err.Error()
+					return
+				}
+				wsutil.WriteClientText(s, []byte(fmt.Sprint("mine ", i)))
+				answers[i] = s.answer()
+				s.body.Close()
+			})
+		}
+		group.Wait()
+		for i, answer := range answers {
+			t.equal("each its own", answer, fmt.Sprint("Text mine ", i))
+		}
+		t.equal("connections", t.target.state("/state").Connections, 1)
+		first.body.Close()
+	}},
+	Case{Name: "not-offered", RFC: "RFC 8441 section 3", Server: &serverOptions{Plugin: map[string]any{"advertise": false}}, Run: func(t *T) {
+		_, err := t.goOpen(context.Background(), t.goClient(), "/echo")
+		t.equal("the error", err, "net/http: extended connect not supported by peer")
+	}},
+)
