@@ -114,7 +114,7 @@ func runOver(chosen []Case, tls bool) []Result {
 }
 
 func mustStart(options serverOptions) *Target {
-	target, err := startTarget(options)
+	target, err := startTarget("server.js", options)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

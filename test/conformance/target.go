@@ -45,12 +45,13 @@ type State struct {
 	RSS         int
 }
 
-func startTarget(options serverOptions) (*Target, error) {
+// startTarget starts server.js, or another script that tells its port.
+func startTarget(script string, options serverOptions) (*Target, error) {
 	argument, err := json.Marshal(options)
 	if err != nil {
 		return nil, err
 	}
-	process := exec.Command("node", "--expose-gc", "server.js", string(argument))
+	process := exec.Command("node", "--expose-gc", script, string(argument))
 	process.Stderr = os.Stderr
 	stdin, err := process.StdinPipe()
 	if err != nil {
@@ -69,7 +70,7 @@ func startTarget(options serverOptions) (*Target, error) {
 		err = json.Unmarshal(line, &ports)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("server.js did not start: %w", err)
+		return nil, fmt.Errorf("%s did not start: %w", script, err)
 	}
 	return &Target{
 		TLS:     options.TLS,
