@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/xml"
 	"fmt"
 	"os"
@@ -53,6 +54,8 @@ func h2spec(target *Target) ([]specCase, error) {
 			Cases []specCase `xml:"testcase"`
 		} `xml:"testsuite"`
 	}
+	// It quotes the bytes that it got.
+	encoded = bytes.ReplaceAll(encoded, []byte{0}, nil)
 	if err := xml.Unmarshal(encoded, &report); err != nil {
 		return nil, err
 	}
