@@ -142,7 +142,7 @@ var _ = group("close",
 			s.last(text("hello"), closing(1000, ""))
 			t.equal("each", s.over(), []string{"HEADERS 200", "Text hello", "Close 1000", "END_STREAM"})
 		}
-		t.equal("streams that are left", t.target.state("/emptied").Streams, 0)
+		t.equal("streams that are left", t.target.emptied(0).Streams, 0)
 	}},
 )
 
@@ -173,7 +173,7 @@ var _ = group("reset",
 			t.target.release(label)
 			t.equal("after "+codeName(code), s.said(), []string(nil))
 		}
-		t.equal("streams that are left", t.target.state("/emptied").Streams, 0)
+		t.equal("streams that are left", t.target.emptied(0).Streams, 0)
 		t.echoes(c)
 	}},
 	Case{Name: "in-a-message", RFC: "RFC 8441 section 5.1", Run: func(t *T) {
@@ -202,7 +202,7 @@ var _ = group("reset",
 			s.reset(http2.ErrCodeNo)
 		})
 		s.seen("close 1000")
-		t.equal("streams that are left", t.target.state("/emptied").Streams, 0)
+		t.equal("streams that are left", t.target.emptied(0).Streams, 0)
 		t.echoes(c)
 	}},
 	Case{Name: "twice", RFC: "RFC 9113 section 5.1", Run: func(t *T) {
@@ -220,7 +220,7 @@ var _ = group("reset",
 		s := t.open(c, "/push?bytes=10000000")
 		s.reset(http2.ErrCodeNo)
 		s.seen("close 1006")
-		t.equal("streams that are left", t.target.state("/emptied").Streams, 0)
+		t.equal("streams that are left", t.target.emptied(0).Streams, 0)
 	}},
 	Case{Name: "of-the-server", RFC: "RFC 8441 section 5.1", Run: func(t *T) {
 		c := t.dial()

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -49,6 +50,8 @@ type connOptions struct {
 	manualWindows bool
 	// Leaves the server's SETTINGS unacknowledged.
 	silent bool
+	// Reads no more than the server's SETTINGS.
+	deaf bool
 }
 
 // dial connects, and waits for the server's SETTINGS.
@@ -238,16 +241,19 @@ func (c *Conn) failure() string {
 }
 
 // heard waits for a word on the connection as a whole.
-func (c *Conn) heard(word string) []string {
-	c.wait(func() bool { return len(c.words) > 0 && c.words[len(c.words)-1] == word })
-	return c.said()
+func (c *Conn) heard(word string) bool {
+	return c.wait(func() bool { return len(c.words) > 0 && c.words[len(c.words)-1] == word })
 }
 
 // settle waits until the server has taken all that was sent so far.
-func (c *Conn) settle() {
-	c.ping("settled?")
-	c.heard("PING ACK settled?")
+func (c *Conn) settle() bool {
+	const word = "PING ACK settled"
+	c.ping("settled")
+	if !c.heard(word) {
+		return false
+	}
 	c.reading.Lock()
 	defer c.reading.Unlock()
-	c.words = c.words[:max(0, len(c.words)-1)]
+	c.words = slices.DeleteFunc(c.words, func(each string) bool { return each == word })
+	return true
 }

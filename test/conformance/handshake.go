@@ -122,7 +122,7 @@ var _ = group("handshake",
 		s.reset(http2.ErrCodeCancel)
 		c.settle()
 		t.target.release(label)
-		t.equal("streams that are left", t.target.state("/emptied").Streams, 0)
+		t.equal("streams that are left", t.target.emptied(0).Streams, 0)
 		t.equal("the stream", s.said(), []string{})
 		t.echoes(c)
 	}},

@@ -1,15 +1,18 @@
 // The conformance suite: what RFC 8441 changes about HTTP/2 and WebSocket, asked of the plugin by another
 // implementation of both, frame by frame.
 //
-//	go run . [-run close/] [-over tls|h2c] [-v] [-json results.json] [-list]
+//	go run . [-run close/] [-over tls|h2c] [-v] [-results folder] [-list]
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -19,7 +22,7 @@ func main() {
 	pattern := flag.String("run", "", "run the cases whose name this regular expression matches")
 	over := flag.String("over", "", `only over "tls" or "h2c"`)
 	verbose := flag.Bool("v", false, "print what every case expected and got")
-	jsonFile := flag.String("json", "", "write the results to this file")
+	folder := flag.String("results", "", "write results.txt and results.json into this folder")
 	list := flag.Bool("list", false, "name the cases")
 	flag.Parse()
 	allowExtendedConnect()
@@ -32,12 +35,24 @@ func main() {
 		return
 	}
 	results := runAll(chosen, *over)
-	passed, failed := report(os.Stdout, chosen, results, *verbose)
-	if *jsonFile != "" {
-		writeJSON(*jsonFile, results)
+	var table bytes.Buffer
+	passed, failed := report(io.MultiWriter(os.Stdout, &table), chosen, results, *verbose)
+	if *folder != "" {
+		check(os.MkdirAll(*folder, 0o755))
+		check(os.WriteFile(filepath.Join(*folder, "results.txt"), table.Bytes(), 0o644))
+		encoded, err := json.MarshalIndent(results, "", "  ")
+		check(err)
+		check(os.WriteFile(filepath.Join(*folder, "results.json"), encoded, 0o644))
 	}
 	fmt.Printf("\n%d passed, %d failed\n", passed, failed)
 	if failed > 0 || passed == 0 {
+		os.Exit(1)
+	}
+}
+
+func check(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
@@ -115,20 +130,6 @@ func runOver(chosen []Case, tls bool) []Result {
 
 func mustStart(options serverOptions) *Target {
 	target, err := startTarget("server.js", options)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	check(err)
 	return target
-}
-
-func writeJSON(file string, results []Result) {
-	encoded, err := json.MarshalIndent(results, "", "  ")
-	if err == nil {
-		err = os.WriteFile(file, encoded, 0o644)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
 }

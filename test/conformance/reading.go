@@ -27,6 +27,9 @@ func (c *Conn) read() {
 		}
 		c.answer(frame)
 		c.tell(func() { c.note(frame) })
+		if c.options.deaf {
+			return
+		}
 	}
 }
 

@@ -9,7 +9,10 @@ import fastify from 'fastify'
 import { generate } from 'selfsigned'
 import websocket from '../../dist/index.js'
 
+const NODE = Number.parseInt(process.versions.node)
 const WAIT = 5000
+/** A flood is not worth remembering. */
+const MOST_EVENTS = 100
 
 const { tls = false, plugin = {}, sockets = true, server = {} } = JSON.parse(process.argv[2] ?? '{}')
 
@@ -30,7 +33,7 @@ await app.listen({ port: 0, host: '127.0.0.1' })
 
 const control = createServer(controlOnRequest)
 control.listen(0, '127.0.0.1', () => {
-  console.log(JSON.stringify({ port: app.server.address().port, control: control.address().port }))
+  console.log(JSON.stringify({ port: app.server.address().port, control: control.address().port, node: NODE }))
 })
 process.stdin.resume().once('end', () => process.exit())
 
@@ -50,7 +53,9 @@ function addSockets () {
   })
   socket('/pause', {}, (socket, { query }) => {
     socket.pause()
-    happened.once(`go ${query.id}`, () => socket.resume())
+    const resume = () => socket.resume()
+    happened.once(`go ${query.id}`, resume)
+    socket.once('close', () => happened.off(`go ${query.id}`, resume))
   })
   socket('/items/:id', {}, (socket, { params, query }) => socket.send(`${params.id} ${JSON.stringify(query)}`))
   socket('/fields', {
@@ -84,6 +89,7 @@ function record (socket, id) {
   if (id === undefined) return
   const words = eventsOf(id)
   const say = (word) => {
+    if (words.length === MOST_EVENTS) return
     words.push(word.trimEnd())
     happened.emit(`event ${id}`)
   }
@@ -122,10 +128,11 @@ const CONTROLS = {
   '/go' (params) { happened.emit(`go ${params.get('id')}`) },
   '/stop' () { app.close() },
   '/state' () { return report() },
-  /** The same, once nothing is open, or after WAIT. */
-  async '/emptied' () {
+  /** The same, once no more streams than that are open, or after WAIT. */
+  async '/emptied' (params) {
     const end = Date.now() + WAIT
-    while (streams.size + (app.websocketServer.clients.size) > 0 && Date.now() < end) await sleep(5)
+    const most = Number(params.get('most'))
+    while ((streams.size > most || app.websocketServer.clients.size > most) && Date.now() < end) await sleep(5)
     return report()
   },
   /** The same, of a process that has thrown away what it does not need. */

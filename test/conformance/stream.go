@@ -76,7 +76,8 @@ func (s *Stream) took(size int) {
 func (s *Stream) upload(bytes []byte) bool {
 	for len(bytes) > 0 {
 		var window int
-		if !s.conn.wait(func() bool { window = s.window(); return window > 0 }) {
+		s.conn.wait(func() bool { window = s.window(); return window > 0 || s.isReset() })
+		if window <= 0 {
 			return false
 		}
 		size := min(len(bytes), frameSize, window)

@@ -180,7 +180,7 @@ func run(c Case, target *Target) (result Result) {
 		}
 	}()
 	t.guard(func() { c.Run(t) })
-	t.guard(func() { t.equal("errors that the server logged", target.state("/state").Errors, []string{}) })
+	t.guard(func() { t.equal("errors that the server logged", target.state().Errors, []string{}) })
 	return
 }
 

@@ -17,8 +17,10 @@ const patience = 10 * time.Second
 
 // Target is a server that is under test, in a process of its own.
 type Target struct {
-	TLS     bool
-	Port    int
+	TLS  bool
+	Port int
+	// Node's major version.
+	Node    int
 	control string
 	process *exec.Cmd
 	stdin   io.Closer
@@ -64,18 +66,19 @@ func startTarget(script string, options serverOptions) (*Target, error) {
 	if err := process.Start(); err != nil {
 		return nil, err
 	}
-	var ports struct{ Port, Control int }
+	var started struct{ Port, Control, Node int }
 	line, err := bufio.NewReader(stdout).ReadBytes('\n')
 	if err == nil {
-		err = json.Unmarshal(line, &ports)
+		err = json.Unmarshal(line, &started)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s did not start: %w", script, err)
 	}
 	return &Target{
 		TLS:     options.TLS,
-		Port:    ports.Port,
-		control: fmt.Sprintf("http://127.0.0.1:%d", ports.Control),
+		Port:    started.Port,
+		Node:    started.Node,
+		control: fmt.Sprintf("http://127.0.0.1:%d", started.Control),
 		process: process,
 		stdin:   stdin,
 	}, nil
@@ -120,9 +123,23 @@ func (target *Target) release(id string) {
 	target.ask("/go", url.Values{"id": {id}}, nil)
 }
 
-func (target *Target) state(path string) State {
+func (target *Target) state() State {
+	return target.stateOf("/state", nil)
+}
+
+// emptied waits until no more streams than that are open.
+func (target *Target) emptied(most int) State {
+	return target.stateOf("/emptied", url.Values{"most": {fmt.Sprint(most)}})
+}
+
+// collected is the state of a process that has thrown away what it does not need.
+func (target *Target) collected() State {
+	return target.stateOf("/collected", nil)
+}
+
+func (target *Target) stateOf(path string, query url.Values) State {
 	var state State
-	target.ask(path, nil, &state)
+	target.ask(path, query, &state)
 	return state
 }
 

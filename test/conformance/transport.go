@@ -166,7 +166,7 @@ var _ = group("go-client",
 		for i, answer := range answers {
 			t.equal("each its own", answer, fmt.Sprint("Text mine ", i))
 		}
-		t.equal("connections", t.target.state("/state").Connections, 1)
+		t.equal("connections", t.target.state().Connections, 1)
 		first.body.Close()
 	}},
 	Case{Name: "not-offered", RFC: "RFC 8441 section 3", Server: &serverOptions{Plugin: map[string]any{"advertise": false}}, Run: func(t *T) {

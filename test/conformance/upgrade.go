@@ -43,6 +43,9 @@ func upgrade(target *Target, path, lines string) (*H1, error) {
 		return nil, err
 	}
 	h1.said = append(h1.said, fmt.Sprint(response.StatusCode))
+	if response.StatusCode != http.StatusSwitchingProtocols {
+		io.Copy(io.Discard, response.Body)
+	}
 	return h1, nil
 }
 
