@@ -17,6 +17,9 @@ import (
 
 const frameSize = 16384
 
+// The last word on a connection.
+const lost = "end of the connection"
+
 // Conn is an HTTP/2 connection of which each frame is ours to choose, right or wrong.
 type Conn struct {
 	target *Target
@@ -211,7 +214,7 @@ func (c *Conn) wait(holds func() bool) bool {
 }
 
 func (c *Conn) hasEnded() bool {
-	return len(c.words) > 0 && c.words[len(c.words)-1] == "end of the connection"
+	return len(c.words) > 0 && c.words[len(c.words)-1] == lost
 }
 
 // ended waits for the end of the connection, and tells what was said of it as a whole.
@@ -226,18 +229,15 @@ func (c *Conn) said() []string {
 	return append([]string{}, c.words...)
 }
 
-// failure waits for a GOAWAY.
+// failure waits for the end of the connection, and gives the GOAWAY before it, if one came.
 func (c *Conn) failure() string {
-	var last string
-	c.wait(func() bool {
-		for _, word := range c.words {
-			if strings.HasPrefix(word, "GOAWAY") {
-				last = word
-			}
+	c.wait(func() bool { return len(c.words) > 0 })
+	for _, word := range c.said() {
+		if strings.HasPrefix(word, "GOAWAY") {
+			return word
 		}
-		return last != ""
-	})
-	return last
+	}
+	return words(c.said())
 }
 
 // heard waits for a word on the connection as a whole.

@@ -127,7 +127,8 @@ var _ = group("fields",
 	Case{Name: "too-large", RFC: "RFC 9113 section 10.5.1", Run: func(t *T) {
 		c := t.dial()
 		s := c.connect("/echo", with("x-long", strings.Repeat("x", 200_000)))
-		t.among("the server", s.count(1), []string{"RST_STREAM ENHANCE_YOUR_CALM"}, []string{"HEADERS 431"}, []string(nil))
+		c.settle()
+		t.among("the server", s.said(), []string{"RST_STREAM ENHANCE_YOUR_CALM"}, []string{"HEADERS 431"}, []string{})
 		t.echoes(t.dial())
 	}},
 	Case{Name: "bad-hpack", RFC: "RFC 9113 section 4.3", Run: func(t *T) {

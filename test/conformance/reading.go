@@ -21,7 +21,7 @@ func (c *Conn) read() {
 				if _, ok := errors.AsType[http2.ConnectionError](err); ok {
 					c.say("bad frame: " + err.Error())
 				}
-				c.say("end of the connection")
+				c.say(lost)
 			})
 			return
 		}

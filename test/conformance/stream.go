@@ -131,6 +131,15 @@ func (s *Stream) freed() []string {
 	return s.said()
 }
 
+// failure waits for the end of the stream, or of the whole connection, and gives what ended it.
+func (s *Stream) failure() string {
+	reset := s.conn.wait(func() bool { return s.isReset() || len(s.conn.words) > 0 }) && len(s.conn.said()) == 0
+	if said := s.said(); reset {
+		return said[len(said)-1]
+	}
+	return s.conn.failure()
+}
+
 func (s *Stream) isReset() bool {
 	return len(s.words) > 0 && strings.HasPrefix(s.words[len(s.words)-1], "RST_STREAM")
 }
