@@ -301,9 +301,9 @@ var _ = group("flood",
 const (
 	// Before it a session that failed as a whole is never freed.
 	failedSessions = 22
-	// Before it a session over TLS whose client goes while it writes is never freed:
+	// Before it a session over TLS whose client goes while it writes may never be freed:
 	// https://github.com/nodejs/node/issues/55804
-	lostWrites = 24
+	lostWrites = 26
 )
 
 var (

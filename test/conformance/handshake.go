@@ -7,14 +7,6 @@ import (
 // The fields of a 200 have nothing that only a body, or a connection, would have.
 var strangers = []string{"content-length", "transfer-encoding", "connection", "upgrade", "keep-alive"}
 
-func isAnswered(status string, path string, edits ...edit) func(*T) {
-	return func(t *T) {
-		c := t.dial()
-		t.equal(":status", c.connect(path, edits...).status(), status)
-		t.echoes(c)
-	}
-}
-
 func answersField(name, expected, path string, edits ...edit) func(*T) {
 	return func(t *T) {
 		s := t.dial().connect(path, edits...)
