@@ -84,7 +84,8 @@ async function checkEcho (): Promise<void> {
   await peer.open('/echo', text)
   await until(() => peer.bytes.equals(echoed), 'the echo')
   peer.breakOff()
-  await until(() => wire.app.websocketServer.clients.size === 0, 'the socket has gone')
+  const socket = wire.sockets.at(-1)!
+  await until(() => socket.readyState === socket.CLOSED, 'the socket has gone')
 }
 
 await holds('whatever asks for a socket over HTTP/1.1 gets one only if it asks as RFC 6455 says, and leaves nothing behind',

@@ -20,6 +20,11 @@ export class Target {
   #witness: FrameClient | undefined
   #streamId = 1
 
+  /** The sessions and streams that there are, to tell them from those to come. */
+  get others (): ReadonlySet<unknown> {
+    return new Set<unknown>([...this.wire.sessions, ...this.wire.streams])
+  }
+
   static async start (t: Test, server: object = {}): Promise<Target> {
     const routes = (app: FastifyInstance): void => { addEcho(app) }
     const plugin = { options: { maxPayload: 65536 }, errorHandler: () => {} }
@@ -30,11 +35,12 @@ export class Target {
     this.wire = wire
   }
 
-  /** Waits until only what a server has at rest is left, and holds what happened meanwhile against what may happen. */
-  async check (opened: number): Promise<void> {
-    const { app, streams, events, warnings } = this.wire
-    await until(() => app.websocketServer.clients.size === 0, 'no socket is left')
-    await until(() => [...streams].every(({ destroyed }) => destroyed), 'no stream is left')
+  /** Waits until nothing is left of what came after `opened` sockets, and holds it against what may happen. */
+  async check (opened: number, others: ReadonlySet<unknown> = new Set()): Promise<void> {
+    const { app, streams, sockets, events, warnings } = this.wire
+    const { clients } = app.websocketServer
+    await until(() => sockets.slice(opened).every((socket) => !clients.has(socket as never)), 'no socket is left')
+    await until(() => [...streams].every((stream) => others.has(stream)), 'no stream is left')
     assert.deepEqual(warnings.filter(({ level }) => level >= ERROR_LEVEL), [])
     for (const log of events.slice(opened)) {
       assert.equal(log.filter((event) => event.startsWith('close')).length, 1)
@@ -53,5 +59,7 @@ export class Target {
     this.#streamId += 2
     await openEcho(this.#witness, id)
     this.#witness.rst(id)
+    const socket = this.wire.sockets.at(-1)!
+    await until(() => socket.readyState === socket.CLOSED, 'the socket has gone')
   }
 }
