@@ -17,7 +17,7 @@ const env = { FUZZ_RUNS: String(RUNS), FUZZ_SEED: String(Date.now() % 1e9), ...p
 const start = Date.now()
 console.log(`seed ${env.FUZZ_SEED}, ${env.FUZZ_RUNS} runs of each property`)
 
-const tap = fileURLToPath(import.meta.resolve('tap/dist/esm/run.mjs'))
+const tap = fileURLToPath(new URL('../../node_modules/tap/dist/esm/run.mjs', import.meta.url))
 const files = process.argv.length > 2 ? process.argv.slice(2) : ['test/property']
 const child = spawn(process.execPath, [tap, '--timeout=3600', ...files], {
   env, stdio: ['inherit', 'pipe', 'inherit']

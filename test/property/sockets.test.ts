@@ -94,7 +94,8 @@ async function settle (client: FrameClient, _value: null, model: Model): Promise
 
 const nothing = fc.constant(null)
 const message = fc.record({
-  size: fc.oneof(fc.nat(200), fc.nat(200), fc.constantFrom(4096, 16_384, 300_000), fc.nat(150_000)), isBinary: fc.boolean()
+  size: fc.oneof(fc.nat(200), fc.nat(200), fc.constantFrom(4096, 16_384, 300_000), fc.nat(150_000)),
+  isBinary: fc.boolean()
 })
 const closing = fc.record({ code: fc.constantFrom(1000, 1001, 3000, 4999), reason: fc.constantFrom('', 'bye', 'tschüß') })
 
