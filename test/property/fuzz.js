@@ -6,6 +6,7 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { createInterface } from 'node:readline'
 
@@ -13,13 +14,16 @@ const RUNS = 6000
 const COUNT = /^\d+ passed, \d+ failed$/
 const MADE = /^ {2}ok .* \((\d+) runs, seed \d+\)/
 
+// `npx tap test/property` takes every file there for a test, and this one would start tap again.
+if (process.env.TAP !== undefined) process.exit()
+
 const env = { FUZZ_RUNS: String(RUNS), FUZZ_SEED: String(Date.now() % 1e9), ...process.env }
 const start = Date.now()
 console.log(`seed ${env.FUZZ_SEED}, ${env.FUZZ_RUNS} runs of each property`)
 
 const tap = fileURLToPath(new URL('../../node_modules/tap/dist/esm/run.mjs', import.meta.url))
-const files = process.argv.length > 2 ? process.argv.slice(2) : ['test/property']
-const child = spawn(process.execPath, [tap, '--timeout=3600', ...files], {
+const files = readdirSync(import.meta.dirname).filter((name) => name.endsWith('.test.ts'))
+const child = spawn(process.execPath, [tap, '--timeout=3600', ...files.map((name) => `test/property/${name}`)], {
   env, stdio: ['inherit', 'pipe', 'inherit']
 })
 let runs = 0
