@@ -105,7 +105,9 @@ export function toStreamHead (response: string, request: IncomingHttpHeaders, ma
   const [statusLine = '', ...lines] = response.slice(0, response.indexOf('\r\n\r\n')).split('\r\n')
   const asked = Number(statusLine.split(' ', 2)[1])
   const accepted = asked === 101 && mayOpen
-  const headers: Record<string, string | string[]> = { ':status': accepted ? '200' : String(toRefusal(asked)) }
+  // Without a prototype: else a field named "constructor" would be there already, with a function for its value.
+  const headers: Record<string, string | string[]> = Object.create(null)
+  headers[':status'] = accepted ? '200' : String(toRefusal(asked))
 
   for (const line of lines) {
     const colon = line.indexOf(':')

@@ -4,7 +4,7 @@ import type { WebSocket as WsWebSocket } from 'ws'
 import { FST_WS_SLOW_CONSUMER } from './errors.ts'
 import { MessageHold } from './message-hold.ts'
 import type { Message } from './message-hold.ts'
-import { countGone } from './stream-socket.ts'
+import { countGone, hasSaidAll } from './stream-socket.ts'
 import { kConnect, kHandled, kSendLimits } from './symbols.ts'
 import type { SlowConsumer, WebSocket } from '../types/index.ts'
 
@@ -181,7 +181,8 @@ export function createSocketClass (Base: typeof WsWebSocket): typeof WsWebSocket
 
     /** ws knows a code only if the peer sent one. One that broke the protocol was told its code, if it read so far. */
     #closedWith (): number {
-      return this.#connection?.writableFinished === true ? this.#told ?? ABNORMAL_CLOSURE : ABNORMAL_CLOSURE
+      const wasTold = this.#connection !== undefined && hasSaidAll(this.#connection)
+      return wasTold ? this.#told ?? ABNORMAL_CLOSURE : ABNORMAL_CLOSURE
     }
 
     #receive (message: Message): boolean {

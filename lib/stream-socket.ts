@@ -10,12 +10,14 @@ import type { SendBudget } from './send-budget.ts'
 const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = constants
 
 const kOutflow = Symbol('fastify-websocket-h2.outflow')
+const kSaidAll = Symbol('fastify-websocket-h2.saidAll')
 const kTimer = Symbol('fastify-websocket-h2.timer')
 
 /** A connection or stream that carries a WebSocket. */
 interface Carrier extends Duplex {
   [kTimer]?: NodeJS.Timeout
   [kOutflow]?: Outflow
+  [kSaidAll]?: boolean
 }
 
 /**
@@ -43,6 +45,14 @@ export function toStreamSocket (stream: Http2Stream, budget: SendBudget): Http2S
 /** Bytes that a connection or stream still counts as its own, and that Node has sent already. */
 export function countGone (socket: Carrier): number {
   return socket[kOutflow]?.gone ?? 0
+}
+
+/**
+ * Whether all that was written has been sent, and the end with it. A stream that closes with the last of it, because
+ * its peer has ended too, is destroyed by Node ahead of its 'finish'.
+ */
+export function hasSaidAll (socket: Carrier): boolean {
+  return socket.writableFinished || socket[kSaidAll] === true
 }
 
 /**
@@ -93,7 +103,10 @@ function destroyCarrier (socket: Duplex): void {
  */
 function destroyLater (this: Http2Stream, error?: Error): Http2Stream {
   const isAlive = !this.closed && !this.destroyed && this.session?.destroyed === false
-  if (error !== undefined || !isAlive) return destroyNow(this, error)
+  if (error !== undefined || !isAlive) {
+    if (this.state.localClose === 1) (this as Carrier)[kSaidAll] = true
+    return destroyNow(this, error)
+  }
 
   // A destroyed socket brings nothing more.
   this.removeAllListeners('data').resume()

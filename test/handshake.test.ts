@@ -56,6 +56,11 @@ void t.test('toStreamHead', async (t) => {
   }
 })
 
+void t.test('toStreamHead: a field may have the name of what every object has', async (t) => {
+  const { headers } = toStreamHead('HTTP/1.1 401 X\r\nConstructor: a\r\n__proto__: b\r\n\r\n', {}, false)
+  t.same(Object.entries(headers), [[':status', '401'], ['constructor', 'a'], ['__proto__', 'b']])
+})
+
 void t.test('toConnectHeaders', async (t) => {
   const upgrade = {
     host: 'example.org',

@@ -351,6 +351,24 @@ await t.test('a client that ends its side after an error is freed without RST_ST
   ])
 })
 
+await t.test('a client that ends its side with its error, behind a message, is told the same code as the server', async (t) => {
+  const opened = await open(t)
+  opened.client.data(1, Buffer.concat([wsText('first'), wsFrame(3)]), true)
+  t.strictSame(await ending(opened), [
+    ['HEADERS', 'Text first', 'Close 1002', 'END_STREAM'], ['error WS_ERR_INVALID_OPCODE', 'close 1002']
+  ])
+})
+
+await t.test('a client that takes nothing and resets its stream after an error is not told: 1006', async (t) => {
+  const opened = await open(t, {}, NO_WINDOW)
+  opened.client.data(1, Buffer.concat([wsText('first'), wsFrame(3)]), true)
+  await opened.client.settled()
+  opened.client.rst(1, 'NO_ERROR')
+  t.strictSame(await ending(opened), [
+    ['HEADERS'], ['error WS_ERR_INVALID_OPCODE', 'close 1006']
+  ])
+})
+
 await t.test('a second head on an open stream is reset with PROTOCOL_ERROR, its sibling is not', async (t) => {
   const { wire, client } = await open(t)
   await openEcho(client, 3)

@@ -1,0 +1,149 @@
+import fc from 'fast-check'
+import { BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT } from '../helpers/ws-frames.ts'
+
+/** A WebSocket frame as somebody sends it, right or wrong: RFC 6455 section 5.2. */
+export interface RawFrame {
+  opcode: number
+  fin: boolean
+  rsv: number
+  masked: boolean
+  /** In hexadecimal, for whoever reads a counterexample. */
+  payload: string
+  /** How many bytes the length takes, where it is not the fewest. */
+  lengthSize?: 2 | 8
+  /** The length that the frame says it has. */
+  says?: bigint
+}
+
+/** What a client sends on an open connection, and how. */
+export interface Script {
+  frames: RawFrame[]
+  /** Bytes that are missing at the end. */
+  missing: number
+  /** Sizes of the pieces that it is sent in; the rest is the last. */
+  pieces: number[]
+  padding: number[]
+  /** Whether the first piece goes out before the handshake is answered. */
+  isEarly: boolean
+  /** Whether the client ends its side after it, with the last piece or on its own; or else breaks off. */
+  end: 'with' | 'after' | 'never'
+}
+
+const MASK = Buffer.of(0x9d, 0x00, 0x4c, 0xf1)
+
+/** What fits into the first window of a stream, with some padding. */
+const LARGEST_SCRIPT = 40_000
+
+const BAD_TEXT = ['ff', 'c080', 'eda080', 'f8a1a1a1a1', 'e282', '616263ff', 'f4908080']
+const BAD_CODES = [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535]
+const GOOD_CODES = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 4999]
+
+const controlText = fc.string({ unit: 'grapheme', maxLength: 8 }).map(hex)
+const text = fc.oneof(fc.string({ unit: 'grapheme' }), fc.nat(300).map((size) => 'ä'.repeat(size))).map(hex)
+const bytes = fc.oneof(
+  fc.uint8Array({ maxLength: 20 }).map(hex),
+  { weight: 1, arbitrary: fc.constantFrom(125, 126, 127, 1000, 9000).map((size) => '5a'.repeat(size)) }
+)
+
+const ping = fc.tuple(fc.constantFrom(PING, PONG), controlText).map(([opcode, payload]) => frame(opcode, payload))
+
+const close = fc.oneof(
+  fc.constant(frame(CLOSE, '')),
+  fc.tuple(fc.constantFrom(...GOOD_CODES), controlText).map(([code, reason]) => closeFrame(code, reason))
+)
+
+/** A message in one frame or more, with pings between them. The cuts may be in the middle of a letter. */
+const message = fc.record({
+  kind: fc.oneof(
+    fc.tuple(fc.constant(TEXT), text), fc.tuple(fc.constant(BINARY), bytes), fc.tuple(fc.constant(TEXT), bytes)
+  ),
+  cuts: fc.oneof({ weight: 3, arbitrary: fc.constant<number[]>([]) }, fc.array(fc.nat(40), { maxLength: 4 })),
+  between: fc.array(ping, { maxLength: 2 })
+}).map(({ kind: [opcode, payload], cuts, between }) => {
+  const parts = cut(Buffer.from(payload, 'hex'), cuts)
+  return parts.flatMap((part, index) => {
+    const isLast = index === parts.length - 1
+    const one = { ...frame(index === 0 ? opcode : CONTINUATION, hex(part)), fin: isLast }
+    return isLast ? [one] : [one, ...between]
+  })
+})
+
+/** A frame that a client must not send, or must not send there. */
+const wrong: fc.Arbitrary<RawFrame> = fc.oneof(
+  fc.integer({ min: 0, max: 15 }).map((opcode) => frame(opcode, '00')),
+  fc.integer({ min: 1, max: 7 }).map((rsv) => ({ ...frame(TEXT, '61'), rsv })),
+  fc.constantFrom(TEXT, PING, CLOSE, BINARY).map((opcode) => ({ ...frame(opcode, '03e8'), masked: false })),
+  fc.constantFrom(...BAD_TEXT).map((payload) => frame(TEXT, payload)),
+  fc.constantFrom(...BAD_TEXT).map((payload) => frame(CLOSE, `03e8${payload}`)),
+  fc.constantFrom(...BAD_CODES).map((code) => closeFrame(code, '')),
+  fc.constant(frame(CLOSE, '03')),
+  fc.constantFrom(PING, PONG, CLOSE).map((opcode) => ({ ...frame(opcode, '61'), fin: false })),
+  fc.constantFrom(PING, PONG, CLOSE).map((opcode) => frame(opcode, '03e8'.repeat(63))),
+  fc.constantFrom(TEXT, BINARY, PING).map((opcode) => ({ ...frame(opcode, '61'), lengthSize: 2 as const })),
+  fc.constantFrom(TEXT, BINARY, PING).map((opcode) => ({ ...frame(opcode, '61'), lengthSize: 8 as const })),
+  fc.constantFrom(70_000n, 2n ** 31n, 2n ** 53n - 1n, 2n ** 53n, 2n ** 63n, 2n ** 64n - 1n).map((says) => {
+    return { ...frame(BINARY, '61'), lengthSize: 8 as const, says }
+  })
+)
+
+export const frames: fc.Arbitrary<RawFrame[]> = fc.array(fc.oneof(
+  { weight: 8, arbitrary: message },
+  { weight: 3, arbitrary: ping.map((one) => [one]) },
+  { weight: 1, arbitrary: close.map((one) => [one]) },
+  { weight: 2, arbitrary: wrong.map((one) => [one]) }
+), { maxLength: 12 }).map((groups) => groups.flat())
+
+export const script: fc.Arbitrary<Script> = fc.record({
+  frames,
+  missing: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, fc.nat(20)),
+  pieces: fc.array(fc.oneof(fc.nat(3), fc.nat(60), fc.nat(6000)), { maxLength: 12 }),
+  padding: fc.array(fc.nat(255), { minLength: 1, maxLength: 4 }),
+  isEarly: fc.boolean(),
+  end: fc.constantFrom('with', 'after', 'never')
+})
+
+/** The pieces that a script is sent in; empty ones among them. */
+export function toPieces ({ frames, missing, pieces }: Script): Buffer[] {
+  const whole = Buffer.concat(frames.map(encodeFrame)).subarray(0, LARGEST_SCRIPT)
+  return cut(whole.subarray(0, Math.max(0, whole.length - missing)), pieces)
+}
+
+export function encodeFrame ({ opcode, fin, rsv, masked, payload, lengthSize, says }: RawFrame): Buffer {
+  const body = Buffer.from(payload, 'hex')
+  const first = (fin ? 0x80 : 0) | (rsv << 4) | opcode
+  const length = encodeLength(says ?? BigInt(body.length), lengthSize)
+  if (!masked) return Buffer.concat([Buffer.of(first), length, body])
+  length[0]! |= 0x80
+  return Buffer.concat([Buffer.of(first), length, MASK, body.map((byte, index) => byte ^ MASK[index % 4]!)])
+}
+
+function encodeLength (length: bigint, size: 0 | 2 | 8 = length < 126n ? 0 : length < 65536n ? 2 : 8): Buffer {
+  const bytes = Buffer.alloc(1 + size)
+  if (size === 0) bytes[0] = Number(length)
+  if (size === 2) bytes.writeUInt16BE(Number(length), 1)
+  if (size === 8) bytes.writeBigUInt64BE(length, 1)
+  if (size > 0) bytes[0] = size === 2 ? 126 : 127
+  return bytes
+}
+
+function frame (opcode: number, payload: string): RawFrame {
+  return { opcode, fin: true, rsv: 0, masked: true, payload }
+}
+
+function closeFrame (code: number, reason: string): RawFrame {
+  return frame(CLOSE, code.toString(16).padStart(4, '0') + reason)
+}
+
+function hex (data: string | Uint8Array): string {
+  return Buffer.from(data as string).toString('hex')
+}
+
+function cut (whole: Buffer, sizes: number[]): Buffer[] {
+  const parts: Buffer[] = []
+  let rest = whole
+  for (const size of sizes) {
+    parts.push(rest.subarray(0, size))
+    rest = rest.subarray(size)
+  }
+  return [...parts, rest]
+}

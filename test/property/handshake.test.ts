@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict'
+import { STATUS_CODES } from 'node:http'
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
+import fc from 'fast-check'
+import {
+  checkExtendedConnect, toConnectHeaders, toHeaderLines, toStreamHead, toUpgradeHead, toUpgradeHeaders
+} from '../../lib/handshake.ts'
+import { holds } from './runs.ts'
+
+const RUNS = 3000
+
+/** RFC 9113 section 8.2.2. */
+const CONNECTION_SPECIFIC = [
+  'connection', 'proxy-connection', 'keep-alive', 'transfer-encoding', 'upgrade', 'te', 'http2-settings'
+]
+const OF_A_BODY = ['content-length', 'content-type', 'content-encoding', 'trailer']
+const OF_A_HANDSHAKE = [
+  'sec-websocket-accept', 'sec-websocket-key', 'sec-websocket-protocol', 'sec-websocket-version',
+  'sec-websocket-extensions'
+]
+const KEY = /^[+/0-9A-Za-z]{22}==$/
+const KEYS = ['dGhlIHNhbXBsZSBub25jZQ==', 'short==', '', `${'A'.repeat(22)}==\r\nx: y`]
+
+const token = fc.string({
+  unit: fc.constantFrom(...'abcXYZ019!#$%&\'*+-.^_`|~'), minLength: 1, maxLength: 12
+})
+/** Names that every object of JavaScript has. */
+const inherited = fc.constantFrom('constructor', '__proto__', 'toString', 'valueOf')
+const name = fc.oneof(
+  { weight: 4, arbitrary: token },
+  inherited,
+  fc.tuple(fc.constantFrom(...CONNECTION_SPECIFIC, ...OF_A_BODY, ...OF_A_HANDSHAKE, 'date', 'host'), fc.nat(4095))
+    .map(([text, upper]) => mixCase(text, upper))
+)
+const value = fc.string({ unit: fc.constantFrom(...'ab:;, "=\t\xe9\x7e'), maxLength: 20 })
+const anything = fc.oneof(value, fc.string({ unit: 'binary' }), fc.constantFrom('a\r\nb: c', 'a\nb', 'a\rb', '\0'))
+const status = fc.oneof(fc.constantFrom(...Object.keys(STATUS_CODES).map(Number)), fc.integer({ min: 100, max: 999 }))
+
+function mixCase (text: string, upper: number): string {
+  return [...text].map((letter, index) => (upper >> index % 12 & 1) === 1 ? letter.toUpperCase() : letter).join('')
+}
+
+function isForStreams (field: string): boolean {
+  return ![...CONNECTION_SPECIFIC, ...OF_A_BODY].includes(field.toLowerCase())
+}
+
+function textsOf (headers: OutgoingHttpHeaders): string[] {
+  return Object.entries(headers).flatMap(([field, texts]) => [field, ...[texts].flat().map(String)])
+}
+
+await holds('an answer to a CONNECT opens the socket only if ws did, and has no field of a connection', { runs: RUNS },
+  fc.record({
+    status,
+    fields: fc.array(fc.tuple(name, value)),
+    body: fc.string(),
+    key: fc.constantFrom(undefined, ...KEYS),
+    mayOpen: fc.boolean()
+  }),
+  ({ status, fields, body, key, mayOpen }) => {
+    const lines = fields.map(([field, text]) => `${field}: ${text}`)
+    const response = [`HTTP/1.1 ${status} x`, ...lines, '', body].join('\r\n')
+    const { headers, status: asked } = toStreamHead(response, { 'sec-websocket-key': key }, mayOpen)
+    const opens = status === 101 && mayOpen
+    assert.equal(asked, status)
+    assert.equal(headers[':status'], opens ? '200' : status < 300 ? '502' : String(status))
+
+    const expected = new Map<string, string[]>([[':status', [String(headers[':status'])]]])
+    for (const [field, text] of fields) {
+      const lower = field.toLowerCase()
+      if (!isForStreams(lower)) continue
+      if (lower === 'sec-websocket-accept' && !(opens && KEY.test(key ?? ''))) continue
+      expected.set(lower, [...expected.get(lower) ?? [], text.trim()])
+    }
+    assert.deepEqual(new Map(Object.entries(headers).map(([field, texts]) => [field, [texts].flat()])), expected)
+  })
+
+await holds('an answer that is no HTTP opens nothing, and has no field of a connection', { runs: RUNS },
+  fc.tuple(fc.oneof(fc.string({ unit: 'binary' }), fc.array(anything).map((parts) => parts.join('\r\n'))), fc.boolean()),
+  ([response, mayOpen]) => {
+    const { headers } = toStreamHead(response, {}, mayOpen)
+    assert.notEqual(headers[':status'], '200')
+    assert.ok(Object.keys(headers).every(isForStreams))
+  })
+
+await holds('a CONNECT asks for a socket only as RFC 8441 says', { runs: RUNS },
+  fc.record({
+    headers: fc.dictionary(fc.oneof(token, fc.constantFrom('content-length', 'upgrade')), value),
+    protocol: fc.oneof(fc.constantFrom('websocket', 'WebSocket', 'websocket ', 'connect-udp', undefined), value),
+    version: fc.oneof({ weight: 3, arbitrary: fc.constant('13') }, fc.constantFrom(undefined, '8', '013', ' 13'), value),
+    endStream: fc.boolean()
+  }),
+  ({ headers, protocol, version, endStream }) => {
+    const request: IncomingHttpHeaders = { ...headers, ':protocol': protocol, 'sec-websocket-version': version }
+    const refusal = checkExtendedConnect(request, endStream)
+    const isValid = protocol?.toLowerCase() === 'websocket' && version === '13' && !endStream &&
+      headers['content-length'] === undefined
+    assert.equal(refusal === undefined, isValid)
+    if (refusal === undefined) return
+    assert.ok([400, 405, 501].includes(refusal.status))
+    assert.ok(textsOf(refusal.headers ?? {}).every((text) => !/[\r\n]/.test(text)))
+  })
+
+await holds('ws gets a key that it takes, no extension, and every other field as it came', { runs: RUNS },
+  fc.tuple(fc.dictionary(name.map((each) => each.toLowerCase()), anything), fc.constantFrom(undefined, ...KEYS)),
+  ([fields, key]) => {
+    const request: IncomingHttpHeaders = { ...fields, 'sec-websocket-key': key }
+    const upgrade = toUpgradeHeaders(request)
+    assert.equal(`${upgrade.connection} ${upgrade.upgrade}`, 'Upgrade websocket')
+    assert.match(upgrade['sec-websocket-key'] ?? '', KEY)
+    assert.equal(upgrade['sec-websocket-extensions'], undefined)
+    const own = ['connection', 'upgrade', 'sec-websocket-key', 'sec-websocket-extensions']
+    for (const field of Object.keys(fields)) if (!own.includes(field)) assert.equal(upgrade[field], fields[field])
+  })
+
+await holds('what a hook sets is a line of its own, or FST_WS_INVALID_HEADER', { runs: RUNS },
+  fc.dictionary(fc.oneof(name, anything), fc.oneof(anything, fc.integer(), fc.array(anything), fc.constant(undefined))),
+  (headers) => {
+    let lines: string[]
+    try {
+      lines = toHeaderLines(headers)
+    } catch (error) {
+      return assert.equal((error as { code?: string }).code, 'FST_WS_INVALID_HEADER')
+    }
+    const left = Object.entries(headers).flatMap(([field, texts]) => {
+      const isOurs = field.toLowerCase() === 'date' || !isForStreams(field) ||
+        ['accept', 'extensions', 'protocol', 'version'].includes(field.toLowerCase().replace('sec-websocket-', ''))
+      return isOurs || texts === undefined ? [] : [texts].flat().map((text) => `${field}: ${String(text)}`)
+    })
+    assert.deepEqual(lines, left)
+    assert.ok(lines.every((line) => !/[\r\n]/.test(line)))
+  })
+
+await holds('an upgrade that becomes a CONNECT, and its answer, lose what HTTP/2 has not', { runs: RUNS },
+  fc.record({ fields: fc.dictionary(name.map((each) => each.toLowerCase()), value), status }),
+  ({ fields, status }) => {
+    const asked = toConnectHeaders('/path', fields)
+    const names = Object.keys(asked).filter((field) => !field.startsWith(':'))
+    assert.deepEqual(names, Object.keys(fields).filter((field) => {
+      return isForStreams(field) && field !== 'host' && field !== 'sec-websocket-key'
+    }))
+    assert.equal(asked[':authority'], fields['host'])
+
+    const head = toUpgradeHead(status, { ...fields, ':status': String(status) }, KEYS[0]!)
+    const [statusLine, ...lines] = head.split('\r\n')
+    assert.ok(statusLine?.startsWith(`HTTP/1.1 ${status === 200 ? 101 : status} `))
+    assert.deepEqual(lines.slice(-2), ['', ''])
+    assert.equal(lines.filter((line) => /^sec-websocket-accept:/.test(line)).length, status === 200 ? 1 : 0)
+  })
