@@ -8,7 +8,7 @@ import { Target, isCloseCode } from './hostile.ts'
 import { TcpPeer } from './peers.ts'
 import { holds, until } from './runs.ts'
 
-const RUNS = 250
+const RUNS = 150
 const HEAD_END = '\r\n\r\n'
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ=='
 
