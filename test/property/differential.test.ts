@@ -15,7 +15,7 @@ import { Observed, StreamPeer, TcpPeer } from './peers.ts'
 import type { Peer } from './peers.ts'
 import { holds, until } from './runs.ts'
 
-const RUNS = 400
+const RUNS = 200
 const MAX_PAYLOAD = 16 * 1024
 const STREAMS_OF_A_SESSION = 40
 

@@ -9,7 +9,7 @@ import { encodeFrame, frames as wsFrames } from './frames.ts'
 import { Target, isCloseCode } from './hostile.ts'
 import { holds, until } from './runs.ts'
 
-const RUNS = 250
+const RUNS = 150
 
 // Node 20 sends GOAWAY to a client that breaks HTTP/2, and then forgets to close the session: the test does it instead.
 const forgets = process.version.startsWith('v20.')
@@ -57,9 +57,15 @@ const bytes = fc.oneof(
   wsFrames.map((list) => Buffer.concat(list.map(encodeFrame)).subarray(0, 16_000))
 )
 
+/** nghttp2 leaves out a field that has a control character in its value, and takes the rest for the request. */
+function isTaken ([name, value]: Field): boolean {
+  return name.startsWith(':') || Buffer.from(value, 'latin1').every((byte) => byte === 9 || (byte > 31 && byte !== 127))
+}
+
 /** Whether fields are an offer that the route takes: RFC 8441 section 5. */
 function isOffer (list: Field[]): boolean {
-  const of = (name: string): string[] => list.filter(([each]) => each === name).map(([, value]) => value)
+  const taken = list.filter(isTaken)
+  const of = (name: string): string[] => taken.filter(([each]) => each === name).map(([, value]) => value)
   return of(':protocol').join().toLowerCase() === 'websocket' && of(':method').join() === 'CONNECT' &&
     of('sec-websocket-version').join() === '13' && of('content-length').length === 0 &&
     /^\/echo([?#;]|$)/.test(of(':path').join())
