@@ -109,6 +109,7 @@ func runAll(chosen []Case, over string) []Result {
 func runOver(chosen []Case, tls bool) []Result {
 	shared := mustStart(serverOptions{TLS: tls})
 	defer shared.stop()
+	fmt.Printf("over %s: a server on Node %d\n", shared.name(), shared.Node)
 	var results []Result
 	for _, each := range chosen {
 		if each.Only != "" && each.Only != shared.name() {

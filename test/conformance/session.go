@@ -15,6 +15,15 @@ func (t *T) fails(c *Conn, code string) {
 	t.echoes(t.dial())
 }
 
+// breaks is for a frame that no connection survives.
+func breaks(kind http2.FrameType, flags http2.Flags, streamID uint32, payload []byte) func(*T) {
+	return func(t *T) {
+		c := t.dial()
+		c.raw(kind, flags, streamID, payload)
+		t.fails(c, "PROTOCOL_ERROR")
+	}
+}
+
 // failsOn is for an error of a stream that an endpoint may take for one of the connection (RFC 9113 section 5.4.2).
 func (t *T) failsOn(s *Socket, code string) {
 	t.among("the stream", s.failure(), "RST_STREAM "+code, "GOAWAY "+code, "GOAWAY INTERNAL_ERROR", lost)
@@ -136,21 +145,9 @@ var _ = group("session",
 		c.settle()
 		t.equal("sockets it opened", t.target.events(label, 0), []string{})
 	}},
-	Case{Name: "data-on-an-idle-stream", RFC: "RFC 9113 section 5.1", Run: func(t *T) {
-		c := t.dial()
-		c.raw(http2.FrameData, 0, 7, text("nobody"))
-		t.fails(c, "PROTOCOL_ERROR")
-	}},
-	Case{Name: "reset-of-an-idle-stream", RFC: "RFC 9113 section 6.4", Run: func(t *T) {
-		c := t.dial()
-		c.raw(http2.FrameRSTStream, 0, 7, make([]byte, 4))
-		t.fails(c, "PROTOCOL_ERROR")
-	}},
-	Case{Name: "data-on-stream-0", RFC: "RFC 9113 section 6.1", Run: func(t *T) {
-		c := t.dial()
-		c.raw(http2.FrameData, 0, 0, text("nobody"))
-		t.fails(c, "PROTOCOL_ERROR")
-	}},
+	Case{Name: "data-on-an-idle-stream", RFC: "RFC 9113 section 5.1", Run: breaks(http2.FrameData, 0, 7, text("nobody"))},
+	Case{Name: "reset-of-an-idle-stream", RFC: "RFC 9113 section 6.4", Run: breaks(http2.FrameRSTStream, 0, 7, make([]byte, 4))},
+	Case{Name: "data-on-stream-0", RFC: "RFC 9113 section 6.1", Run: breaks(http2.FrameData, 0, 0, text("nobody"))},
 	Case{Name: "push-of-a-client", RFC: "RFC 9113 section 8.4", Run: func(t *T) {
 		c := t.dial()
 		s := t.open(c, "/echo")
