@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
@@ -56,13 +57,8 @@ async function listenBare (): Promise<[Server, WebSocketServer]> {
   const server = createServer()
   const bare = new WebSocketServer({ server, maxPayload: MAX_PAYLOAD })
   bare.on('connection', (socket, request) => observe(socket, request.url!))
-  server.listen(0, '127.0.0.1')
-  await once(server)
+  await once(server.listen(0, '127.0.0.1'), 'listening')
   return [server, bare]
-}
-
-async function once (server: Server): Promise<void> {
-  await until(() => server.listening, 'the server listens')
 }
 
 const plugin = { options: { maxPayload: MAX_PAYLOAD }, errorHandler: () => {} }
