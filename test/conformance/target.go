@@ -30,21 +30,17 @@ type Target struct {
 type serverOptions struct {
 	TLS     bool           `json:"tls"`
 	Plugin  map[string]any `json:"plugin,omitempty"`
-	Server  map[string]any `json:"server,omitempty"`
 	Sockets *bool          `json:"sockets,omitempty"`
 }
 
 // State is what the server says of itself.
 type State struct {
 	Errors      []string
-	Warnings    int
-	Opened      int
 	Streams     int
 	Connections int
 	Sockets     int
 	Heap        int
 	Buffers     int
-	RSS         int
 }
 
 // startTarget starts server.js, or another script that tells its port.
