@@ -91,6 +91,7 @@ function createHandler (
 
     upgrade.headerLines = toHeaderLines(reply.getHeaders() as OutgoingHttpHeaders)
     upgrade.accept(server, (socket) => {
+      clearTimeout(upgrade.timer)
       socket[kSendLimits] = sendLimits
       let reported: unknown
       const onError = async (error: unknown): Promise<void> => {

@@ -182,7 +182,7 @@ export function createSocketClass (Base: typeof WsWebSocket): typeof WsWebSocket
     /** ws knows a code only if the peer sent one. One that broke the protocol was told its code, if it read so far. */
     #closedWith (): number {
       const wasTold = this.#connection !== undefined && hasSaidAll(this.#connection)
-      return wasTold ? this.#told ?? ABNORMAL_CLOSURE : ABNORMAL_CLOSURE
+      return (wasTold ? this.#told : undefined) ?? ABNORMAL_CLOSURE
     }
 
     #receive (message: Message): boolean {

@@ -50,7 +50,6 @@ class H1Upgrade implements Upgrade {
     server.handleUpgrade(this.#request, this.#socket, this.#head, (socket) => {
       // From here on the connection is the WebSocket's: a late reply must not write into it.
       detachResponse(this.#response, this.#socket)
-      clearTimeout(this.timer)
       freeAfterFinish(this.#socket)
       freeAfterEnd(this.#socket, readCloseTimeout(server));
       (socket as RouteSocket)[kConnect](this.#socket)

@@ -97,8 +97,7 @@ class H2Upgrade implements Upgrade {
     socket.end = (head: unknown) => { this.#refuse(String(head)); return socket }
 
     server.handleUpgrade(this.#toUpgradeRequest(), socket, NOTHING_AHEAD, (websocket) => {
-      this.response.detachSocket(this.#sink)
-      clearTimeout(this.timer);
+      this.response.detachSocket(this.#sink);
       (websocket as RouteSocket)[kConnect](socket)
       onSocket(websocket as RouteSocket)
     })

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"crypto/tls"
 	"fmt"
 	"net"
 	"slices"
@@ -71,13 +70,9 @@ func dial(target *Target, options connOptions) (*Conn, error) {
 
 // dialUnread connects, and has read nothing when it returns.
 func dialUnread(target *Target, options connOptions) (*Conn, error) {
-	var connection net.Conn
-	connection, err := net.DialTimeout("tcp", target.address(), patience)
+	connection, err := target.connect("h2")
 	if err != nil {
 		return nil, err
-	}
-	if target.TLS {
-		connection = tls.Client(connection, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
 	}
 	c := &Conn{
 		target:  target,

@@ -2,9 +2,11 @@ package main
 
 import (
 	"bufio"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -105,6 +107,15 @@ func (target *Target) address() string {
 
 func (target *Target) authority() string {
 	return fmt.Sprintf("localhost:%d", target.Port)
+}
+
+// connect opens a connection that speaks one protocol.
+func (target *Target) connect(protocol string) (net.Conn, error) {
+	connection, err := net.DialTimeout("tcp", target.address(), patience)
+	if err != nil || !target.TLS {
+		return connection, err
+	}
+	return tls.Client(connection, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{protocol}}), nil
 }
 
 // events waits until so many things have happened to a socket, and tells all of them.

@@ -32,9 +32,8 @@ func (t *T) goClient() *http2.Transport {
 // goSocket is a stream of that client, read and written as WebSocket frames by gobwas/ws.
 type goSocket struct {
 	io.Reader
-	io.Writer
-	response *http.Response
-	body     *io.PipeWriter
+	*io.PipeWriter
+	status int
 }
 
 func (t *T) goOpen(ctx context.Context, client *http2.Transport, path string) (*goSocket, error) {
@@ -49,7 +48,7 @@ func (t *T) goOpen(ctx context.Context, client *http2.Transport, path string) (*
 	if err != nil {
 		return nil, err
 	}
-	return &goSocket{response.Body, body, response, body}, nil
+	return &goSocket{response.Body, body, response.StatusCode}, nil
 }
 
 func (t *T) mustOpen(client *http2.Transport, path string) *goSocket {
@@ -57,7 +56,7 @@ func (t *T) mustOpen(client *http2.Transport, path string) *goSocket {
 	if err != nil {
 		t.equal(path+" answers", err.Error(), "200")
 	}
-	t.equal(path+" answers", s.response.StatusCode, 200)
+	t.equal(path+" answers", s.status, 200)
 	return s
 }
 
@@ -85,7 +84,7 @@ var _ = group("go-client",
 		t.equal("the closing handshake", s.answer(), "Close 4000 bye")
 		_, err := s.Read(make([]byte, 1))
 		t.equal("the end of the server's side", err, io.EOF)
-		s.body.Close()
+		s.Close()
 		t.equal("the handler saw", t.target.events(label, 4), []string{"open", "message text 5", "message binary 5", "close 4000 bye"})
 	}},
 	Case{Name: "1-MiB", RFC: "RFC 8441 section 5", Run: func(t *T) {
@@ -95,7 +94,7 @@ var _ = group("go-client",
 		data, err := wsutil.ReadServerBinary(s)
 		t.equal("the error", err, nil)
 		t.equal("it comes back whole", bytes.Equal(data, payload), true)
-		s.body.Close()
+		s.Close()
 	}},
 	Case{Name: "fragments", RFC: "RFC 6455 section 5.4", Run: func(t *T) {
 		s := t.mustOpen(t.goClient(), "/echo")
@@ -103,7 +102,7 @@ var _ = group("go-client",
 			s.Write(frame)
 		}
 		t.equal("the message", s.answer(), "Text one whole message")
-		s.body.Close()
+		s.Close()
 	}},
 	Case{Name: "close-of-the-server", RFC: "RFC 8441 section 5.1", Run: func(t *T) {
 		label := t.label()
@@ -111,7 +110,7 @@ var _ = group("go-client",
 		t.equal("the Close", s.answer(), "Close 4001 done")
 		_, err := s.Read(make([]byte, 1))
 		t.equal("the end of the server's side", err, io.EOF)
-		s.body.Close()
+		s.Close()
 		t.equal("the handler saw", t.target.events(label, 2), []string{"open", "close 4001"})
 	}},
 	Case{Name: "abort-of-the-client", RFC: "RFC 8441 section 5.1", Run: func(t *T) {
@@ -124,12 +123,12 @@ var _ = group("go-client",
 		t.equal("text", s.answer(), "Text hello")
 		abort()
 		// The client notices once it is done with reading what it should send.
-		s.body.CloseWithError(context.Canceled)
+		s.CloseWithError(context.Canceled)
 		t.equal("the handler saw", t.target.events(label, 3), []string{"open", "message text 5", "close 1006"})
 		next := t.mustOpen(client, "/echo")
 		wsutil.WriteClientText(next, []byte("goes on"))
 		t.equal("the next on the connection", next.answer(), "Text goes on")
-		next.body.Close()
+		next.Close()
 	}},
 	Case{Name: "abort-of-the-server", RFC: "RFC 8441 section 5.1", Run: func(t *T) {
 		s := t.mustOpen(t.goClient(), "/terminate")
@@ -141,9 +140,9 @@ var _ = group("go-client",
 		client := t.goClient()
 		s, err := t.goOpen(context.Background(), client, "/refuse?status=401")
 		t.equal("the error", err, nil)
-		t.equal("the status", s.response.StatusCode, 401)
-		s.body.Close()
-		t.mustOpen(client, "/echo").body.Close()
+		t.equal("the status", s.status, 401)
+		s.Close()
+		t.mustOpen(client, "/echo").Close()
 	}},
 	Case{Name: "fifty-on-one-connection", RFC: "RFC 8441 section 1", Server: ownServer, Run: func(t *T) {
 		client := t.goClient()
@@ -159,7 +158,7 @@ var _ = group("go-client",
 				}
 				wsutil.WriteClientText(s, []byte(fmt.Sprint("mine ", i)))
 				answers[i] = s.answer()
-				s.body.Close()
+				s.Close()
 			})
 		}
 		group.Wait()
@@ -167,9 +166,9 @@ var _ = group("go-client",
 			t.equal("each its own", answer, fmt.Sprint("Text mine ", i))
 		}
 		t.equal("connections", t.target.state().Connections, 1)
-		first.body.Close()
+		first.Close()
 	}},
-	Case{Name: "not-offered", RFC: "RFC 8441 section 3", Server: &serverOptions{Plugin: map[string]any{"advertise": false}}, Run: func(t *T) {
+	Case{Name: "not-offered", RFC: "RFC 8441 section 3", Server: notAdvertising, Run: func(t *T) {
 		_, err := t.goOpen(context.Background(), t.goClient(), "/echo")
 		t.equal("the error", err, "net/http: extended connect not supported by peer")
 	}},

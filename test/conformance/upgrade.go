@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -27,12 +26,9 @@ func (t *T) upgrade(path, lines string) *H1 {
 }
 
 func upgrade(target *Target, path, lines string) (*H1, error) {
-	connection, err := net.DialTimeout("tcp", target.address(), patience)
+	connection, err := target.connect("http/1.1")
 	if err != nil {
 		return nil, err
-	}
-	if target.TLS {
-		connection = tls.Client(connection, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
 	}
 	connection.SetDeadline(time.Now().Add(patience))
 	fmt.Fprintf(connection, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
