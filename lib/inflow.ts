@@ -15,6 +15,8 @@ const SLAB = 1024
 /** What one HTTP/2 stream brings. */
 export class Inflow {
   readonly stream: Http2Stream
+  /** The receive window that it was opened with, or may have been, in bytes. */
+  readonly window: number
   /** Bytes that nobody has read, as last counted. */
   unread = 0
   /** Bytes that were read in a round of measuring. */
@@ -27,8 +29,9 @@ export class Inflow {
   #used = 0
 
   /** @param onRefused called once, when what the stream brought had no room */
-  constructor (stream: Http2Stream, inlet: Inlet, onRefused: () => void) {
+  constructor (stream: Http2Stream, inlet: Inlet, window: number, onRefused: () => void) {
     this.stream = stream
+    this.window = window
     this.#inlet = inlet
     this.#onRefused = onRefused
   }

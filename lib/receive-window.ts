@@ -49,6 +49,12 @@ const HELD_BACK = 0.45
 /** How many times as much has to come before the next look, after looks that found windows wide enough. */
 const PATIENCE = 16
 const GROWTH = 4
+/**
+ * Firefox does not move the windows of WebSocket streams that are open when the session's change (seen with 153), against
+ * RFC 9113 section 6.9.2. Node returns a window by halves of what it takes it for: up to twice the size such a client
+ * still gets it back, past that it would wait for ever.
+ */
+const GROWTH_FOR_ALL = 2
 const IDLE = 10_000
 
 /**
@@ -57,7 +63,8 @@ const IDLE = 10_000
  * round trip, and opens the windows for streams that are read as fast as they send.
  *
  * Of the two windows only that of the stream costs memory: Node returns that of the connection as soon as data comes,
- * and that of the stream when it is read. Node sizes it for all streams of a session together.
+ * and that of the stream when it is read. Node sizes it for all streams of a session together; they grow far only for a
+ * client that is seen to follow.
  */
 export class ReceiveWindow implements Inlet {
   readonly #session: Http2Session
@@ -65,6 +72,10 @@ export class ReceiveWindow implements Inlet {
   readonly #inflows = new Set<Inflow>()
   readonly #idle: number
   #size: number
+  /** What the client has acknowledged. */
+  #acknowledged: number
+  /** Whether a stream has sent more than it could if its window had stayed what it was when it opened. */
+  #isFollowed = false
   #unread = 0
 
   // In a round of measuring, what a stream brings is what its window lets through.
@@ -81,6 +92,7 @@ export class ReceiveWindow implements Inlet {
     this.#sizes = sizes
     this.#idle = idle
     this.#size = sizes.initial
+    this.#acknowledged = sizes.initial
     session.once('close', () => clearInterval(this.#shrinking))
   }
 
@@ -101,7 +113,7 @@ export class ReceiveWindow implements Inlet {
    * @param onRefused called once, when what it brought had no room
    */
   add (stream: Http2Stream, onRefused: () => void): Inflow {
-    const inflow = new Inflow(stream, this, onRefused)
+    const inflow = new Inflow(stream, this, this.#size, onRefused)
     this.#inflows.add(inflow)
     this.#fit()
     return inflow
@@ -130,6 +142,7 @@ export class ReceiveWindow implements Inlet {
     }
     inflow.bytes += bytes
     this.#total += bytes
+    if (!this.#isFollowed && inflow.window < this.#acknowledged) this.#isFollowed = this.#follows(inflow)
     if (inflow.bytes <= this.#peak) return
 
     this.#peak = inflow.bytes
@@ -145,7 +158,14 @@ export class ReceiveWindow implements Inlet {
    */
   get #limit (): number {
     const { initial, max, sessionBudget } = this.#sizes
-    return Math.max(initial, Math.min(max, Math.floor((sessionBudget - this.#unread) / 2 / this.#inflows.size)))
+    const most = this.#isFollowed ? max : Math.min(max, GROWTH_FOR_ALL * initial)
+    return Math.max(initial, Math.min(most, Math.floor((sessionBudget - this.#unread) / 2 / this.#inflows.size)))
+  }
+
+  /** What a stream has sent that was not returned to it, this chunk included: Node returns it after. */
+  #follows ({ stream, window }: Inflow): boolean {
+    const { localWindowSize = this.#acknowledged } = stream.state
+    return this.#acknowledged - localWindowSize > window
   }
 
   #count (inflow: Inflow, coming: number): void {
@@ -182,7 +202,7 @@ export class ReceiveWindow implements Inlet {
   }
 
   #fit (): void {
-    if (this.#size > this.#limit) this.#resize(this.#limit)
+    if (this.#isFollowed && this.#size > this.#limit) this.#resize(this.#limit)
   }
 
   #resize (size: number): void {
@@ -190,7 +210,10 @@ export class ReceiveWindow implements Inlet {
     if (this.#session.destroyed || this.#session.pendingSettingsAck || size === this.#size) return
 
     this.#size = size
-    this.#session.settings({ initialWindowSize: size }, () => this.#fit())
+    this.#session.settings({ initialWindowSize: size }, (error) => {
+      if (error === null) this.#acknowledged = size
+      this.#fit()
+    })
     clearInterval(this.#shrinking)
     if (size === this.#sizes.initial) return
     this.#total = 0
@@ -200,7 +223,7 @@ export class ReceiveWindow implements Inlet {
   #shrink (): void {
     const used = this.#total >= this.#size
     this.#total = 0
-    if (used) return
+    if (used || !this.#isFollowed) return
     this.#patience = 1
     this.#resize(this.#sizes.initial)
   }

@@ -11,7 +11,7 @@ function setUp (readableFlowing: boolean, room = true): { inflow: Inflow, counte
   const inflow = new Inflow(stream, {
     read: (_inflow, bytes) => { counted.push(`read ${bytes}`) },
     reserve: (_inflow, bytes) => counted.push(`reserve ${bytes}`) > 0 && room
-  }, () => { counted.push('refused') })
+  }, 65_535, () => { counted.push('refused') })
   return { inflow, counted }
 }
 

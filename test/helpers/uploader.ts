@@ -8,9 +8,12 @@ const DEFAULT_WINDOW = 65_535
 export class Uploader {
   readonly #client: FrameClient
   readonly #sent = new Map<number, number>()
+  readonly #initial: number | undefined
 
-  constructor (client: FrameClient) {
+  /** @param initial what each stream's window is at first, whatever SETTINGS say later, as it is with Firefox */
+  constructor (client: FrameClient, initial?: number) {
     this.#client = client
+    this.#initial = initial
   }
 
   get connectionWindow (): number {
@@ -54,7 +57,7 @@ export class Uploader {
   }
 
   #window (streamId: number): number {
-    const initial = this.#client.setting(SETTINGS_INITIAL_WINDOW_SIZE) ?? DEFAULT_WINDOW
+    const initial = this.#initial ?? this.#client.setting(SETTINGS_INITIAL_WINDOW_SIZE) ?? DEFAULT_WINDOW
     const window = initial + this.#client.increments(streamId) - this.#sentOn(streamId)
     return Math.min(window, this.connectionWindow)
   }

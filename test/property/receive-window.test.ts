@@ -15,7 +15,7 @@ class FakeSession extends EventEmitter {
   destroyed = false
   state = {}
   readonly #pings: Array<(error: Error | null) => void> = []
-  readonly #settings: Array<() => void> = []
+  readonly #settings: Array<(error: Error | null) => void> = []
 
   get pendingSettingsAck (): boolean {
     return this.#settings.length > 0
@@ -25,7 +25,7 @@ class FakeSession extends EventEmitter {
     this.#pings.push(done)
   }
 
-  settings (_settings: object, done: () => void): void {
+  settings (_settings: object, done: (error: Error | null) => void): void {
     assert.equal(this.#settings.length, 0, 'one SETTINGS at a time')
     this.#settings.push(done)
   }
@@ -37,7 +37,7 @@ class FakeSession extends EventEmitter {
   }
 
   acknowledge (): void {
-    this.#settings.shift()?.()
+    this.#settings.shift()?.(null)
   }
 }
 
@@ -45,6 +45,8 @@ class FakeSession extends EventEmitter {
 class FakeStream {
   readableFlowing = true
   readableLength = 0
+  /** Its client has used up what it has, whatever that is: it follows. */
+  readonly state = { localWindowSize: 0 }
   isRefused = false
   readonly came: Buffer[] = []
   readonly kept: Buffer[] = []

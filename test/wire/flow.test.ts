@@ -146,9 +146,19 @@ await t.test('the window grows for a socket that is read as fast as it sends', a
   t.ok(grown.at(-1)! > MEGABYTE && grown.at(-1)! <= 16 * MEGABYTE)
 })
 
+await t.test('a client whose open streams do not follow SETTINGS is never left without a window', async (t) => {
+  const wire = await serve(t, addRoutes)
+  const client = await wire.client()
+  client.connect(1, '/sink')
+  await client.response(1)
+  const uploader = new Uploader(client, WINDOW)
+  for (let count = 0; count < 16; count++) await uploader.send(1, wsFrame(BINARY, Buffer.alloc(MEGABYTE)))
+  t.strictSame(initialWindows(client), [2 * WINDOW])
+})
+
 await t.test('receiveWindow.initial is in the first SETTINGS, and windows grow to max and no further', async (t) => {
   const { client } = await openSink(t, 8, { initial: 100_000, max: 300_000 })
-  t.strictSame(initialWindows(client), [100_000, 300_000])
+  t.strictSame(initialWindows(client), [100_000, 200_000, 300_000])
 })
 
 await t.test('the window does not grow for messages that a client sends now and then, nor for paused sockets', async (t) => {
