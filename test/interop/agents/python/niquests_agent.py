@@ -1,0 +1,104 @@
+"""A client of the interop suite: the WebSocket over HTTP/2 of niquests, which is that of urllib3-future."""
+
+import asyncio
+import os
+from importlib.metadata import version
+from typing import Any
+
+import niquests
+from niquests.exceptions import ReadTimeout, RequestException
+from urllib3.exceptions import HTTPError
+
+from agent import ANSWER_LIMIT, OPEN_LIMIT, Ending, Refused, sample, serve
+
+LOST = Ending(1006)
+UNTOLD = Ending(None, None)
+TURN = 0.02
+
+
+class Socket:
+    """A WebSocket that reads by turns, as a read over HTTP/2 keeps the whole connection from all others."""
+
+    def __init__(self, extension: Any) -> None:
+        self.extension = extension
+        self.waiting: asyncio.Future[str | bytes] | None = None
+        self.echoing = asyncio.Lock()
+        self.closed = asyncio.create_task(self.read())
+
+    async def read(self) -> Ending:
+        # The timeout of the request is that of the handshake as well: that of a turn cannot be given there.
+        async with self.extension._police_officer.borrow(self.extension._response) as connection:
+            connection.sock.settimeout(TURN)
+        while not self.extension.closed:
+            try:
+                payload = await self.extension.next_payload()
+            except ReadTimeout:
+                continue
+            except (OSError, HTTPError, RequestException):
+                return LOST
+            if payload is not None and self.waiting and not self.waiting.done():
+                self.waiting.set_result(payload)
+        return UNTOLD
+
+    async def echo(self, kind: str, size: int) -> bool:
+        async with self.echoing:
+            message = sample(kind, size)
+            self.waiting = asyncio.get_running_loop().create_future()
+            await self.extension.send_payload(message)
+            await asyncio.wait(
+                {self.waiting, self.closed}, timeout=ANSWER_LIMIT, return_when=asyncio.FIRST_COMPLETED
+            )
+            if self.waiting.done():
+                return self.waiting.result() == message
+            raise ConnectionError("closed") if self.closed.done() else TimeoutError()
+
+    async def close(self) -> Ending:
+        await self.extension.close()
+        return await asyncio.shield(self.closed)
+
+
+class Agent:
+    """What the commands are asked of."""
+
+    def __init__(self) -> None:
+        # Without TLS only this makes it speak HTTP/2, with prior knowledge.
+        self.session = niquests.AsyncSession(disable_http1=True)
+        self.sockets: dict[int, Socket] = {}
+
+    async def do(self, command: dict[str, Any]) -> Any:
+        if command["do"] == "open":
+            async with asyncio.timeout(OPEN_LIMIT):
+                return await self.open(command)
+        socket = self.sockets[command["socket"]]
+        match command["do"]:
+            case "echo":
+                return await socket.echo(command["kind"], command["bytes"])
+            case "close":
+                async with asyncio.timeout(ANSWER_LIMIT):
+                    return await socket.close()
+            case "closed":
+                return await asyncio.shield(socket.closed)
+            case "abort":
+                raise NotImplementedError("cannot")
+        raise ValueError(f"no such command: {command['do']}")
+
+    async def open(self, command: dict[str, Any]) -> dict[str, Any]:
+        headers = dict(command.get("headers", {}))
+        if protocols := command.get("protocols"):
+            headers["sec-websocket-protocol"] = ", ".join(protocols)
+        # SSL_CERT_FILE means nothing to niquests.
+        response = await self.session.get(
+            command["url"].replace("://", "+rfc8441://", 1),
+            headers=headers,
+            timeout=OPEN_LIMIT,
+            verify=os.environ.get("SSL_CERT_FILE", True),
+        )
+        if response.extension is None:
+            raise Refused(response.status_code)
+        number = len(self.sockets) + 1
+        self.sockets[number] = Socket(response.extension)
+        return {"socket": number, "protocol": response.headers.get("sec-websocket-protocol", "")}
+
+
+if __name__ == "__main__":
+    serve("niquests + urllib3-future", f"{version('niquests')} + {version('urllib3-future')}", Agent().do)
