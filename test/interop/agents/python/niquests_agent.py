@@ -6,8 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 import niquests
-from niquests.exceptions import ReadTimeout, RequestException
-from urllib3.exceptions import HTTPError
+from niquests.exceptions import ReadTimeout
 
 from agent import ANSWER_LIMIT, OPEN_LIMIT, Ending, Refused, sample, serve
 
@@ -23,22 +22,25 @@ class Socket:
         self.extension = extension
         self.waiting: asyncio.Future[str | bytes] | None = None
         self.echoing = asyncio.Lock()
+        self.closing = False
         self.closed = asyncio.create_task(self.read())
 
     async def read(self) -> Ending:
         # The timeout of the request is that of the handshake as well: that of a turn cannot be given there.
         async with self.extension._police_officer.borrow(self.extension._response) as connection:
             connection.sock.settimeout(TURN)
-        while not self.extension.closed:
+        while True:
             try:
                 payload = await self.extension.next_payload()
             except ReadTimeout:
                 continue
-            except (OSError, HTTPError, RequestException):
-                return LOST
-            if payload is not None and self.waiting and not self.waiting.done():
+            except Exception:
+                # A reset comes as an error of jh2 that nothing turns into one of niquests.
+                return UNTOLD if self.closing else LOST
+            if payload is None:
+                return UNTOLD
+            if self.waiting and not self.waiting.done():
                 self.waiting.set_result(payload)
-        return UNTOLD
 
     async def echo(self, kind: str, size: int) -> bool:
         async with self.echoing:
@@ -53,7 +55,10 @@ class Socket:
             raise ConnectionError("closed") if self.closed.done() else TimeoutError()
 
     async def close(self) -> Ending:
-        await self.extension.close()
+        # It takes neither code nor reason, and does not wait for an answer.
+        if not self.closed.done():
+            self.closing = True
+            await self.extension.close()
         return await asyncio.shield(self.closed)
 
 
