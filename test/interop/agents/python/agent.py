@@ -1,4 +1,4 @@
-"""What the Python clients of the interop suite share: commands in and answers out, a line of JSON each."""
+"""What the Python clients of the interop suite share: commands and answers, one a line."""
 
 import asyncio
 import json
@@ -36,6 +36,18 @@ def sample(kind: str, size: int) -> str | bytes:
     return phrase * times + "." * rest
 
 
+async def answered(
+    message: asyncio.Future[str | bytes], closed: asyncio.Future[Ending]
+) -> str | bytes:
+    """Wait for the message, for as long as the socket is open."""
+    await asyncio.wait(
+        {message, closed}, timeout=ANSWER_LIMIT, return_when=asyncio.FIRST_COMPLETED
+    )
+    if message.done():
+        return message.result()
+    raise ConnectionError("closed") if closed.done() else TimeoutError()
+
+
 def serve(name: str, version: str, do: Do) -> None:
     """Answer commands until the standard input ends."""
     asyncio.run(_serve(name, version, do))
@@ -43,7 +55,8 @@ def serve(name: str, version: str, do: Do) -> None:
 
 async def _serve(name: str, version: str, do: Do) -> None:
     lines = asyncio.StreamReader(limit=2**20)
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     _say({"name": name, "version": version})
     under_way = set()
     async for line in lines:
@@ -57,7 +70,8 @@ async def _answer(command: dict[str, Any], do: Do) -> None:
         value = await do(command)
         answer = {"value": value._asdict() if isinstance(value, Ending) else value}
     except Exception as error:
-        answer = {"error": "timed out" if isinstance(error, TimeoutError) else str(error) or type(error).__name__}
+        words = "timed out" if isinstance(error, TimeoutError) else str(error)
+        answer = {"error": words or type(error).__name__}
         if isinstance(error, Refused):
             answer["status"] = error.status
     _say({"id": command["id"], **answer})

@@ -23,8 +23,9 @@ from wsproto.connection import Connection as Frames
 from wsproto.connection import ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Message, Ping, TextMessage
 from wsproto.frame_protocol import CloseReason
+from wsproto.utilities import LocalProtocolError
 
-from agent import ANSWER_LIMIT, OPEN_LIMIT, Ending, Refused, sample, serve
+from agent import ANSWER_LIMIT, OPEN_LIMIT, Ending, Refused, answered, sample, serve
 
 LOST = Ending(CloseReason.ABNORMAL_CLOSURE)
 
@@ -90,7 +91,9 @@ class Connection(asyncio.Protocol):
         self.h2.reset_stream(stream, ErrorCodes.CANCEL)
         self.flush()
 
-    async def open(self, url: SplitResult, protocols: list[str], headers: dict[str, str]) -> "Socket":
+    async def open(
+        self, url: SplitResult, protocols: list[str], headers: dict[str, str]
+    ) -> "Socket":
         await self.settings
         if self.h2.remote_settings.enable_connect_protocol != 1:
             raise ConnectionError("not offered")
@@ -125,7 +128,7 @@ class Connection(asyncio.Protocol):
 
 
 class Socket:
-    """A WebSocket on a stream. What it sends waits in `outgoing` while the peer's windows are full."""
+    """A WebSocket on a stream: what it sends is `outgoing` while the peer's windows are full."""
 
     def __init__(self, connection: Connection, stream: int) -> None:
         loop = asyncio.get_running_loop()
@@ -189,7 +192,11 @@ class Socket:
             self.answered.set_exception(ConnectionError("the stream ended without an answer"))
 
     def send(self, event: Any) -> None:
-        self.outgoing += self.frames.send(event)
+        try:
+            self.outgoing += self.frames.send(event)
+        except LocalProtocolError as error:
+            # Its words hold the whole message.
+            raise ConnectionError("closed") from error
         self.pump()
 
     def finish(self) -> None:
@@ -212,18 +219,15 @@ class Socket:
 
     def room(self) -> int:
         h2 = self.connection.h2
-        return min(len(self.outgoing), h2.local_flow_control_window(self.stream), h2.max_outbound_frame_size)
+        window = h2.local_flow_control_window(self.stream)
+        return min(len(self.outgoing), window, h2.max_outbound_frame_size)
 
     async def echo(self, kind: str, size: int) -> bool:
         async with self.echoing:
             message = sample(kind, size)
             self.waiting = asyncio.get_running_loop().create_future()
-            self.send(TextMessage(message) if isinstance(message, str) else BytesMessage(message))
-            waited = {self.waiting, self.closed}
-            await asyncio.wait(waited, timeout=ANSWER_LIMIT, return_when=asyncio.FIRST_COMPLETED)
-            if self.waiting.done():
-                return self.waiting.result() == message
-            raise ConnectionError(f"closed with {self.closed.result().code}") if self.closed.done() else TimeoutError()
+            self.send(TextMessage(message) if kind == "text" else BytesMessage(message))
+            return await answered(self.waiting, self.closed) == message
 
     async def close(self, code: int, reason: str) -> Ending:
         self.send(CloseConnection(code, reason))
@@ -257,7 +261,8 @@ class Agent:
     async def open(self, command: dict[str, Any]) -> dict[str, Any]:
         url = urlsplit(command["url"])
         connection = await self.connect(url)
-        socket = await connection.open(url, command.get("protocols", []), command.get("headers", {}))
+        protocols, headers = command.get("protocols", []), command.get("headers", {})
+        socket = await connection.open(url, protocols, headers)
         number = len(self.sockets) + 1
         self.sockets[number] = socket
         return {"socket": number, "protocol": socket.protocol}
@@ -266,7 +271,7 @@ class Agent:
         """Give the connection to the host, which several opens may wait for at once."""
         key = f"{url.scheme}://{url.netloc}"
         task = self.connections.get(key)
-        if task is None or task.done() and (task.cancelled() or task.exception() or not task.result().usable):
+        if task is None or task.done() and (task.exception() or not task.result().usable):
             task = self.connections[key] = asyncio.create_task(connect(url))
         return await asyncio.shield(task)
 
@@ -276,8 +281,11 @@ async def connect(url: SplitResult) -> Connection:
     if context:
         context.set_alpn_protocols(["h2"])
     loop = asyncio.get_running_loop()
-    transport, connection = await loop.create_connection(Connection, url.hostname, url.port, ssl=context)
-    if context and transport.get_extra_info("ssl_object").selected_alpn_protocol() != "h2":
+    transport, connection = await loop.create_connection(
+        Connection, url.hostname, url.port, ssl=context
+    )
+    tls = transport.get_extra_info("ssl_object")
+    if tls and tls.selected_alpn_protocol() != "h2":
         transport.abort()
         raise ConnectionError("the server does not speak HTTP/2")
     return connection

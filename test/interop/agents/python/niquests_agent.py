@@ -1,22 +1,25 @@
-"""A client of the interop suite: the WebSocket over HTTP/2 of niquests, which is that of urllib3-future."""
+"""A client of the interop suite: the WebSocket over HTTP/2 of niquests and urllib3-future."""
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
 import niquests
 from niquests.exceptions import ReadTimeout
 
-from agent import ANSWER_LIMIT, OPEN_LIMIT, Ending, Refused, sample, serve
+from agent import ANSWER_LIMIT, OPEN_LIMIT, Ending, Refused, answered, sample, serve
 
 LOST = Ending(1006)
 UNTOLD = Ending(None, None)
-TURN = 0.02
+TURN = 0.002
+PAUSE = 0.05
 
 
 class Socket:
-    """A WebSocket that reads by turns, as a read over HTTP/2 keeps the whole connection from all others."""
+    """A WebSocket that reads by turns: a read over HTTP/2 keeps the connection from all others."""
 
     def __init__(self, extension: Any) -> None:
         self.extension = extension
@@ -25,14 +28,23 @@ class Socket:
         self.closing = False
         self.closed = asyncio.create_task(self.read())
 
+    @asynccontextmanager
+    async def holding(self, limit: float) -> AsyncIterator[None]:
+        """Have the connection, with a limit to each wait: the request's own timeout is for all."""
+        if self.extension.closed:
+            raise ConnectionError("closed")
+        police, response = self.extension._police_officer, self.extension._response
+        async with police.borrow(response) as connection:
+            connection.sock.settimeout(limit)
+            yield
+
     async def read(self) -> Ending:
-        # The timeout of the request is that of the handshake as well: that of a turn cannot be given there.
-        async with self.extension._police_officer.borrow(self.extension._response) as connection:
-            connection.sock.settimeout(TURN)
         while True:
             try:
-                payload = await self.extension.next_payload()
+                async with self.holding(TURN):
+                    payload = await self.extension.next_payload()
             except ReadTimeout:
+                await asyncio.sleep(PAUSE)
                 continue
             except Exception:
                 # A reset comes as an error of jh2 that nothing turns into one of niquests.
@@ -46,13 +58,9 @@ class Socket:
         async with self.echoing:
             message = sample(kind, size)
             self.waiting = asyncio.get_running_loop().create_future()
-            await self.extension.send_payload(message)
-            await asyncio.wait(
-                {self.waiting, self.closed}, timeout=ANSWER_LIMIT, return_when=asyncio.FIRST_COMPLETED
-            )
-            if self.waiting.done():
-                return self.waiting.result() == message
-            raise ConnectionError("closed") if self.closed.done() else TimeoutError()
+            async with self.holding(ANSWER_LIMIT):
+                await self.extension.send_payload(message)
+            return await answered(self.waiting, self.closed) == message
 
     async def close(self) -> Ending:
         # It takes neither code nor reason, and does not wait for an answer.
@@ -106,4 +114,5 @@ class Agent:
 
 
 if __name__ == "__main__":
-    serve("niquests + urllib3-future", f"{version('niquests')} + {version('urllib3-future')}", Agent().do)
+    versions = f"{version('niquests')} + {version('urllib3-future')}"
+    serve("niquests + urllib3-future", versions, Agent().do)
