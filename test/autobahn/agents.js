@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { end, keep, receive } from './children.js'
+import { end, keep, receive } from '../helpers/children.js'
 import { startHAProxy } from './haproxy.js'
 
 const SERVER = fileURLToPath(new URL('server.js', import.meta.url))

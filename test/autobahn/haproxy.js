@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { promisify } from 'node:util'
-import { keep } from './children.js'
+import { keep } from '../helpers/children.js'
 import { MissingTool } from './missing-tool.js'
 
 // Longer than the pause of any case.

@@ -5,7 +5,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { run } from './children.js'
+import { run } from '../helpers/children.js'
 import { MissingTool } from './missing-tool.js'
 
 const execute = promisify(execFile)

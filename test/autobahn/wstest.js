@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { open, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { run } from './children.js'
+import { run } from '../helpers/children.js'
 
 const execute = promisify(execFile)
 

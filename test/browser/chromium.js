@@ -8,7 +8,7 @@
 import assert from 'node:assert/strict'
 import { fileURLToPath } from 'node:url'
 import { chromium } from 'playwright-core'
-import { Checks } from './checks.js'
+import { Checks } from '../helpers/checks.js'
 import { Example } from './example.js'
 import { Server } from './server.js'
 

@@ -1,0 +1,54 @@
+/**
+ * A client of Node's, as its first argument says: `ws`, `undici` (of the folder in the second argument) or `built-in`.
+ * Commands are lines of JSON on stdin, answers lines on stdout.
+ */
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { Sockets } from './sockets.js'
+
+const [kind, folder] = process.argv.slice(2)
+
+const CLIENTS = {
+  ws () {
+    const require = createRequire(import.meta.url)
+    const WebSocket = require('ws')
+    return {
+      version: require('ws/package.json').version,
+      create: (url, protocols, headers) => new WebSocket(url, protocols, { headers })
+    }
+  },
+  undici () {
+    const require = createRequire(join(folder, 'package.json'))
+    const { Agent, WebSocket } = require('undici')
+    const dispatcher = new Agent({ allowH2: true })
+    return {
+      version: require('undici/package.json').version,
+      create: (url, protocols, headers) => new WebSocket(url, { protocols, headers, dispatcher })
+    }
+  },
+  'built-in' () {
+    return {
+      version: process.version,
+      create: (url, protocols, headers) => new WebSocket(url, { protocols, headers })
+    }
+  }
+}
+
+const { version, create } = CLIENTS[kind]()
+const sockets = new Sockets(create)
+print({ version })
+for await (const line of createInterface(process.stdin)) void answer(JSON.parse(line))
+process.exit()
+
+async function answer ({ id, ...command }) {
+  try {
+    print({ id, value: await sockets.run(command) })
+  } catch ({ message }) {
+    print({ id, error: message })
+  }
+}
+
+function print (message) {
+  process.stdout.write(`${JSON.stringify(message)}\n`)
+}

@@ -1,0 +1,132 @@
+/**
+ * The clients: how each is found and started, and what carries its sockets over TLS (`tls`) and in clear (`clear`) to a
+ * server that speaks all. `lacks` tells what a client cannot do, whatever the server, by the scenario that asks for it.
+ */
+import { execFile } from 'node:child_process'
+import { access } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { run } from '../helpers/children.js'
+import { Agent } from './agents/agent.js'
+import { Browser } from './agents/browser.js'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+export const CACHE = join(ROOT, '.cache/interop')
+const AGENTS = join(ROOT, 'test/interop/agents')
+const NODE_AGENT = join(AGENTS, 'node.js')
+/** What the app sees a socket come over. */
+export const CONNECT = 'Extended CONNECT'
+export const UPGRADE = 'Upgrade'
+
+const NO_FALLBACK = { 'fallback to HTTP/1.1': 'it speaks HTTP/2 alone' }
+const NO_ABORT = { 'abort of one socket': 'a WebSocket of the HTML standard has no abort' }
+
+export const CLIENTS = [
+  browser('Chromium', 'chrome', [process.env.CHROMIUM, '/usr/bin/chromium']),
+  browser('Firefox', 'firefox', [process.env.FIREFOX, '/usr/bin/firefox-esr', '/usr/bin/firefox']),
+  {
+    ...nodeClient('undici 7', 20, 'undici', ROOT),
+    lacks: {
+      ...NO_ABORT,
+      'refused handshake': 'its socket tells neither an error nor a close',
+      'fallback to HTTP/1.1': 'with allowH2 it does not fall back'
+    }
+  },
+  nodeClient('undici 8', 24, 'undici', CACHE),
+  nodeClient('undici 8', 26, 'undici', CACHE),
+  { ...nodeClient('WebSocket of Node', 24, 'built-in'), tls: UPGRADE },
+  nodeClient('WebSocket of Node', 26, 'built-in'),
+  { ...nodeClient('ws', 20, 'ws'), tls: UPGRADE, lacks: {} },
+  {
+    name: 'Go, x/net/http2 + gobwas/ws',
+    find: () => findProgram('go'),
+    start: startGoAgent,
+    tls: CONNECT,
+    clear: CONNECT,
+    lacks: NO_FALLBACK
+  },
+  { ...pythonClient('Python, h2 + wsproto', 'h2_wsproto.py'), lacks: NO_FALLBACK },
+  {
+    ...pythonClient('Python, niquests', 'niquests_agent.py'),
+    lacks: {
+      ...NO_FALLBACK,
+      'echo of 1 MiB': 'over HTTP/2 it sends a message as one DATA frame, of 16 KiB at most',
+      'close by the client, with code and reason': 'it closes with the code 0',
+      'close by the server, with code and reason': 'it neither answers a Close nor tells it',
+      'abort of one socket': 'it has no abort'
+    }
+  }
+]
+
+function browser (name, kind, paths) {
+  return {
+    name,
+    find: () => findFile(paths),
+    start: (path) => Browser.start(kind, path),
+    isBrowser: true,
+    tls: CONNECT,
+    clear: UPGRADE,
+    lacks: NO_ABORT
+  }
+}
+
+/** `folder` is where its package is installed, if it has one. */
+function nodeClient (name, major, kind, folder) {
+  return {
+    name: `${name}, Node ${major}`,
+    find: () => findNode(major),
+    start: (node, env) => Agent.start([node, NODE_AGENT, kind, folder ?? ''], env),
+    tls: CONNECT,
+    clear: UPGRADE,
+    lacks: NO_ABORT
+  }
+}
+
+function pythonClient (name, program) {
+  return {
+    name,
+    find: () => findFile([join(CACHE, 'python/bin/python')]),
+    start: (python, env) => Agent.start([python, '-B', join(AGENTS, 'python', program)], env),
+    tls: CONNECT,
+    clear: CONNECT
+  }
+}
+
+/** Built, so that a kill reaches it: `go run` is its parent. */
+async function startGoAgent (go, env) {
+  const program = join(CACHE, 'bin/go-agent')
+  const code = await run(go, ['build', '-C', join(AGENTS, 'go'), '-o', program, '.'], { stdio: 'inherit' })
+  if (code !== 0) throw new Error(`go build ended with ${code}`)
+  return Agent.start([program], env)
+}
+
+async function findNode (major) {
+  if (Number.parseInt(process.versions.node) === major) return process.execPath
+  return findFile([join(ROOT, `.cache/node-${major}/node_modules/.bin/node`)])
+}
+
+async function findFile (paths) {
+  for (const path of paths) {
+    if (path !== undefined && await exists(path)) return path
+  }
+  return undefined
+}
+
+async function exists (path) {
+  try {
+    await access(path)
+    return true
+  } catch {
+    return false
+  }
+}
+
+export async function findProgram (name) {
+  try {
+    const { stdout } = await promisify(execFile)('which', [name])
+    return stdout.trim()
+  } catch {
+    return undefined
+  }
+}
