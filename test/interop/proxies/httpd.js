@@ -6,6 +6,9 @@ const program = () => findProgram(['apache2', 'httpd'])
 const MODULES = ['mpm_event', 'authz_core', 'http2', 'proxy', 'proxy_http', 'ssl']
 const MODULE_FOLDERS = ['/usr/lib/apache2/modules', '/usr/lib64/httpd/modules', '/usr/local/apache2/modules']
 
+// Its name is another one on each distribution.
+const NOGROUP = 65534
+
 export const httpd = {
   name: 'Apache httpd',
   over: '1.1',
@@ -27,7 +30,8 @@ async function surroundings (folder) {
     'ServerName localhost',
     `PidFile ${join(folder, 'httpd.pid')}`,
     `DefaultRuntimeDir ${folder}`,
-    'ErrorLog /dev/stderr'
+    'ErrorLog /dev/stderr',
+    ...process.getuid() === 0 ? ['User nobody', `Group #${NOGROUP}`] : []
   ]
   return directives.flatMap((directive) => ['-C', directive])
 }
