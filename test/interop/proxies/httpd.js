@@ -14,12 +14,17 @@ export const httpd = {
   over: '1.1',
   example: 'httpd.conf',
   install: 'apt-get install apache2 (2.4.58 or later)',
-  idleSetting: { pattern: /(ProxyTimeout) \w+/g, write: (ms) => `$1 ${Math.ceil(ms / 1000)}` },
+  // Over HTTP/1.1, the longer one of the two holds.
+  idleSetting: { pattern: /ProxyTimeout \w+/g, write: (ms) => `ProxyTimeout ${toSeconds(ms)}\nTimeout ${toSeconds(ms)}` },
   find: async () => askVersion(await program(), ['-v'], /Apache\/(\S+)/),
   command: async ({ config, folder }) => ({
     file: await program(),
     args: ['-d', folder, '-f', config, ...await surroundings(folder), '-DFOREGROUND']
   })
+}
+
+function toSeconds (ms) {
+  return Math.ceil(ms / 1000)
 }
 
 /** What a distribution's own configuration does before it includes one like the example. */
