@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { open, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { end, keep } from '../../autobahn/children.js'
+import { MissingTool } from '../../autobahn/missing-tool.js'
 import { caddy } from './caddy.js'
 import { configure } from './config.js'
 import { envoy } from './envoy.js'
@@ -23,6 +24,7 @@ export async function startProxy (proxy, { app, tls = false, folder, idle, ports
   await writeFile(config, configure(example, { tls, ports: { ...ports, app }, idle, idleSetting: proxy.idleSetting }))
 
   const { file, args, env } = await proxy.command({ config, folder })
+  if (file === undefined) throw new MissingTool(`${proxy.name} is not installed: ${proxy.install}`)
   const logFile = join(folder, `${proxy.example}.log`)
   const log = await open(logFile, 'a')
   const child = keep(spawnGroup(file, args, {
@@ -32,11 +34,10 @@ export async function startProxy (proxy, { app, tls = false, folder, idle, ports
     stdio: ['ignore', log.fd, log.fd]
   }))
   try {
-    await once(child, 'spawn')
-    await log.close()
+    await once(child, 'spawn').finally(() => log.close())
     await waitForPorts(child, ports)
   } catch (cause) {
-    await end(child)
+    if (child.pid !== undefined) await end(child)
     throw new Error(`${proxy.name} did not start: ${cause.message}. It said:\n${await readFile(logFile, 'utf8')}`, { cause })
   }
   return { ...ports, child, logFile, stop: () => end(child) }
@@ -46,6 +47,7 @@ export async function startProxy (proxy, { app, tls = false, folder, idle, ports
 function spawnGroup (file, args, options) {
   const child = spawn(file, args, { ...options, detached: true })
   child.kill = (signal) => {
+    if (child.pid === undefined) return false
     try {
       return process.kill(-child.pid, signal)
     } catch (error) {
