@@ -1,0 +1,40 @@
+import { execFile } from 'node:child_process'
+import { access, constants } from 'node:fs/promises'
+import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+const CACHE = fileURLToPath(new URL('../../../.cache/interop/', import.meta.url))
+// Debian has servers there, and PATH need not.
+const SYSTEM = ['/usr/sbin', '/usr/local/sbin']
+
+/** Where the first of these programs is: in PATH, or in one of these folders of .cache/interop. */
+export async function findProgram (names, folders = []) {
+  const places = [
+    ...(process.env.PATH ?? '').split(delimiter).filter(Boolean),
+    ...SYSTEM,
+    ...folders.map((folder) => join(CACHE, folder))
+  ]
+  for (const name of names) {
+    for (const place of places) {
+      const file = join(place, name)
+      if (await isExecutable(file)) return file
+    }
+  }
+}
+
+/** What a program says of its version, or undefined where there is no such program. */
+export async function askVersion (file, args, pattern) {
+  if (file === undefined) return
+  const { stdout, stderr } = await promisify(execFile)(file, args)
+  return pattern.exec(stdout + stderr)?.[1] ?? stdout.trim()
+}
+
+async function isExecutable (file) {
+  try {
+    await access(file, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
