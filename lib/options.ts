@@ -7,8 +7,8 @@ import {
   isBetween, isFunction, isObject, isPromise, unknownNames
 } from './check.ts'
 import type { Check, Checks } from './check.ts'
-import type { ReceiveWindowSizes } from './receive-window.ts'
 import type { SendLimits } from './socket.ts'
+import type { ReceiveWindowSizes } from './window-sizes.ts'
 import type {
   PreCloseHook, VerifyClient, WebsocketErrorHandler, WebsocketPluginOptions, WebsocketRouteOptions,
   WebsocketServerOptions
@@ -20,6 +20,8 @@ export interface RouteOptions {
   websocketServer: WebsocketServerOptions
   /** What the user wants done about errors, where it is not what we do. */
   errorHandler: WebsocketErrorHandler | undefined
+  /** In ms; 0 for none. */
+  heartbeat: number
   sendLimits: SendLimits
 }
 
@@ -62,6 +64,7 @@ export const PLUGIN_OPTIONS: Checks = {
   errorHandler: FUNCTION,
   preClose: FUNCTION,
   handshakeTimeout: MILLISECONDS,
+  heartbeat: MILLISECONDS,
   advertise: BOOLEAN,
   maxConcurrentStreams: ['an integer from 1 to 4294967295', isBetween(1, 2 ** 32 - 1)],
   receiveWindow: OBJECT,
@@ -108,6 +111,7 @@ export const SERVER_OPTIONS: Checks = {
 
 export const ROUTE_OPTIONS: Checks = {
   errorHandler: FUNCTION,
+  heartbeat: MILLISECONDS,
   protocols: ['an array of subprotocols', isProtocols],
   ...SEND_OPTIONS,
   ...SOCKET_OPTIONS
@@ -139,6 +143,7 @@ export function readOptions (given: WebsocketPluginOptions, log: FastifyBaseLogg
     errorHandler: given.errorHandler,
     preClose: given.preClose,
     advertise: given.advertise ?? true,
+    heartbeat: given.heartbeat ?? 0,
     handshakeTimeout: given.handshakeTimeout ?? DEFAULT_HANDSHAKE_TIMEOUT,
     settings: withoutNothing({
       maxConcurrentStreams: given.maxConcurrentStreams, initialWindowSize: given.receiveWindow?.initial
@@ -158,13 +163,14 @@ export function readRouteOptions (given: unknown, url: string, plugin: Options):
   const own: WebsocketRouteOptions = isObject(given) ? given : {}
   checkAll(own, ROUTE_OPTIONS, (name) => `"websocket.${name}" of route "${url}"`)
 
-  const { errorHandler, protocols, sendLimit, slowConsumer, ...websocketServer } = withoutNothing(own)
+  const { errorHandler, heartbeat, protocols, sendLimit, slowConsumer, ...websocketServer } = withoutNothing(own)
   return {
     websocketServer: {
       ...websocketServer,
       ...(protocols === undefined ? {} : { handleProtocols: (offered) => choose(offered, protocols) })
     },
     errorHandler: errorHandler ?? plugin.errorHandler,
+    heartbeat: heartbeat ?? plugin.heartbeat,
     sendLimits: readSendLimits({ sendLimit, slowConsumer }, plugin.sendLimits)
   }
 }

@@ -2,42 +2,13 @@ import type { Http2Session, Http2Stream } from 'node:http2'
 import { Inflow } from './inflow.ts'
 import type { Inlet } from './inflow.ts'
 import { nextTurn } from './next-turn.ts'
-
-/** Sizes of receive windows, in bytes. */
-export interface ReceiveWindowSizes {
-  /** What each stream of a session may send before anything of it is read, at first. */
-  initial: number
-  /** The same, at most. */
-  max: number
-  /** What all streams of a session may have sent that is not read yet. */
-  sessionBudget: number
-}
+import type { ReceiveWindowSizes } from './window-sizes.ts'
 
 /**
  * Node before 26 reads nothing from a connection while a write to it waits. If both ends are such, and more is on its
  * way than the kernel's buffers hold, both wait for ever: seen from 6 MiB on, never at 4.
  */
 const LARGEST_CONNECTION_WINDOW = (Number(process.versions.node.split('.')[0]) < 26 ? 4 : 32) * 1024 * 1024
-
-const DEFAULT_SIZES: ReceiveWindowSizes = Object.freeze({
-  // RFC 9113 section 6.9.2: what a client counts on that has not seen our SETTINGS yet.
-  initial: 65_535,
-  max: 16 * 1024 * 1024,
-  // A thousand sockets, each with a first window that nobody reads, and as much again that Node reads ahead.
-  sessionBudget: 128 * 1024 * 1024
-})
-
-/** @param given what the user wants; a maximum below the first window is no maximum */
-export function completeSizes (
-  given: { [Name in keyof ReceiveWindowSizes]?: number | undefined }
-): ReceiveWindowSizes {
-  const {
-    initial = DEFAULT_SIZES.initial,
-    max = DEFAULT_SIZES.max,
-    sessionBudget = DEFAULT_SIZES.sessionBudget
-  } = given
-  return { initial, max: Math.max(initial, max), sessionBudget }
-}
 
 /**
  * What a stream brings is counted for two round trips, because a client may answer a PING ahead of what a window has

@@ -10,7 +10,7 @@ import { readRouteOptions } from './options.ts'
 import type { Options, RouteOptions as OwnOptions } from './options.ts'
 import { isPeerError } from './socket.ts'
 import type { RouteSocket } from './socket.ts'
-import { kHandled, kSendLimits, kUpgrade } from './symbols.ts'
+import { kHandled, kKeepAlive, kSendLimits, kUpgrade } from './symbols.ts'
 import type { WebSocket, WebsocketHandler } from '../types/index.ts'
 import type { RawRequest, Upgrade } from './upgrade.ts'
 import { withOptions } from './websocket-server.ts'
@@ -78,7 +78,7 @@ function isHeadOnly (route: RouteOptions): boolean {
 }
 
 function createHandler (
-  route: RouteOptions, server: WebSocketServer, { errorHandler = closeWithError, sendLimits }: OwnOptions
+  route: RouteOptions, server: WebSocketServer, { errorHandler = closeWithError, heartbeat, sendLimits }: OwnOptions
 ): RouteHandlerMethod {
   const only = servesOnlySockets(route)
   const wsHandler = (only ? route.handler : route.wsHandler) as WebsocketHandler
@@ -93,6 +93,7 @@ function createHandler (
     upgrade.accept(server, (socket) => {
       clearTimeout(upgrade.timer)
       socket[kSendLimits] = sendLimits
+      if (heartbeat > 0) socket[kKeepAlive](heartbeat, () => request.log.info('a websocket client has gone silent: terminated'))
       let reported: unknown
       const onError = async (error: unknown): Promise<void> => {
         // A handler that reads its socket as an iterable throws what 'error' has told.

@@ -1,13 +1,15 @@
 import { constants } from 'node:http2'
 import type { Http2Server, Http2Session, Http2Stream } from 'node:http2'
+import type { Duplex } from 'node:stream'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Inflow } from './inflow.ts'
 import { hookStream, passChunk, readServerSettings } from './internals.ts'
 import { nextTurn } from './next-turn.ts'
-import { ReceiveWindow, completeSizes } from './receive-window.ts'
-import type { ReceiveWindowSizes } from './receive-window.ts'
+import { ReceiveWindow } from './receive-window.ts'
 import { SendBudget } from './send-budget.ts'
 import { resetStream } from './stream-socket.ts'
+import { completeSizes } from './window-sizes.ts'
+import type { ReceiveWindowSizes } from './window-sizes.ts'
 
 const { NGHTTP2_ENHANCE_YOUR_CALM } = constants
 
@@ -105,6 +107,21 @@ export class Session {
   #setTimeout (milliseconds: number): void {
     if (this.#options.timeout !== undefined && !this.#session.destroyed) this.#session.setTimeout(milliseconds)
   }
+}
+
+/**
+ * Ends the session of a stream whose peer has gone, unless the session itself answers a PING (RFC 9113 section 6.7): the
+ * peer of a stream behind a proxy may have gone alone. Node itself waits for as long as TCP does, or for ever where a
+ * write over TLS has failed (nodejs/node#55804).
+ *
+ * @param timeout for the answer, in ms
+ */
+export function endIfDead (carrier: Duplex, timeout: number): void {
+  const { session } = carrier as Partial<Http2Stream>
+  if (session === undefined || session.destroyed) return
+  const timer = setTimeout(() => session.destroy(), timeout)
+  session.once('close', () => clearTimeout(timer))
+  session.ping(() => clearTimeout(timer))
 }
 
 /** Where the budget is used up nothing more of the stream is kept. */

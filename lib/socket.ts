@@ -2,10 +2,11 @@ import { on } from 'node:events'
 import type { Duplex } from 'node:stream'
 import type { WebSocket as WsWebSocket } from 'ws'
 import { FST_WS_SLOW_CONSUMER } from './errors.ts'
+import { Heartbeat } from './heartbeat.ts'
 import { MessageHold } from './message-hold.ts'
 import type { Message } from './message-hold.ts'
 import { countGone, hasSaidAll } from './stream-socket.ts'
-import { kConnect, kHandled, kSendLimits } from './symbols.ts'
+import { kConnect, kHandled, kKeepAlive, kSendLimits } from './symbols.ts'
 import type { SlowConsumer, WebSocket } from '../types/index.ts'
 
 /** What a socket may have waiting to be sent, and what becomes of one that has more. */
@@ -21,6 +22,8 @@ export interface RouteSocket extends WebSocket {
   [kConnect] (connection: Duplex): void
   /** Default: no limit. */
   [kSendLimits]: SendLimits
+  /** Pings the peer from now on, every so many ms. `onSilence` is called before the socket of one that has gone closes. */
+  [kKeepAlive] (interval: number, onSilence: () => void): void
   /** The handler has returned, or its promise has settled. */
   [kHandled] (): void
 }
@@ -58,6 +61,10 @@ export function createSocketClass (Base: typeof WsWebSocket): typeof WsWebSocket
       this.#connection = connection
       this.#deflates = this.extensions !== ''
       connection.on('drain', () => this.#drain())
+    }
+
+    [kKeepAlive] (interval: number, onSilence: () => void): void {
+      Heartbeat.start(this, this.#connection!, interval, onSilence)
     }
 
     [kHandled] (): void {

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { closed, sentences, text } from './helpers/transports.ts'
 import type { Transport } from './helpers/transports.ts'
 
+const INFO = 30
 const ERROR = 50
 
 /** What the options of one route change, and what they do not, on every transport. */
@@ -108,5 +109,44 @@ export function behaveByRoute (transport: Transport): void {
     const compressed = transport.httpVersion === '1.1' ? 'permessage-deflate' : ''
     t.equal((await open('/', { perMessageDeflate: true })).extensions, compressed)
     t.equal((await open('/usual', { perMessageDeflate: true })).extensions, '')
+  })
+
+  sentence('heartbeat pings each client, and terminates one that has fallen silent', (app) => {
+    app.get('/', { websocket: true }, (socket) => {
+      socket.once('close', (code) => app.server.emit('gone', code))
+    })
+    app.get('/never', { websocket: { heartbeat: 0 } }, () => {})
+  }, async (t, { app, open, logs }) => {
+    const never = await open('/never')
+    never.on('ping', () => t.fail('heartbeat of a route is 0'))
+    const lively = await open('/')
+    const talkative = await open('/', { autoPong: false })
+    talkative.on('ping', () => talkative.send('no pong, but here'))
+    const gone = once(app.server, 'gone')
+    const silent = await open('/', { autoPong: false })
+
+    const end = closed(silent)
+    t.same(await gone, [1006])
+    t.equal((await end).code, 1006)
+    for (let count = 0; count < 2; count++) await once(lively, 'ping')
+    for (const socket of [never, lively, talkative]) t.equal(socket.readyState, socket.OPEN)
+    t.match(logs.filter(({ msg }) => msg.includes('silent')), [{ level: INFO }])
+    t.same(logs.filter(({ level }) => level > INFO), [])
+  }, { heartbeat: 500 })
+
+  sentence('a socket that is paused is not taken for gone', (app) => {
+    app.get('/', { websocket: { heartbeat: 500 } }, (socket) => {
+      socket.on('message', (data) => socket.send(data))
+      socket.pause()
+      app.server.once('resume', () => socket.resume())
+    })
+  }, async (t, { app, open }) => {
+    const socket = await open('/')
+    socket.send('held')
+    for (let count = 0; count < 2; count++) await once(socket, 'ping')
+    app.server.emit('resume')
+    t.equal(await text(socket), 'held')
+    for (let count = 0; count < 2; count++) await once(socket, 'ping')
+    t.equal(socket.readyState, socket.OPEN)
   })
 }

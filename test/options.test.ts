@@ -9,6 +9,7 @@ const REFUSED: Array<[options: object, message: string]> = [
   [{ options: 7 }, 'option "options" must be an object, got 7'],
   [{ errorHandler: {} }, 'option "errorHandler" must be a function, got object'],
   [{ preClose: 'now' }, 'option "preClose" must be a function, got "now"'],
+  [{ heartbeat: -1 }, 'option "heartbeat" must be an integer from 0 to 2147483647 (ms), got -1'],
   [{ handshakeTimeout: '5s' }, 'option "handshakeTimeout" must be an integer from 0 to 2147483647 (ms), got "5s"'],
   [{ advertise: 'no' }, 'option "advertise" must be a boolean, got "no"'],
   [{ maxConcurrentStreams: 0 }, 'option "maxConcurrentStreams" must be an integer from 1 to 4294967295, got 0'],
@@ -44,7 +45,7 @@ for (const [options, expected] of REFUSED) {
   })
 }
 
-const NAMES = 'errorHandler, protocols, sendLimit, slowConsumer, allowSynchronousEvents, autoPong, closeTimeout, ' +
+const NAMES = 'errorHandler, heartbeat, protocols, sendLimit, slowConsumer, allowSynchronousEvents, autoPong, closeTimeout, ' +
   'maxBufferedChunks, maxFragments, maxPayload, maxPendingAutoPongs, perMessageDeflate, skipUTF8Validation'
 
 const REFUSED_BY_ROUTE: Array<[websocket: unknown, message: string]> = [

@@ -3,7 +3,8 @@ import { connect, createServer } from 'node:http2'
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
-import { ReceiveWindow, completeSizes } from '../lib/receive-window.ts'
+import { ReceiveWindow } from '../lib/receive-window.ts'
+import { completeSizes } from '../lib/window-sizes.ts'
 
 const MEGABYTE = 1024 * 1024
 

@@ -344,6 +344,7 @@ describe('the options', () => {
       },
       advertise: false,
       handshakeTimeout: 10_000,
+      heartbeat: 30_000,
       maxConcurrentStreams: 256,
       prefix: '/v1'
     })

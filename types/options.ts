@@ -106,6 +106,12 @@ export interface WebsocketPluginOptions {
    */
   handshakeTimeout?: number | undefined
   /**
+   * Time, in ms, between pings to each client (RFC 6455 section 5.5.2), which keep a quiet socket alive through proxies.
+   * A client that has sent nothing from one ping to the next, nor taken what waits for it, has gone: its socket is
+   * terminated, with 1006, and so is its HTTP/2 session if that does not answer either. 0 is no pings. Default: 0.
+   */
+  heartbeat?: number | undefined
+  /**
    * Streams that an HTTP/2 client may have open on one connection (SETTINGS_MAX_CONCURRENT_STREAMS, RFC 9113 section
    * 6.5.2), each socket being one. Default: what the `http` or `https.settings` of Fastify say, else 1024.
    */

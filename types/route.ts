@@ -2,7 +2,7 @@ import type { WebsocketPluginOptions, WebsocketServerOptions } from './options.t
 
 /** Options of the plugin, and of ws's WebSocketServer, that one route may have for itself. */
 type OwnOptions =
-  & Pick<WebsocketPluginOptions, 'errorHandler' | 'sendLimit' | 'slowConsumer'>
+  & Pick<WebsocketPluginOptions, 'errorHandler' | 'heartbeat' | 'sendLimit' | 'slowConsumer'>
   & Pick<
     WebsocketServerOptions,
     | 'allowSynchronousEvents' | 'autoPong' | 'closeTimeout' | 'maxBufferedChunks' | 'maxFragments' | 'maxPayload'

@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { promisify } from 'node:util'
 import { keep } from '../helpers/children.js'
-import { MissingTool } from './missing-tool.js'
+import { MissingTool } from '../helpers/missing-tool.js'
 
 // Longer than the pause of any case.
 const configure = (port) => `

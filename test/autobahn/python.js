@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { run } from '../helpers/children.js'
-import { MissingTool } from './missing-tool.js'
+import { MissingTool } from '../helpers/missing-tool.js'
 
 const execute = promisify(execFile)
 

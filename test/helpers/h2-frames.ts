@@ -73,6 +73,8 @@ export class FrameClient {
   windowUpdates: boolean
   /** Whether the server's SETTINGS are taken to heart. */
   acknowledges = true
+  /** Whether the server's PINGs are answered. */
+  answersPings = true
 
   readonly #tcp: Socket
   readonly #socket: Socket
@@ -337,7 +339,7 @@ export class FrameClient {
     if (frame.type === 'WINDOW_UPDATE') {
       this.#increments.set(frame.streamId, this.increments(frame.streamId) + frame.payload.readUInt32BE())
     }
-    if (frame.type === 'PING' && frame.flags === 0) this.send('PING', 0, frame.payload, ACK)
+    if (frame.type === 'PING' && frame.flags === 0 && this.answersPings) this.send('PING', 0, frame.payload, ACK)
     if (frame.type === 'DATA' && this.windowUpdates) this.#giveBack(frame)
   }
 

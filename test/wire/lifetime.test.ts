@@ -634,3 +634,21 @@ await t.test('a message of 1 MiB comes back through the first windows of HTTP/2'
   await client.untilSaid(1, `Binary ${MEGABYTE.length}`)
   t.strictSame(client.wsTrace(1), ['HEADERS', `Binary ${MEGABYTE.length}`])
 })
+
+// A client that has gone without a word
+
+await t.test('heartbeat resets the stream of a silent socket, and leaves a session that answers', async (t) => {
+  const { client, wire } = await open(t, { plugin: { heartbeat: 300 } })
+  t.strictSame(await client.untilReset(1), ['HEADERS', 'DATA', 'RST_STREAM CANCEL'])
+  t.strictSame(wire.events[0], ['close 1006'])
+  client.connect(3, '/echo')
+  await client.response(3)
+})
+
+await t.test('heartbeat ends a session that has fallen silent too', async (t) => {
+  const { client, wire } = await open(t, { plugin: { heartbeat: 300 } })
+  client.answersPings = false
+  await client.closed
+  t.strictSame(client.trace(1), ['HEADERS', 'DATA', 'RST_STREAM CANCEL'])
+  await wire.emptied()
+})
