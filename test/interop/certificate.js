@@ -5,7 +5,9 @@ import { generate } from 'selfsigned'
 const DNS = 2
 const IP = 7
 
-/** Writes what the app, the proxies and the clients need to trust each other: ca.pem, cert.pem, key.pem, haproxy.pem. */
+export const CERTIFICATE_FILES = ['ca.pem', 'cert.pem', 'key.pem', 'haproxy.pem']
+
+/** Writes what the app, the proxies and the clients need to trust each other. HAProxy wants two files in one. */
 export async function writeCertificate (folder) {
   const ca = await generate([{ name: 'commonName', value: 'Interop CA' }], {
     keyType: 'ec',
@@ -26,11 +28,6 @@ export async function writeCertificate (folder) {
       { name: 'subjectAltName', altNames: [{ type: DNS, value: 'localhost' }, { type: IP, ip: '127.0.0.1' }] }
     ]
   })
-  const files = {
-    'ca.pem': ca.cert,
-    'cert.pem': leaf.cert,
-    'key.pem': leaf.private,
-    'haproxy.pem': leaf.cert + leaf.private
-  }
-  for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content)
+  const contents = [ca.cert, leaf.cert, leaf.private, `${leaf.cert}\n${leaf.private}`]
+  for (const [index, file] of CERTIFICATE_FILES.entries()) await writeFile(join(folder, file), contents[index])
 }

@@ -22,6 +22,8 @@ export const UPGRADE = 'Upgrade'
 const NO_FALLBACK = { 'fallback to HTTP/1.1': 'it speaks HTTP/2 alone' }
 const NO_ABORT = { 'abort of one socket': 'a WebSocket of the HTML standard has no abort' }
 
+const NODE = Number.parseInt(process.versions.node)
+
 export const CLIENTS = [
   browser('Chromium', 'chrome', [process.env.CHROMIUM, '/usr/bin/chromium']),
   browser('Firefox', 'firefox', [process.env.FIREFOX, '/usr/bin/firefox-esr', '/usr/bin/firefox']),
@@ -37,9 +39,9 @@ export const CLIENTS = [
   nodeClient('undici 8', 26, 'undici', CACHE),
   { ...nodeClient('WebSocket of Node', 24, 'built-in'), tls: UPGRADE },
   nodeClient('WebSocket of Node', 26, 'built-in'),
-  { ...nodeClient('ws', 20, 'ws'), tls: UPGRADE, lacks: {} },
+  { ...nodeClient('ws', NODE, 'ws'), name: 'ws', tls: UPGRADE, lacks: {} },
   {
-    name: 'Go, x/net/http2 + gobwas/ws',
+    name: 'Go, golang.org/x/net/http2',
     find: () => findProgram('go'),
     start: startGoAgent,
     tls: CONNECT,
@@ -102,7 +104,7 @@ async function startGoAgent (go, env) {
 }
 
 async function findNode (major) {
-  if (Number.parseInt(process.versions.node) === major) return process.execPath
+  if (NODE === major) return process.execPath
   return findFile([join(ROOT, `.cache/node-${major}/node_modules/.bin/node`)])
 }
 

@@ -46,9 +46,13 @@ class Row {
       if (note !== undefined) this.notes.push(note)
       console.log(`ok ${this.name}: ${name} (${Math.round(performance.now() - start)} ms)`)
     } catch (error) {
-      this.failed.push(name)
-      console.log(`not ok ${this.name}: ${name}\n${String(error.stack).replace(/^/gm, '  ')}`)
+      this.fail(name, error)
     }
+  }
+
+  fail (name, error) {
+    this.failed.push(name)
+    console.log(`not ok ${this.name}: ${name}\n${String(error.stack).replace(/^/gm, '  ')}`)
   }
 
   lack (name, reason) {

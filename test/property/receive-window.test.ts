@@ -4,8 +4,9 @@ import type { Http2Session, Http2Stream } from 'node:http2'
 import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import type { Inflow } from '../../lib/inflow.ts'
-import { ReceiveWindow, completeSizes } from '../../lib/receive-window.ts'
-import type { ReceiveWindowSizes } from '../../lib/receive-window.ts'
+import { ReceiveWindow } from '../../lib/receive-window.ts'
+import { completeSizes } from '../../lib/window-sizes.ts'
+import type { ReceiveWindowSizes } from '../../lib/window-sizes.ts'
 import { holds } from './runs.ts'
 
 const KILOBYTE = 1024

@@ -8,6 +8,7 @@ export const caddy = {
   over: '1.1',
   example: 'Caddyfile',
   install: 'GOBIN="$PWD/.cache/interop/bin" go install github.com/caddyserver/caddy/v2/cmd/caddy@v2.11.9',
+  lacks: {},
   // For HTTP/2 in front. Over HTTP/1.1 it never closes a socket for being quiet.
   idleSetting: { pattern: /(read_body_idle) \w+/g, write: (ms) => `$1 ${ms}ms` },
   find: async () => askVersion(await program(), ['build-info'], /caddy\/v2\s+v([\d.]+)/),

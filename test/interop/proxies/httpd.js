@@ -6,6 +6,8 @@ const program = () => findProgram(['apache2', 'httpd'])
 const MODULES = ['mpm_event', 'authz_core', 'http2', 'proxy', 'proxy_http', 'ssl']
 const MODULE_FOLDERS = ['/usr/lib/apache2/modules', '/usr/lib64/httpd/modules', '/usr/local/apache2/modules']
 
+const SILENT = 'over HTTP/2 it does not tell its client that the app has gone'
+
 // Its name is another one on each distribution.
 const NOGROUP = 65534
 
@@ -14,6 +16,11 @@ export const httpd = {
   over: '1.1',
   example: 'httpd.conf',
   install: 'apt-get install apache2 (2.4.58 or later)',
+  lacks: {
+    '50 sockets at once': 'it lets a connection of HTTP/2 have six at first',
+    'abort by the server': SILENT,
+    'an app that is killed, and comes back': SILENT
+  },
   // Over HTTP/1.1, the longer one of the two holds.
   idleSetting: { pattern: /ProxyTimeout \w+/g, write: (ms) => `ProxyTimeout ${toSeconds(ms)}\nTimeout ${toSeconds(ms)}` },
   find: async () => askVersion(await program(), ['-v'], /Apache\/(\S+)/),

@@ -1,0 +1,54 @@
+import { CONNECT } from './clients.js'
+import { runScenarios } from './run-scenarios.js'
+import { SCENARIOS } from './scenarios.js'
+import { Site } from './site.js'
+import { TROUBLES } from './troubles.js'
+
+/**
+ * Has clients go through a proxy, to the app behind it in clear and with TLS, and then has things go wrong. Each of the
+ * fronts is a client, its agent, and whether it uses TLS.
+ */
+export async function meetThrough (proxy, version, fronts, folder, report) {
+  const name = `${proxy.name} ${version}`
+  for (const tls of [false, true]) {
+    const site = await Site.start(proxy, folder, { tls })
+    for (const { client, agent, secure } of fronts) {
+      const lacks = overHttp2({ client, secure }) ? { ...client.lacks, ...proxy.lacks } : client.lacks
+      await runScenarios({
+        client: { ...client, lacks },
+        agent,
+        app: site.app,
+        report,
+        scenarios: SCENARIOS,
+        way: `${secure ? 'with TLS' : 'in clear'} through ${name} to an app ${tls ? 'with TLS' : 'in clear'}`,
+        origin: site.originFor(secure),
+        over: site.over
+      })
+    }
+    await site.stop()
+  }
+  await meetTroubles(proxy, fronts, folder, report.addRow(name, version, 'in trouble'))
+}
+
+async function meetTroubles (proxy, fronts, folder, row) {
+  const [slow, fast] = [fronts.find(({ secure }) => !secure), fronts.find(overHttp2)]
+  for (const [name, trouble] of Object.entries(TROUBLES)) {
+    if (proxy.lacks[name] !== undefined) {
+      row.lack(name, proxy.lacks[name])
+      continue
+    }
+    const sites = []
+    const start = async (options) => {
+      const site = await Site.start(proxy, folder, options)
+      sites.push(site)
+      return site
+    }
+    await row.check(name, () => trouble(start, [slow, fast]))
+    for (const site of sites) await site.stop()
+    for (const { agent } of [slow, fast]) await agent.leave()
+  }
+}
+
+function overHttp2 ({ client, secure }) {
+  return secure && client.tls === CONNECT
+}
