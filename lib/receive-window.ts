@@ -21,9 +21,9 @@ const HELD_BACK = 0.45
 const PATIENCE = 16
 const GROWTH = 4
 /**
- * Firefox does not move the windows of WebSocket streams that are open when the session's change (seen with 153), against
- * RFC 9113 section 6.9.2. Node returns a window by halves of what it takes it for: up to twice the size such a client
- * still gets it back, past that it would wait for ever.
+ * Against RFC 9113 section 6.9.2, Firefox does not move the windows of WebSocket streams that are open when SETTINGS
+ * change (seen with 153). Node returns a window by halves of what it takes it for: up to twice the size such a client
+ * gets it back in time, past that it would wait for ever.
  */
 const GROWTH_FOR_ALL = 2
 const IDLE = 10_000

@@ -110,9 +110,9 @@ export class Session {
 }
 
 /**
- * Ends the session of a stream whose peer has gone, unless the session itself answers a PING (RFC 9113 section 6.7): the
- * peer of a stream behind a proxy may have gone alone. Node itself waits for as long as TCP does, or for ever where a
- * write over TLS has failed (nodejs/node#55804).
+ * Ends the session of a stream whose peer has gone, unless the session itself answers a PING (RFC 9113 section 6.7):
+ * behind a proxy the peer may have gone alone. Node itself waits for as long as TCP does, or for ever where a write
+ * over TLS has failed (nodejs/node#55804).
  *
  * @param timeout for the answer, in ms
  */

@@ -22,7 +22,7 @@ export interface RouteSocket extends WebSocket {
   [kConnect] (connection: Duplex): void
   /** Default: no limit. */
   [kSendLimits]: SendLimits
-  /** Pings the peer from now on, every so many ms. `onSilence` is called before the socket of one that has gone closes. */
+  /** Pings the peer from now on, every so many ms; if it has gone, `onSilence` is called before the socket closes. */
   [kKeepAlive] (interval: number, onSilence: () => void): void
   /** The handler has returned, or its promise has settled. */
   [kHandled] (): void

@@ -106,9 +106,9 @@ export interface WebsocketPluginOptions {
    */
   handshakeTimeout?: number | undefined
   /**
-   * Time, in ms, between pings to each client (RFC 6455 section 5.5.2), which keep a quiet socket alive through proxies.
+   * Time, in ms, between pings to each client (RFC 6455 section 5.5.2), which keep quiet sockets alive through proxies.
    * A client that has sent nothing from one ping to the next, nor taken what waits for it, has gone: its socket is
-   * terminated, with 1006, and so is its HTTP/2 session if that does not answer either. 0 is no pings. Default: 0.
+   * terminated, with 1006, and its HTTP/2 session destroyed if that does not answer either. 0 is no pings. Default: 0.
    */
   heartbeat?: number | undefined
   /**

@@ -1,23 +1,17 @@
-/* global EchoSocket */
 /**
- * Real Chromium against the example server, and against a server in this process that tells what reached it.
+ * Real Chromium against the example server, as a person uses it. What any page's sockets do is in test/interop.
  *
  *   CHROMIUM=/usr/bin/google-chrome  drives another Chromium
  *   SCREENSHOT=page.png              pictures the example's page, as page-light.png and page-dark.png
  */
 import assert from 'node:assert/strict'
-import { fileURLToPath } from 'node:url'
 import { chromium } from 'playwright-core'
 import { Checks } from '../helpers/checks.js'
 import { Example } from './example.js'
-import { Server } from './server.js'
 
 const { CHROMIUM = '/usr/bin/chromium', SCREENSHOT } = process.env
-const PAGE_SCRIPT = fileURLToPath(new URL('page.js', import.meta.url))
 // Ten times what it takes, for a machine that is busy with other things.
 const TIME_LIMIT = 120_000
-const PARALLEL = 5
-const MIB = 2 ** 20
 
 const FLAGS = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
@@ -43,8 +37,6 @@ async function driveChromium () {
     console.log(`# Chromium ${browser.version()}, Node ${process.version}`)
     await testExample(browser, 'HTTP/2', {})
     await testExample(browser, 'HTTP/1.1', { ADVERTISE: '0' })
-    await testServer(browser, 'HTTP/2', { advertise: true })
-    await testServer(browser, 'HTTP/1.1', { advertise: false })
   } finally {
     await browser.close()
   }
@@ -86,88 +78,10 @@ async function testExample (browser, version, env) {
   await page.context().close()
 }
 
-async function testServer (browser, version, options) {
-  const server = await Server.start(options)
-  const page = await openPage(browser, server.url)
-  const check = (name, run) => checks.run(`${version}: ${name}`, run)
-  const open = () => page.evaluateHandle(() => EchoSocket.open())
-
-  const sockets = await check(`${PARALLEL} sockets open at once, without a subprotocol`, async () => {
-    const sockets = await page.evaluateHandle(
-      (count) => Promise.all(Array.from({ length: count }, () => EchoSocket.open())), PARALLEL
-    )
-    const protocols = await sockets.evaluate((sockets) => sockets.map((socket) => socket.protocol))
-    assert.deepEqual(protocols, Array(PARALLEL).fill(''))
-    return sockets
-  })
-
-  if (version === 'HTTP/2') await check('they are streams of one session', () => assertOneSession(server))
-  else await check('not one of them is a stream', () => assertNoStream(server))
-
-  await check('text comes back on each', async () => assertAll(await sockets.evaluate(
-    (sockets) => Promise.all(sockets.map((socket, index) => socket.echoesText(`grüße ${index} 🙂`)))
-  )))
-
-  await check('binary comes back on each', async () => assertAll(await sockets.evaluate(
-    (sockets) => Promise.all(sockets.map((socket, index) => socket.echoesBytes(256, index)))
-  )))
-
-  await check('1 MiB of text comes back on each', async () => assertAll(await sockets.evaluate(
-    (sockets, MIB) => Promise.all(sockets.map((socket) => socket.echoesText('🙂'.repeat(MIB / 4)))), MIB
-  )))
-
-  await check('1 MiB of binary comes back on each', async () => assertAll(await sockets.evaluate(
-    (sockets, MIB) => Promise.all(sockets.map((socket, index) => socket.echoesBytes(MIB, index))), MIB
-  )))
-
-  for (const close of [{ code: 1000, reason: '' }, { code: 4001, reason: 'page is done' }]) {
-    await check(`the page closes with ${close.code}, and both sides see it`, async () => {
-      const socket = await open()
-      const seen = await socket.evaluate((socket, { code, reason }) => socket.close(code, reason), close)
-      assert.deepEqual(seen, { ...close, wasClean: true })
-      assert.deepEqual(await server.latest.closed, close)
-    })
-  }
-
-  for (const close of [{ code: 1000, reason: '' }, { code: 4002, reason: 'server is done' }]) {
-    await check(`the server closes with ${close.code}, and both sides see it`, async () => {
-      const socket = await open()
-      server.latest.socket.close(close.code, close.reason)
-      assert.deepEqual(await socket.evaluate((socket) => socket.closed), { ...close, wasClean: true })
-      assert.deepEqual(await server.latest.closed, close)
-    })
-  }
-
-  await check(`app.close() closes the ${PARALLEL} with 1001, and returns`, async () => {
-    const closed = sockets.evaluate((sockets) => Promise.all(sockets.map((socket) => socket.closed)))
-    await server.close()
-    assert.deepEqual(await closed, Array(PARALLEL).fill({ code: 1001, reason: '', wasClean: true }))
-  })
-
-  await page.context().close()
-}
-
-function assertOneSession ({ connects, sockets }) {
-  assert.deepEqual(sockets.map(({ httpVersion }) => httpVersion), Array(PARALLEL).fill('2.0'))
-  assert.equal(new Set(connects.map(({ session }) => session)).size, 1)
-  assert.equal(new Set(connects.map(({ id }) => id)).size, PARALLEL)
-  console.log(`# streams ${connects.map(({ id }) => id).join(', ')}`)
-}
-
-function assertNoStream ({ connects, sockets }) {
-  assert.deepEqual(sockets.map(({ httpVersion }) => httpVersion), Array(PARALLEL).fill('1.1'))
-  assert.deepEqual(connects, [])
-}
-
-function assertAll (results) {
-  assert.deepEqual(results, Array(PARALLEL).fill(true))
-}
-
 async function openPage (browser, url) {
   const context = await browser.newContext()
   context.setDefaultTimeout(30_000)
   const page = await context.newPage()
-  await page.addInitScript({ path: PAGE_SCRIPT })
   await page.goto(url)
   return page
 }

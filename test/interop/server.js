@@ -43,7 +43,7 @@ const COMMANDS = {
   close: ({ socket, code, reason }) => sockets.get(socket).close(code, reason),
   terminate: ({ socket }) => sockets.get(socket).terminate(),
   state: () => ({ streams: streams.size, sockets: sockets.size, complaints }),
-  stop: () => { for (const { app } of apps) void app.close() }
+  stop: () => { for (const { app } of apps) app.close() }
 }
 
 process.on('message', ({ id, do: name, ...args }) => process.send({ id, value: COMMANDS[name](args) ?? null }))

@@ -1,8 +1,22 @@
+import assert from 'node:assert/strict'
 import { CONNECT } from './clients.js'
+import { countConnections } from './connections.js'
 import { runScenarios } from './run-scenarios.js'
 import { SCENARIOS } from './scenarios.js'
 import { Site } from './site.js'
 import { TROUBLES } from './troubles.js'
+
+const FEW = 5
+
+/** The app cannot see what is in front of the proxy. */
+const OVER_HTTP2 = {
+  async 'fewer connections to the proxy than sockets' (visit) {
+    const sockets = await Promise.all(Array.from({ length: FEW }, () => visit.open()))
+    const count = await countConnections(Number(new URL(visit.origin).port))
+    assert.ok(count > 0 && count < FEW, `${count} connections`)
+    await Promise.all(sockets.map((socket) => socket.close(1000, '')))
+  }
+}
 
 /**
  * Has clients go through a proxy, to the app behind it in clear and with TLS, and then has things go wrong. Each of the
@@ -19,7 +33,7 @@ export async function meetThrough (proxy, version, fronts, folder, report) {
         agent,
         app: site.app,
         report,
-        scenarios: SCENARIOS,
+        scenarios: overHttp2({ client, secure }) ? { ...SCENARIOS, ...OVER_HTTP2 } : SCENARIOS,
         way: `${secure ? 'with TLS' : 'in clear'} through ${name} to an app ${tls ? 'with TLS' : 'in clear'}`,
         origin: site.originFor(secure),
         over: site.over

@@ -52,7 +52,7 @@ export class Agent {
     const said = []
     createInterface(child.stderr).on('line', (line) => said.push(line))
     const ended = once(child, 'exit')
-    void ended.then(() => this.#commands.abandon(new Error(`the client has ended: ${said.slice(-5).join('\n')}`)))
+    ended.then(() => this.#commands.abandon(new Error(`the client has ended: ${said.slice(-5).join('\n')}`)))
 
     const lines = createInterface(child.stdout)
     const [first] = await within('the start of the client', Promise.race([once(lines, 'line'), ended]))

@@ -38,7 +38,7 @@ const CLIENTS = {
 const { version, create } = CLIENTS[kind]()
 const sockets = new Sockets(create)
 print({ version })
-for await (const line of createInterface(process.stdin)) void answer(JSON.parse(line))
+for await (const line of createInterface(process.stdin)) answer(JSON.parse(line))
 process.exit()
 
 async function answer ({ id, ...command }) {

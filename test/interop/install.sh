@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Brings what `npm run interop` can use and this machine does not have: programs from Debian's or Ubuntu's packages,
+# everything else into .cache. CHROMIUM and FIREFOX name browsers that are there already. Without Go there will be no
+# Caddy; Python has to be 3.11 or later.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+readonly CACHE=$PWD/.cache/interop
+readonly CADDY=v2.11.9
+readonly UNDICI=8.12.4
+export PATH=$PATH:/usr/sbin
+
+main () {
+  local programs=(haproxy nghttpx:nghttp2-proxy apache2:apache2-bin)
+  [[ -n ${CHROMIUM:-} ]] || programs+=(chromium)
+  [[ -n ${FIREFOX:-} ]] || programs+=(firefox-esr)
+  install_packages "${programs[@]}"
+  install_python
+  npm install --no-save --prefix "$CACHE" "undici@$UNDICI"
+  for major in 24 26; do install_node "$major"; done
+  install_caddy
+}
+
+# Each is a program, and the package that has it if that is called otherwise.
+install_packages () {
+  local each missing=() as_root=()
+  for each in "$@"; do
+    command -v "${each%%:*}" || missing+=("${each##*:}")
+  done
+  if ((${#missing[@]} == 0)); then return; fi
+  if ((EUID != 0)) && command -v sudo > /dev/null; then as_root=(sudo); fi
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}"
+}
+
+install_python () {
+  python3 -m venv "$CACHE/python" || { install_packages venv:python3-venv && python3 -m venv "$CACHE/python"; }
+  "$CACHE/python/bin/python" -m pip install --quiet --requirement test/interop/agents/python/requirements.txt
+}
+
+install_node () {
+  local arch
+  case $(uname -m) in
+    x86_64) arch=x64 ;;
+    aarch64 | arm64) arch=arm64 ;;
+    *) echo "no package holds Node for $(uname -m)"; return ;;
+  esac
+  npm install --no-save --prefix ".cache/node-$1" "node-linux-$arch@$1"
+}
+
+install_caddy () {
+  if ! command -v go; then
+    echo 'Caddy is left out: it is built with Go, which is not on PATH'
+  elif [[ ! -x $CACHE/bin/caddy ]]; then
+    GOBIN=$CACHE/bin go install "github.com/caddyserver/caddy/v2/cmd/caddy@$CADDY"
+  fi
+}
+
+main
