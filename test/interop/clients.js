@@ -1,6 +1,7 @@
 /**
  * The clients: how each is found and started, and what carries its sockets over TLS (`tls`) and in clear (`clear`) to a
- * server that speaks all. `lacks` tells what a client cannot do, whatever the server, by the scenario that asks for it.
+ * server that speaks all. `lacks` and `lacksOverHttp2` tell what a client cannot do, whatever the server, by the scenario
+ * that asks for it.
  */
 import { execFile } from 'node:child_process'
 import { access } from 'node:fs/promises'
@@ -29,11 +30,8 @@ export const CLIENTS = [
   browser('Firefox', 'firefox', [process.env.FIREFOX, '/usr/bin/firefox-esr', '/usr/bin/firefox']),
   {
     ...nodeClient('undici 7', 20, 'undici', ROOT),
-    lacks: {
-      ...NO_ABORT,
-      'refused handshake': 'its socket tells neither an error nor a close',
-      'fallback to HTTP/1.1': 'with allowH2 it does not fall back'
-    }
+    lacks: { ...NO_ABORT, 'fallback to HTTP/1.1': 'with allowH2 it does not fall back' },
+    lacksOverHttp2: { 'refused handshake': 'its socket tells neither an error nor a close' }
   },
   nodeClient('undici 8', 24, 'undici', CACHE),
   nodeClient('undici 8', 26, 'undici', CACHE),

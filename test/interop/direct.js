@@ -7,7 +7,12 @@ import { IN_A_PAGE, NOT_ADVERTISED, SCENARIOS } from './scenarios.js'
 export async function meetDirectly (client, agent, folder, report) {
   const app = await App.start(folder)
   const visit = { client, agent, app, report }
-  const tls = { way: 'TLS', origin: `https://localhost:${app.ports.tls}`, over: client.tls }
+  const tls = {
+    way: 'TLS',
+    origin: `https://localhost:${app.ports.tls}`,
+    over: client.tls,
+    lacks: { ...client.lacks, ...client.lacksOverHttp2 }
+  }
   await runScenarios({ ...visit, ...tls, scenarios: SCENARIOS })
   await runScenarios({
     ...visit,

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { Visit } from './visit.js'
 
 /** Runs scenarios with one client by one way, and then has a look at what they left in the app. */
-export async function runScenarios ({ client, agent, app, report, scenarios, way, origin, over }) {
+export async function runScenarios ({ client, lacks = client.lacks, agent, app, report, scenarios, way, origin, over }) {
   const row = report.addRow(client.name, agent.version, way, over)
   await agent.visit(origin)
   for (const [name, scenario] of Object.entries(scenarios)) {
-    if (client.lacks[name] !== undefined) row.lack(name, client.lacks[name])
+    if (lacks[name] !== undefined) row.lack(name, lacks[name])
     else await row.check(name, () => scenario(new Visit(app, agent, origin, over)))
   }
   await agent.leave()

@@ -27,13 +27,14 @@ export async function meetThrough (proxy, version, fronts, folder, report) {
   for (const tls of [false, true]) {
     const site = await Site.start(proxy, folder, { tls })
     for (const { client, agent, secure } of fronts) {
-      const lacks = overHttp2({ client, secure }) ? { ...client.lacks, ...proxy.lacks } : client.lacks
       await runScenarios({
-        client: { ...client, lacks },
+        client,
         agent,
         app: site.app,
         report,
-        scenarios: overHttp2({ client, secure }) ? { ...SCENARIOS, ...OVER_HTTP2 } : SCENARIOS,
+        ...(overHttp2({ client, secure })
+          ? { scenarios: { ...SCENARIOS, ...OVER_HTTP2 }, lacks: { ...client.lacks, ...proxy.lacks } }
+          : { scenarios: SCENARIOS }),
         way: `${secure ? 'with TLS' : 'in clear'} through ${name} to an app ${tls ? 'with TLS' : 'in clear'}`,
         origin: site.originFor(secure),
         over: site.over
