@@ -45,6 +45,9 @@ export const DEFAULT_MAX_CONCURRENT_STREAMS = 1024
 // Longer than a hook that answers at all takes, and than Firefox waits for it.
 const DEFAULT_HANDSHAKE_TIMEOUT = 30_000
 
+// Half of the minute after which many a proxy takes a socket for idle.
+const DEFAULT_HEARTBEAT = 30_000
+
 // More than a peer that reads at all has waiting, and yet a thousand peers that do not are 16 GiB: lower it for many.
 const DEFAULT_SEND_LIMITS: SendLimits = Object.freeze({ sendLimit: 16 * 1024 * 1024, slowConsumer: 'close' })
 
@@ -143,7 +146,7 @@ export function readOptions (given: WebsocketPluginOptions, log: FastifyBaseLogg
     errorHandler: given.errorHandler,
     preClose: given.preClose,
     advertise: given.advertise ?? true,
-    heartbeat: given.heartbeat ?? 0,
+    heartbeat: given.heartbeat ?? DEFAULT_HEARTBEAT,
     handshakeTimeout: given.handshakeTimeout ?? DEFAULT_HANDSHAKE_TIMEOUT,
     settings: withoutNothing({
       maxConcurrentStreams: given.maxConcurrentStreams, initialWindowSize: given.receiveWindow?.initial

@@ -15,6 +15,14 @@ const { NGHTTP2_ENHANCE_YOUR_CALM } = constants
 
 const kInflow = Symbol('fastify-websocket-h2.inflow')
 
+const CONNECTION_EVENTS = ['connection', 'secureConnection']
+
+/** What carries a server's sessions: `session.socket` is not to be destroyed. */
+const connections = new WeakMap<Http2Session, Duplex>()
+
+/** Sessions that have been asked for a sign of life. */
+const suspects = new WeakSet<Http2Session>()
+
 type CountedStream = Http2Stream & { [kInflow]: Inflow }
 
 /** What holds for every session of a server, or of a client. */
@@ -37,13 +45,23 @@ export class Sessions {
   /** Returns what ends it. */
   track (server: Http2Server): () => void {
     const initial = readServerSettings(server).initialWindowSize
-    const serverOnSession = (session: Http2Session): void => { this.#add(session, initial) }
+    let connection: Duplex
+    const serverOnConnection = (socket: Duplex): void => { connection = socket }
+    // Node makes the session of a connection within the event that brings it.
+    const serverOnSession = (session: Http2Session): void => {
+      connections.set(session, connection)
+      this.#add(session, initial)
+    }
     const serverOnStream = (stream: Http2Stream): void => {
       if (!stream.endAfterHeaders) this.of(stream)?.addStream(stream)
     }
+    for (const event of CONNECTION_EVENTS) server.prependListener(event, serverOnConnection)
     server.on('session', serverOnSession)
     server.on('stream', serverOnStream)
-    return () => { server.off('session', serverOnSession).off('stream', serverOnStream) }
+    return () => {
+      for (const event of CONNECTION_EVENTS) server.off(event, serverOnConnection)
+      server.off('session', serverOnSession).off('stream', serverOnStream)
+    }
   }
 
   /** The session of a stream; undefined where another listener of the same event has ended it. */
@@ -111,17 +129,20 @@ export class Session {
 
 /**
  * Ends the session of a stream whose peer has gone, unless the session itself answers a PING (RFC 9113 section 6.7):
- * behind a proxy the peer may have gone alone. Node itself waits for as long as TCP does, or for ever where a write
- * over TLS has failed (nodejs/node#55804).
+ * behind a proxy the peer may have gone alone. Node itself waits for as long as TCP does. Where a write over TLS has
+ * failed (nodejs/node#55804) it waits for ever, and so it does with the connection of a session that is destroyed.
  *
  * @param timeout for the answer, in ms
  */
 export function endIfDead (carrier: Duplex, timeout: number): void {
   const { session } = carrier as Partial<Http2Stream>
-  if (session === undefined || session.destroyed) return
-  const timer = setTimeout(() => session.destroy(), timeout)
-  session.once('close', () => clearTimeout(timer))
-  session.ping(() => clearTimeout(timer))
+  if (session === undefined || session.destroyed || suspects.has(session)) return
+  suspects.add(session)
+  const timer = setTimeout(() => (connections.get(session) ?? session).destroy(), timeout)
+  session.ping(() => {
+    clearTimeout(timer)
+    suspects.delete(session)
+  })
 }
 
 /** Where the budget is used up nothing more of the stream is kept. */

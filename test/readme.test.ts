@@ -39,6 +39,18 @@ void t.test('README lists every option', async (t) => {
   for (const name of Object.keys(SERVER_OPTIONS)) t.ok(section('Options').includes(`\`${name}\``), name)
 })
 
+void t.test('README has every client and proxy that npm run interop drives', async (t) => {
+  const named = [...section('Clients and proxies').matchAll(/^\| \[?([^|\]]+?)(?:\]\([^)]+\))? \| /gm)].map(([, name]) => name)
+  const peers = [...await list('clients.js', 'CLIENTS'), ...await list('proxies/index.js', 'PROXIES')]
+  const names = peers.map(({ name }) => name.replace(/, Node \d+$/, ''))
+  t.same(new Set(named), new Set(['client', ...names, 'proxy']))
+
+  async function list (file: string, name: string): Promise<Array<{ name: string }>> {
+    const exported = await import(new URL(`interop/${file}`, import.meta.url).href) as Record<string, Array<{ name: string }>>
+    return exported[name]!
+  }
+})
+
 void t.test('README lists every event', async (t) => {
   const [ofSocket = '', ofServer = ''] = section('Events').split('\n| `app.websocketServer` tells')
   const told = { socket: new Set<string>(), server: new Set<string>() }

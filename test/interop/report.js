@@ -20,7 +20,13 @@ export class Report {
 
   format () {
     const count = (key) => this.rows.reduce((sum, row) => sum + row[key].length, 0)
-    return `\n${count('passed')} passed, ${count('failed')} failed\n`
+    return [
+      '',
+      ...this.rows.map((row) => row.format()),
+      ...this.skipped.map((name) => `${name}: skipped`),
+      '',
+      `${count('passed')} passed, ${count('failed')} failed`
+    ].join('\n')
   }
 }
 
@@ -53,6 +59,15 @@ class Row {
   fail (name, error) {
     this.failed.push(name)
     console.log(`not ok ${this.name}: ${name}\n${String(error.stack).replace(/^/gm, '  ')}`)
+  }
+
+  format () {
+    const counts = [`${this.passed.length} passed`]
+    if (this.failed.length > 0) counts.push(`${this.failed.length} FAILED`)
+    const lacking = Object.keys(this.lacks)
+    if (lacking.length > 0) counts.push(`not: ${lacking.join(', ')}`)
+    const over = this.over === undefined ? '' : ` (${this.over})`
+    return `${this.peer} ${this.version}, ${this.way}${over}: ${[...counts, ...this.notes].join('; ')}`
   }
 
   lack (name, reason) {

@@ -42,7 +42,7 @@ export async function meetThrough (proxy, version, fronts, folder, report) {
     }
     await site.stop()
   }
-  await meetTroubles(proxy, fronts, folder, report.addRow(name, version, 'in trouble'))
+  await meetTroubles(proxy, fronts, folder, report.addRow(proxy.name, version, 'in trouble'))
 }
 
 async function meetTroubles (proxy, fronts, folder, row) {

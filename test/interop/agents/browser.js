@@ -96,7 +96,8 @@ export class Browser {
     })
     const child = this.#browser.process()
     process.once('exit', () => child.kill('SIGKILL'))
-    this.version = await this.#browser.version()
+    // After the name, and before the build.
+    this.version = /[\d.]+/.exec(await this.#browser.version())[0]
   }
 
   async #openPage () {
