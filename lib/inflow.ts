@@ -17,6 +17,8 @@ export class Inflow {
   readonly stream: Http2Stream
   /** The receive window that it was opened with, or may have been, in bytes. */
   readonly window: number
+  /** Whether the stream plays a socket. */
+  isSocket = false
   /** Bytes that nobody has read, as last counted. */
   unread = 0
   /** Bytes that were read in a round of measuring. */

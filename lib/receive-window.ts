@@ -45,7 +45,7 @@ export class ReceiveWindow implements Inlet {
   #size: number
   /** What the client has acknowledged. */
   #acknowledged: number
-  /** Whether a stream has sent more than it could if its window had stayed what it was when it opened. */
+  /** Whether a socket was seen to have the window that it was given after it opened. */
   #isFollowed = false
   #unread = 0
 
@@ -113,7 +113,7 @@ export class ReceiveWindow implements Inlet {
     }
     inflow.bytes += bytes
     this.#total += bytes
-    if (!this.#isFollowed && inflow.window < this.#acknowledged) this.#isFollowed = this.#follows(inflow)
+    if (!this.#isFollowed) this.#isFollowed = this.#isPast(inflow)
     if (inflow.bytes <= this.#peak) return
 
     this.#peak = inflow.bytes
@@ -133,8 +133,12 @@ export class ReceiveWindow implements Inlet {
     return Math.max(initial, Math.min(most, Math.floor((sessionBudget - this.#unread) / 2 / this.#inflows.size)))
   }
 
-  /** What a stream has sent that was not returned to it, this chunk included: Node returns it after. */
-  #follows ({ stream, window }: Inflow): boolean {
+  /**
+   * Whether a socket has sent more than its window was when it opened, and has not got it back: Node returns this chunk
+   * after. What a client does with other streams says nothing.
+   */
+  #isPast ({ stream, window, isSocket }: Inflow): boolean {
+    if (!isSocket || window >= this.#acknowledged) return false
     const { localWindowSize = this.#acknowledged } = stream.state
     return this.#acknowledged - localWindowSize > window
   }

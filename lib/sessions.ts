@@ -102,6 +102,7 @@ export class Session {
   /** Has a stream that plays a socket: without messages its session is not idle. */
   addSocket (stream: Http2Stream): void {
     this.addStream(stream)
+    ;(stream as CountedStream)[kInflow].isSocket = true
     if (this.#sockets++ === 0) {
       this.#receiveWindow.openConnection()
       this.#setTimeout(0)

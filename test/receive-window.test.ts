@@ -15,6 +15,7 @@ void t.test('a window that was used grows, and shrinks when it is used no more',
     const window = new ReceiveWindow(session, completeSizes({}), 200)
     session.on('stream', (stream: ServerHttp2Stream) => {
       const inflow = window.add(stream, () => t.fail('there is room'))
+      inflow.isSocket = true
       stream.respond()
       stream.on('data', (chunk: Buffer) => inflow.admit(chunk))
     })

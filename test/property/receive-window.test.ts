@@ -58,6 +58,7 @@ class FakeStream {
       assert.equal(this.isRefused, false, 'a stream is refused once')
       this.isRefused = true
     })
+    this.inflow.isSocket = true
   }
 
   get isIntact (): boolean {

@@ -27,6 +27,10 @@ function addRoutes (app: FastifyInstance): void {
   app.get('/sink', { websocket: true }, (socket) => {
     socket.on('message', (data: Buffer) => { socket.send(`got ${data.length}`) })
   })
+  app.addContentTypeParser('application/octet-stream', (_request, payload, done) => {
+    payload.resume().once('end', () => done(null))
+  })
+  app.post('/upload', async () => 'taken')
   app.get('/stall', { websocket: true }, (socket) => { socket.pause() })
 }
 
@@ -153,6 +157,25 @@ await t.test('a client whose open streams do not follow SETTINGS is never left w
   await client.response(1)
   const uploader = new Uploader(client, WINDOW)
   for (let count = 0; count < 16; count++) await uploader.send(1, wsFrame(BINARY, Buffer.alloc(MEGABYTE)))
+  t.strictSame(initialWindows(client), [2 * WINDOW])
+})
+
+await t.test('nor is one whose other streams do follow', async (t) => {
+  const wire = await serve(t, addRoutes)
+  const client = await wire.client()
+  client.connect(1, '/sink')
+  await client.response(1)
+  client.headers(3, client.connectFields('/upload', {
+    ':method': 'POST',
+    ':protocol': undefined,
+    'sec-websocket-version': undefined,
+    'content-type': 'application/octet-stream'
+  }))
+  const [socket, upload] = [new Uploader(client, WINDOW), new Uploader(client)]
+  for (let count = 0; count < 16; count++) await upload.send(3, Buffer.alloc(MEGABYTE))
+  client.end(3)
+  await client.response(3)
+  for (let count = 0; count < 4; count++) await socket.send(1, wsFrame(BINARY, Buffer.alloc(MEGABYTE)))
   t.strictSame(initialWindows(client), [2 * WINDOW])
 })
 
