@@ -7,18 +7,12 @@
 import assert from 'node:assert/strict'
 import { chromium } from 'playwright-core'
 import { Checks } from '../helpers/checks.js'
+import { CHROMIUM_FLAGS } from '../helpers/chromium.js'
 import { Example } from './example.js'
 
 const { CHROMIUM = '/usr/bin/chromium', SCREENSHOT } = process.env
 // Ten times what it takes, for a machine that is busy with other things.
 const TIME_LIMIT = 120_000
-
-const FLAGS = [
-  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync',
-  // Playwright's own ignoreHTTPSErrors does not reach WebSockets.
-  '--ignore-certificate-errors'
-]
 
 const checks = new Checks()
 const watchdog = setTimeout(giveUp, TIME_LIMIT)
@@ -32,7 +26,7 @@ clearTimeout(watchdog)
 process.exit(checks.finish())
 
 async function driveChromium () {
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_FLAGS })
   try {
     console.log(`# Chromium ${browser.version()}, Node ${process.version}`)
     await testExample(browser, 'HTTP/2', {})

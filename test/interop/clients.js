@@ -3,17 +3,14 @@
  * server that speaks all. `lacks` and `lacksOverHttp2` tell what a client cannot do, whatever the server, by the scenario
  * that asks for it.
  */
-import { execFile } from 'node:child_process'
-import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { run } from '../helpers/children.js'
 import { Agent } from './agents/agent.js'
 import { Browser } from './agents/browser.js'
+import { CACHE, findFile, findProgram } from './programs.js'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-export const CACHE = join(ROOT, '.cache/interop')
 const AGENTS = join(ROOT, 'test/interop/agents')
 const NODE_AGENT = join(AGENTS, 'node.js')
 /** What the app sees a socket come over. */
@@ -40,7 +37,7 @@ export const CLIENTS = [
   { ...nodeClient('ws', NODE, 'ws'), name: 'ws', tls: UPGRADE, lacks: {} },
   {
     name: 'Go, golang.org/x/net/http2',
-    find: () => findProgram('go'),
+    find: () => findProgram(['go']),
     start: startGoAgent,
     tls: CONNECT,
     clear: CONNECT,
@@ -62,7 +59,7 @@ export const CLIENTS = [
 function browser (name, kind, paths) {
   return {
     name,
-    find: () => findFile(paths),
+    find: () => findFile(paths.filter(Boolean)),
     start: (path) => Browser.start(kind, path),
     isBrowser: true,
     tls: CONNECT,
@@ -104,29 +101,4 @@ async function startGoAgent (go, env) {
 async function findNode (major) {
   if (NODE === major) return process.execPath
   return findFile([join(ROOT, `.cache/node-${major}/node_modules/.bin/node`)])
-}
-
-async function findFile (paths) {
-  for (const path of paths) {
-    if (path !== undefined && await exists(path)) return path
-  }
-  return undefined
-}
-
-async function exists (path) {
-  try {
-    await access(path)
-    return true
-  } catch {
-    return false
-  }
-}
-
-export async function findProgram (name) {
-  try {
-    const { stdout } = await promisify(execFile)('which', [name])
-    return stdout.trim()
-  } catch {
-    return undefined
-  }
 }

@@ -4,12 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { launch } from 'puppeteer-core'
+import { CHROMIUM_FLAGS } from '../../helpers/chromium.js'
 import { within } from '../commands.js'
-
-const CHROMIUM_FLAGS = [
-  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync', '--ignore-certificate-errors'
-]
 
 /** A browser whose page takes the commands. It is driven by WebDriver BiDi, which needs no driver program. */
 export class Browser {

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { askVersion, findProgram } from './programs.js'
+import { askVersion, findProgram } from '../programs.js'
 
 const program = () => findProgram(['caddy'], ['bin'])
 

@@ -1,4 +1,4 @@
-import { askVersion, findProgram } from './programs.js'
+import { askVersion, findProgram } from '../programs.js'
 
 const program = () => findProgram(['haproxy'])
 

@@ -1,6 +1,6 @@
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
-import { askVersion, findProgram } from './programs.js'
+import { askVersion, findProgram } from '../programs.js'
 
 const program = () => findProgram(['apache2', 'httpd'])
 const MODULES = ['mpm_event', 'authz_core', 'http2', 'proxy', 'proxy_http', 'ssl']

@@ -25,7 +25,7 @@ from wsproto.events import BytesMessage, CloseConnection, Message, Ping, TextMes
 from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import LocalProtocolError
 
-from agent import ANSWER_LIMIT, OPEN_LIMIT, Ending, Refused, answered, sample, serve
+from agent import Agent, Ending, Refused, answered, sample, serve
 
 LOST = Ending(CloseReason.ABNORMAL_CLOSURE)
 
@@ -231,41 +231,21 @@ class Socket:
 
     async def close(self, code: int, reason: str) -> Ending:
         self.send(CloseConnection(code, reason))
-        async with asyncio.timeout(ANSWER_LIMIT):
-            return await asyncio.shield(self.closed)
+        return await asyncio.shield(self.closed)
+
+    def abort(self) -> None:
+        self.connection.reset(self.stream)
 
 
-class Agent:
-    """What the commands are asked of."""
-
+class H2Agent(Agent):
     def __init__(self) -> None:
+        super().__init__()
         self.connections: dict[str, asyncio.Task[Connection]] = {}
-        self.sockets: dict[int, Socket] = {}
 
-    async def do(self, command: dict[str, Any]) -> Any:
-        if command["do"] == "open":
-            async with asyncio.timeout(OPEN_LIMIT):
-                return await self.open(command)
-        socket = self.sockets[command["socket"]]
-        match command["do"]:
-            case "echo":
-                return await socket.echo(command["kind"], command["bytes"])
-            case "close":
-                return await socket.close(command["code"], command.get("reason", ""))
-            case "closed":
-                return await asyncio.shield(socket.closed)
-            case "abort":
-                return socket.connection.reset(socket.stream)
-        raise ValueError(f"no such command: {command['do']}")
-
-    async def open(self, command: dict[str, Any]) -> dict[str, Any]:
-        url = urlsplit(command["url"])
-        connection = await self.connect(url)
-        protocols, headers = command.get("protocols", []), command.get("headers", {})
-        socket = await connection.open(url, protocols, headers)
-        number = len(self.sockets) + 1
-        self.sockets[number] = socket
-        return {"socket": number, "protocol": socket.protocol}
+    async def open(self, url: str, protocols: list[str], headers: dict[str, str]) -> Socket:
+        parts = urlsplit(url)
+        connection = await self.connect(parts)
+        return await connection.open(parts, protocols, headers)
 
     async def connect(self, url: SplitResult) -> Connection:
         """Give the connection to the host, which several opens may wait for at once."""
@@ -292,4 +272,4 @@ async def connect(url: SplitResult) -> Connection:
 
 
 if __name__ == "__main__":
-    serve("h2 + wsproto", f"{version('h2')} + {version('wsproto')}", Agent().do)
+    serve("h2 + wsproto", f"{version('h2')} + {version('wsproto')}", H2Agent())

@@ -10,7 +10,7 @@ from typing import Any
 import niquests
 from niquests.exceptions import ReadTimeout
 
-from agent import ANSWER_LIMIT, OPEN_LIMIT, Ending, Refused, answered, sample, serve
+from agent import ANSWER_LIMIT, OPEN_LIMIT, Agent, Ending, Refused, answered, sample, serve
 
 LOST = Ending(1006)
 UNTOLD = Ending(None, None)
@@ -21,8 +21,9 @@ PAUSE = 0.05
 class Socket:
     """A WebSocket that reads by turns: a read over HTTP/2 keeps the connection from all others."""
 
-    def __init__(self, extension: Any) -> None:
+    def __init__(self, extension: Any, protocol: str) -> None:
         self.extension = extension
+        self.protocol = protocol
         self.waiting: asyncio.Future[str | bytes] | None = None
         self.echoing = asyncio.Lock()
         self.closing = False
@@ -62,57 +63,38 @@ class Socket:
                 await self.extension.send_payload(message)
             return await answered(self.waiting, self.closed) == message
 
-    async def close(self) -> Ending:
+    async def close(self, _code: int, _reason: str) -> Ending:
         # It takes neither code nor reason, and does not wait for an answer.
         if not self.closed.done():
             self.closing = True
             await self.extension.close()
         return await asyncio.shield(self.closed)
 
+    def abort(self) -> None:
+        raise NotImplementedError("cannot")
 
-class Agent:
-    """What the commands are asked of."""
 
+class NiquestsAgent(Agent):
     def __init__(self) -> None:
+        super().__init__()
         # Without TLS only this makes it speak HTTP/2, with prior knowledge.
         self.session = niquests.AsyncSession(disable_http1=True)
-        self.sockets: dict[int, Socket] = {}
 
-    async def do(self, command: dict[str, Any]) -> Any:
-        if command["do"] == "open":
-            async with asyncio.timeout(OPEN_LIMIT):
-                return await self.open(command)
-        socket = self.sockets[command["socket"]]
-        match command["do"]:
-            case "echo":
-                return await socket.echo(command["kind"], command["bytes"])
-            case "close":
-                async with asyncio.timeout(ANSWER_LIMIT):
-                    return await socket.close()
-            case "closed":
-                return await asyncio.shield(socket.closed)
-            case "abort":
-                raise NotImplementedError("cannot")
-        raise ValueError(f"no such command: {command['do']}")
-
-    async def open(self, command: dict[str, Any]) -> dict[str, Any]:
-        headers = dict(command.get("headers", {}))
-        if protocols := command.get("protocols"):
-            headers["sec-websocket-protocol"] = ", ".join(protocols)
+    async def open(self, url: str, protocols: list[str], headers: dict[str, str]) -> Socket:
+        if protocols:
+            headers = {**headers, "sec-websocket-protocol": ", ".join(protocols)}
         # SSL_CERT_FILE means nothing to niquests.
         response = await self.session.get(
-            command["url"].replace("://", "+rfc8441://", 1),
+            url.replace("://", "+rfc8441://", 1),
             headers=headers,
             timeout=OPEN_LIMIT,
             verify=os.environ.get("SSL_CERT_FILE", True),
         )
         if response.extension is None:
             raise Refused(response.status_code)
-        number = len(self.sockets) + 1
-        self.sockets[number] = Socket(response.extension)
-        return {"socket": number, "protocol": response.headers.get("sec-websocket-protocol", "")}
+        return Socket(response.extension, response.headers.get("sec-websocket-protocol", ""))
 
 
 if __name__ == "__main__":
     versions = f"{version('niquests')} + {version('urllib3-future')}"
-    serve("niquests + urllib3-future", versions, Agent().do)
+    serve("niquests + urllib3-future", versions, NiquestsAgent())

@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
-const CACHE = fileURLToPath(new URL('../../../.cache/interop/', import.meta.url))
+export const CACHE = fileURLToPath(new URL('../../.cache/interop/', import.meta.url))
 // Debian has servers there, and PATH need not.
 const SYSTEM = ['/usr/sbin', '/usr/local/sbin']
 
@@ -15,12 +15,15 @@ export async function findProgram (names, folders = []) {
     ...SYSTEM,
     ...folders.map((folder) => join(CACHE, folder))
   ]
-  for (const name of names) {
-    for (const place of places) {
-      const file = join(place, name)
-      if (await isExecutable(file)) return file
-    }
+  return findFile(names.flatMap((name) => places.map((place) => join(place, name))))
+}
+
+/** The first of these that is a program; undefined where none is. */
+export async function findFile (files) {
+  for (const file of files) {
+    if (await isExecutable(file)) return file
   }
+  return undefined
 }
 
 /** What a program says of its version, or undefined where there is no such program. */
