@@ -64,7 +64,7 @@ async function listSources (directory: string): Promise<string[]> {
 /** Builds in a copy: other tests may be at work on dist at the same time. */
 async function pack (): Promise<void> {
   const copy = join(temporary, 'copy')
-  const skipped = ['.git', '.tap', 'dist', 'node_modules']
+  const skipped = ['.cache', '.git', '.tap', 'dist', 'node_modules']
   await cp(root, copy, { recursive: true, filter: (path) => !skipped.includes(basename(path)) })
   await symlink(modules, join(copy, 'node_modules'), 'junction')
   await run('npm', ['pack', '--pack-destination', temporary], { cwd: copy })
