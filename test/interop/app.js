@@ -65,10 +65,6 @@ export class App {
     return state
   }
 
-  stop () {
-    return this.#commands.run({ do: 'stop' })
-  }
-
   kill () {
     return end(this.#child)
   }

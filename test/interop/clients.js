@@ -8,15 +8,12 @@ import { fileURLToPath } from 'node:url'
 import { run } from '../helpers/children.js'
 import { Agent } from './agents/agent.js'
 import { Browser } from './agents/browser.js'
+import { CONNECT, UPGRADE } from './over.js'
 import { CACHE, findFile, findProgram } from './programs.js'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const AGENTS = join(ROOT, 'test/interop/agents')
 const NODE_AGENT = join(AGENTS, 'node.js')
-/** What the app sees a socket come over. */
-export const CONNECT = 'Extended CONNECT'
-export const UPGRADE = 'Upgrade'
-
 const NO_FALLBACK = { 'fallback to HTTP/1.1': 'it speaks HTTP/2 alone' }
 const NO_ABORT = { 'abort of one socket': 'a WebSocket of the HTML standard has no abort' }
 

@@ -1,5 +1,5 @@
 import { App } from './app.js'
-import { CONNECT, UPGRADE } from './clients.js'
+import { CONNECT, UPGRADE } from './over.js'
 import { runScenarios } from './run-scenarios.js'
 import { IN_A_PAGE, NOT_ADVERTISED, SCENARIOS } from './scenarios.js'
 

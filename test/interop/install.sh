@@ -17,7 +17,7 @@ main () {
   install_packages "${programs[@]}"
   install_python
   npm install --no-save --prefix "$CACHE" "undici@$UNDICI"
-  for major in 24 26; do install_node "$major"; done
+  for major in 24 26; do bash test/helpers/install-node.sh "$major"; done
   install_caddy
 }
 
@@ -36,16 +36,6 @@ install_packages () {
 install_python () {
   python3 -m venv "$CACHE/python" || { install_packages venv:python3-venv && python3 -m venv "$CACHE/python"; }
   "$CACHE/python/bin/python" -m pip install --quiet --requirement test/interop/agents/python/requirements.txt
-}
-
-install_node () {
-  local arch
-  case $(uname -m) in
-    x86_64) arch=x64 ;;
-    aarch64 | arm64) arch=arm64 ;;
-    *) echo "no package holds Node for $(uname -m)"; return ;;
-  esac
-  npm install --no-save --prefix ".cache/node-$1" "node-linux-$arch@$1"
 }
 
 install_caddy () {

@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises'
 import fastify from 'fastify'
 import websocket from '../../dist/index.js'
+import { CONNECT, UPGRADE } from './over.js'
 
 const { folder, ports = {}, plugin = {} } = JSON.parse(process.argv[2])
 
@@ -38,17 +39,16 @@ const connections = new WeakMap()
 let lastConnection = 0
 const complaints = []
 
-const apps = await Promise.all(Object.entries(APPS).map(([name, options]) => listen(name, ...options)))
+const listening = await Promise.all(Object.entries(APPS).map(([name, options]) => listen(name, ...options)))
 const COMMANDS = {
   close: ({ socket, code, reason }) => sockets.get(socket).close(code, reason),
   terminate: ({ socket }) => sockets.get(socket).terminate(),
-  state: () => ({ streams: streams.size, sockets: sockets.size, complaints }),
-  stop: () => { for (const { app } of apps) app.close() }
+  state: () => ({ streams: streams.size, sockets: sockets.size, complaints })
 }
 
 process.on('message', ({ id, do: name, ...args }) => process.send({ id, value: COMMANDS[name](args) ?? null }))
 process.once('disconnect', () => process.exit())
-process.send({ ports: Object.fromEntries(apps.map(({ name, port }) => [name, port])) })
+process.send({ ports: Object.fromEntries(listening) })
 
 async function listen (name, options, pluginOptions) {
   const app = fastify({ ...options, logger: { level: 'warn', stream: { write: complain } } })
@@ -57,7 +57,7 @@ async function listen (name, options, pluginOptions) {
   await app.register(websocket, { ...plugin, ...pluginOptions })
   addRoutes(app)
   await app.listen({ port: ports[name] ?? 0, host: '127.0.0.1' })
-  return { name, app, port: app.server.address().port }
+  return [name, app.server.address().port]
 }
 
 function addRoutes (app) {
@@ -78,7 +78,7 @@ function echo (socket, { query, raw, headers }) {
   sockets.set(id, socket)
   process.send({
     about: `opened ${id}`,
-    over: connects.has(raw.stream) ? 'Extended CONNECT' : 'Upgrade',
+    over: connects.has(raw.stream) ? CONNECT : UPGRADE,
     connection: connectionOf(raw),
     protocol: socket.protocol,
     origin: headers.origin,

@@ -2,7 +2,7 @@ import { cp, mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { App } from './app.js'
 import { CERTIFICATE_FILES } from './certificate.js'
-import { CONNECT, UPGRADE } from './clients.js'
+import { CONNECT, UPGRADE } from './over.js'
 import { startProxy } from './proxies/index.js'
 import { Visit } from './visit.js'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { CONNECT } from './clients.js'
 import { countConnections } from './connections.js'
+import { CONNECT } from './over.js'
 import { runScenarios } from './run-scenarios.js'
 import { SCENARIOS } from './scenarios.js'
 import { Site } from './site.js'

@@ -1,0 +1,3 @@
+/** What the app sees a socket come over. */
+export const CONNECT = 'Extended CONNECT'
+export const UPGRADE = 'Upgrade'
