@@ -8,7 +8,7 @@ import { connect as connectTls } from 'node:tls'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import { FST_WS_NO_EXTENDED_CONNECT } from './errors.ts'
 import { toConnectHeaders, toUpgradeHead } from './handshake.ts'
-import { guardDestroy } from './internals.ts'
+import { guardDestroy, restoreMethods } from './internals.ts'
 import { Sessions } from './sessions.ts'
 import { toStreamSocket } from './stream-socket.ts'
 
@@ -145,7 +145,7 @@ function openStream (session: ClientHttp2Session, request: ClientRequest): Clien
 
 /** What the head says has gone with the CONNECT. */
 function streamIgnoreHead (this: ClientHttp2Stream, _head: unknown, _encoding: unknown, done?: () => void): true {
-  Reflect.deleteProperty(this, 'write')
+  restoreMethods(this, 'write')
   if (done !== undefined) process.nextTick(done)
   return true
 }

@@ -6,7 +6,7 @@ import { Writable } from 'node:stream'
 import type { FastifyBaseLogger } from 'fastify'
 import type { WebSocketServer } from 'ws'
 import { checkExtendedConnect, toStreamHead, toUpgradeHeaders } from './handshake.ts'
-import { readServerSettings } from './internals.ts'
+import { readServerSettings, restoreMethods } from './internals.ts'
 import { DEFAULT_MAX_CONCURRENT_STREAMS } from './options.ts'
 import { createResponse } from './response.ts'
 import type { Sessions } from './sessions.ts'
@@ -130,8 +130,7 @@ class H2Upgrade implements Upgrade {
   /** @param mayOpen whether a 101 is ws's, and not some reply that has the number */
   #answer (response: string, mayOpen: boolean): void {
     const { stream, headers: request, url } = this.#request
-    Reflect.deleteProperty(stream, 'write')
-    Reflect.deleteProperty(stream, 'end')
+    restoreMethods(stream, 'write', 'end')
     if (stream.headersSent || stream.closed || stream.destroyed) return
 
     const { status, headers } = toStreamHead(response, request, mayOpen)

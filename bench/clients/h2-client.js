@@ -19,14 +19,16 @@ export class H2Client extends Client {
   /** Bytes that the server lets the connection send. */
   window = INITIAL_WINDOW
   connection
+  /** Sockets that have something to send, and no room for it. */
+  waiting = new Set()
   #sockets = new Map()
   #initialWindow = INITIAL_WINDOW
   #unreturned = 0
   #ready
   #beReady
 
-  constructor (port) {
-    super(port)
+  constructor (port, isSecure) {
+    super(port, isSecure)
     const reader = new FrameReader(
       (stream, chunk, at, end) => this.#sockets.get(stream).reader.read(chunk, at, end),
       (frame) => this.#take(frame)
@@ -47,7 +49,7 @@ export class H2Client extends Client {
     const fields = encodeFields({
       ':method': 'CONNECT',
       ':protocol': 'websocket',
-      ':scheme': 'https',
+      ':scheme': this.isSecure ? 'https' : 'http',
       ':authority': this.authority,
       ':path': path,
       'sec-websocket-version': '13'
@@ -59,7 +61,7 @@ export class H2Client extends Client {
   }
 
   #pump () {
-    for (const socket of this.#sockets.values()) socket.pump()
+    for (const socket of this.waiting) socket.pump()
   }
 
   #take ({ type, flags, stream, length, payload }) {
@@ -126,11 +128,15 @@ class H2Socket extends FramingSocket {
   }
 
   pump () {
-    while (this.due > 0 && !this.#client.connection.writableNeedDrain) {
-      const room = Math.min(this.window, this.#client.window)
-      if (room <= 0) return
-      this.#write(this.#at, Math.min(this.message.length, this.#at + room))
+    while (this.due > 0 && this.#room > 0) {
+      this.#write(this.#at, Math.min(this.message.length, this.#at + this.#room))
     }
+    if (this.due > 0) this.#client.waiting.add(this)
+    else this.#client.waiting.delete(this)
+  }
+
+  get #room () {
+    return this.#client.connection.writableNeedDrain ? 0 : Math.min(this.window, this.#client.window)
   }
 
   returnWindow (bytes) {

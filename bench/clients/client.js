@@ -1,11 +1,11 @@
 /**
  * A load generator that costs next to nothing, and the same over either transport, so that what it measures is the
- * server: below it are plain TLS sockets, and messages are masked and framed once. It can only do what flow.js needs.
+ * server: below it are plain TCP or TLS sockets, and messages are masked and framed once. It can only do what the
+ * scenarios need.
  */
-import { connect } from 'node:tls'
+import { connect as connectTcp } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import { MessageReader, encodeMessage } from './websocket-frames.js'
-
-const PATIENCE = 30_000
 
 // Node's default is less than a window: data that may be sent at once would take turns of the event loop, and a PING
 // be answered ahead of it. Who measures round trips, as the plugin does, would take that for a slow sender.
@@ -17,13 +17,14 @@ export class Client {
   failed
   fail
   port
+  isSecure
   #connections = []
-  #timer
 
-  constructor (port) {
+  constructor (port, isSecure) {
     this.port = port
+    this.isSecure = isSecure
     this.failed = new Promise((resolve, reject) => { this.fail = reject })
-    this.#timer = setTimeout(this.fail, PATIENCE, new Error(`nothing came of it in ${PATIENCE / 1000} s`))
+    this.failed.catch(() => {})
   }
 
   get authority () {
@@ -32,13 +33,10 @@ export class Client {
 
   /** Opens a connection, which `read` gets the chunks of, and `pump` may write to whenever there is reason to. */
   connect (protocol, read, pump) {
-    const connection = connect({
-      host: '127.0.0.1',
-      port: this.port,
-      ALPNProtocols: [protocol],
-      rejectUnauthorized: false,
-      highWaterMark: WRITE_AHEAD
-    })
+    const options = { host: '127.0.0.1', port: this.port, highWaterMark: WRITE_AHEAD }
+    const connection = this.isSecure
+      ? connectTls({ ...options, ALPNProtocols: [protocol], rejectUnauthorized: false })
+      : connectTcp(options)
     connection.setNoDelay()
     connection.on('secureConnect', () => {
       if (connection.alpnProtocol !== protocol) this.fail(new Error(`the server does not speak ${protocol}`))
@@ -62,7 +60,6 @@ export class Client {
   }
 
   close () {
-    clearTimeout(this.#timer)
     for (const connection of this.#connections) connection.destroy()
   }
 }

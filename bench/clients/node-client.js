@@ -5,7 +5,7 @@
 import { once } from 'node:events'
 import { connect as openSession } from 'node:http2'
 import { randomBytes } from 'node:crypto'
-import { connect } from '../dist/lib/client.js'
+import { connect } from '../../dist/lib/client.js'
 import { Client, Socket } from './client.js'
 
 const OPTIONS = { rejectUnauthorized: false, perMessageDeflate: false }

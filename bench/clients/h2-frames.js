@@ -86,7 +86,7 @@ export class FrameReader {
 
   #begin () {
     const length = this.#left = this.#header.readUIntBE(0, 3)
-    const [, , , type, flags] = this.#header
+    const { 3: type, 4: flags } = this.#header
     const stream = this.#header.readUInt32BE(5)
     this.#frame = { type, flags, stream, length, payload: type === TYPE.data ? undefined : Buffer.alloc(length) }
   }

@@ -5,6 +5,8 @@ const FIN = 0x80
 const MASKED = 0x80
 const BINARY = 2
 const CLOSE = 8
+const LENGTH = 0x7f
+const LENGTH_FIELD = Uint8Array.from({ length: 128 }, (_, length) => ({ 126: 2, 127: 8 })[length] ?? 0)
 
 /** A message of random bytes, as a client sends it. Masked like a browser's: ws would not unmask what has no mask. */
 export function encodeMessage (bytes) {
@@ -30,7 +32,7 @@ function encodeLength (length) {
 /** Says when a message has come as a whole, without looking at what is in it. */
 export class MessageReader {
   #onmessage
-  #header = Buffer.alloc(10)
+  #header = Buffer.alloc(14)
   #known = 0
   #left = 0
 
@@ -46,25 +48,27 @@ export class MessageReader {
         at += step
       } else {
         this.#header[this.#known++] = chunk[at++]
-        if (this.#known < this.#headerLength) continue
+        if (this.#known < 2 || this.#known < this.#headerLength) continue
         this.#left = this.#payloadLength
       }
       if (this.#left === 0) this.#endFrame()
     }
   }
 
+  /** A server that echoes bytes, and knows nothing of frames, sends masks as well. */
   get #headerLength () {
-    if (this.#header[1] < 126) return 2
-    return this.#header[1] === 126 ? 4 : 10
+    const second = this.#header[1]
+    return 2 + (second & MASKED ? 4 : 0) + LENGTH_FIELD[second & LENGTH]
   }
 
   get #payloadLength () {
-    if (this.#known === 2) return this.#header[1]
-    return this.#known === 4 ? this.#header.readUInt16BE(2) : this.#header.readUIntBE(4, 6)
+    const length = this.#header[1] & LENGTH
+    if (length < 126) return length
+    return length === 126 ? this.#header.readUInt16BE(2) : this.#header.readUIntBE(4, 6)
   }
 
   #endFrame () {
-    const [first] = this.#header
+    const first = this.#header[0]
     this.#known = 0
     if ((first & 15) === CLOSE) throw new Error('the server closed the socket')
     if ((first & 15) < CLOSE && first & FIN) this.#onmessage()

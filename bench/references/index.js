@@ -1,0 +1,2 @@
+export const references = []
+export const isInstalled = () => false
