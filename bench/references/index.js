@@ -1,2 +1,0 @@
-export const references = []
-export const isInstalled = () => false
