@@ -1,0 +1,103 @@
+import t from 'tap'
+
+interface Result {
+  name: string
+  title: string
+  sides: Record<string, { label: string, metrics: Record<string, unknown> }>
+  [key: string]: unknown
+}
+
+interface Report {
+  results: Result[]
+  [key: string]: unknown
+}
+
+// By a name that TypeScript does not follow: the bench is JavaScript without types.
+const load = (file: string): Promise<unknown> => import(new URL(`../bench/${file}`, import.meta.url).href)
+const { toTable, printScenario } = await load('report.js') as {
+  toTable (report: Report): string
+  printScenario (result: Result): string
+}
+const { drawCharts } = await load('charts.js') as { drawCharts (report: Report): Promise<Map<string, string>> }
+
+const spread = (median: number): unknown => ({ median, min: median * 0.9, max: median * 1.2, values: [] })
+
+/** A scenario whose metrics are of HTTP/1.1, and over HTTP/2 a multiple of that. */
+function compare (name: string, title: string, metrics: Record<string, number>, ratio: number): Result {
+  const times = (factor: number): Record<string, unknown> => Object.fromEntries(
+    Object.entries(metrics).map(([metric, value]) => [metric, spread(value * factor)])
+  )
+  return {
+    name,
+    title,
+    sides: { h1: { label: 'HTTP/1.1', metrics: times(1) }, h2: { label: 'HTTP/2', metrics: times(ratio) } },
+    ratios: Object.fromEntries(Object.keys(metrics).map((metric) => [metric, spread(ratio)])),
+    of: ['h2', 'h1'],
+    targets: []
+  }
+}
+
+const echo = {
+  ...compare('echo/64b-x1', '64 B echo, one socket', { p50: 50, p99: 2000, rate: 12_345, cpu: 30 }, 1.5),
+  targets: [
+    { metric: 'rate', of: ['h2', 'h1'], at: 'least', value: 0.9, measured: 1.5, met: true },
+    { metric: 'cpu', of: ['h2', 'h1'], at: 'most', value: 1.1, measured: 1.5, met: false }
+  ]
+}
+const idle = compare('idle/1000', '1000 idle sockets', { rss: 40 * 1024, heap: 16 * 1024 }, 0.5)
+const beside = {
+  name: 'bulk/h2',
+  title: '64 B echo, a sibling downloads',
+  sides: { idle: { label: 'idle', metrics: { p50: spread(60) } }, busy: { label: 'busy', metrics: {} } },
+  ratios: { p50: spread(2) },
+  of: ['busy', 'idle'],
+  targets: []
+}
+
+const report = (...results: Result[]): Report => ({
+  date: '2026-11-23',
+  machine: { cpu: 'A processor', cores: 2, memory: 8 * 1024 ** 3, os: 'Linux' },
+  versions: { server: 'v20.20.2', fastify: '5.12.8' },
+  pace: { name: 'full', rounds: 9, slice: 1000 },
+  results
+})
+
+void t.test('the table tells which targets are not met, and which way each metric is better', async (t) => {
+  const table = toTable(report(echo, idle, beside))
+  t.match(table, '**1 of 2 targets not met.**')
+  t.match(table, /^\| \*\*❌ NOT MET\*\* \| .*cpu.*≤ 1\.1.*1\.5/m)
+  t.match(table, /^\| ✅ met \| .*rate.*≥ 0\.9/m)
+  t.ok(table.indexOf('NOT MET') < table.indexOf('✅ met'), 'those not met come first')
+  t.match(table, '| scenario | side | p50, µs ↓ | p99, µs ↓ | rate, messages/s ↑ | cpu, µs ↓ |')
+  t.match(table, '| HTTP/1.1 | 50 (45..60) | 2,000 (1,800..2,400) | 12,300 (11,100..14,800) |')
+  t.match(table, '| **HTTP/2 / HTTP/1.1** | **1.5 (1.35..1.8)** |')
+  t.match(table, '| HTTP/2 | 20 (18..24) | 8 (7.2..9.6) |', 'KiB')
+  t.match(table, '| busy / idle | 2 (1.8..2.4) |')
+})
+
+void t.test('a scenario is printed in aligned columns', async (t) => {
+  const lines = printScenario(echo).split('\n')
+  t.equal(lines.length, 5)
+  t.equal(lines[1]!.indexOf('p99'), lines[2]!.indexOf('2,000'))
+  t.match(lines[4], /^ {2}HTTP\/2 \/ HTTP\/1\.1 +1\.5 \(1\.35\.\.1\.8\)/)
+})
+
+void t.test('charts are SVG with the labels of what they show', async (t) => {
+  const sizes = ['1k', '16k'].map((size) => compare(`echo/${size}-x1`, `${size} echo, one socket`, { rate: 9000 }, 0.8))
+  const upload = compare('upload/rtt10', 'messages up', { throughput: 100 }, 0.9)
+  const charts = await drawCharts(report(echo, ...sizes, idle, upload, beside))
+  t.same([...charts.keys()], ['ratios.svg', 'latency.svg', 'throughput.svg', 'cpu.svg', 'memory.svg'])
+  for (const [name, svg] of charts) {
+    t.match(svg, /^<svg [^>]*>.*<\/svg>$/s, name)
+    t.match(svg, 'HTTP/2', name)
+    t.notMatch(svg, /NaN|undefined|Infinity/, name)
+  }
+  for (const label of ['64 B echo, one socket', '1000 idle sockets', '0.67', '2.0']) t.match(charts.get('ratios.svg'), label)
+  for (const label of ['16 KiB', 'one socket: MB/s', '90 MB/s']) t.match(charts.get('throughput.svg'), label)
+})
+
+void t.test('a chart without data is left out', async (t) => {
+  t.same([...(await drawCharts(report())).keys()], [])
+  t.same([...(await drawCharts(report(beside))).keys()], [])
+  t.same([...(await drawCharts(report(idle))).keys()], ['ratios.svg', 'memory.svg'])
+})
