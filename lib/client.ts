@@ -12,7 +12,7 @@ import type { ConnectOptions, SessionConnectOptions, WebSocket } from '../types/
 
 export type { ConnectOptions, SessionConnectOptions, WebSocket } from '../types/index.ts'
 
-const ClientSocket = createSocketClass(WsWebSocket)
+const ClientSocket = createSocketClass(WsWebSocket, false)
 
 /**
  * Opens a WebSocket over HTTP/2 (RFC 8441), or over HTTP/1.1 (RFC 6455) where the server does not offer the former.

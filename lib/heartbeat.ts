@@ -13,6 +13,7 @@ export class Heartbeat {
   readonly #onSilence: () => void
   /** Whether there was a sign of life since the last ping. */
   #isAlive = true
+  #isListening = false
   #waiting = 0
 
   /**
@@ -23,8 +24,7 @@ export class Heartbeat {
     const heartbeat = new Heartbeat(socket, connection, interval, onSilence)
     const timer = setInterval(() => heartbeat.#beat(), interval).unref()
     socket.once('close', () => clearInterval(timer))
-    // Not its messages alone: a large one may take longer than a beat.
-    connection.on('data', () => { heartbeat.#isAlive = true })
+    heartbeat.#listen()
   }
 
   private constructor (socket: WebSocket, connection: Duplex, interval: number, onSilence: () => void) {
@@ -32,6 +32,16 @@ export class Heartbeat {
     this.#connection = connection
     this.#interval = interval
     this.#onSilence = onSilence
+  }
+
+  /** Not to its messages alone: a large one may take longer than a beat. Once, so that others pay nothing for it. */
+  #listen (): void {
+    if (this.#isListening) return
+    this.#isListening = true
+    this.#connection.once('data', () => {
+      this.#isAlive = true
+      this.#isListening = false
+    })
   }
 
   #beat (): void {
@@ -43,6 +53,7 @@ export class Heartbeat {
     // What a paused socket does not read may be the pong.
     this.#isAlive = isPaused
     this.#waiting = bufferedAmount
+    this.#listen()
     this.#socket.ping()
   }
 

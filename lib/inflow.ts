@@ -8,6 +8,12 @@ export interface Inlet {
   reserve (inflow: Inflow, bytes: number): boolean
 }
 
+/** Who sees what a stream brings before the stream has it. */
+export interface ChunkReader {
+  /** Returns whether the chunk is dealt with. */
+  receive (chunk: Buffer): boolean
+}
+
 // A DATA chunk is a view of all that one read of the connection brought, and keeps that alive.
 const PINNED = 8
 const SLAB = 1024
@@ -19,6 +25,7 @@ export class Inflow {
   readonly window: number
   /** Whether the stream plays a socket. */
   isSocket = false
+  reader: ChunkReader | undefined
   /** Bytes that nobody has read, as last counted. */
   unread = 0
   /** Bytes that were read in a round of measuring. */

@@ -7,7 +7,7 @@ import type { Server, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Server as TlsServer } from 'node:tls'
 import type { FastifyInstance } from 'fastify'
-import type { WebSocketServer } from 'ws'
+import type { WebSocket, WebSocketServer } from 'ws'
 import { nextTurn } from './next-turn.ts'
 
 /**
@@ -63,11 +63,16 @@ export function passChunk (stream: Http2Stream, chunk: Buffer | null): boolean {
   return prototypeOf(stream).push.call(stream, chunk)
 }
 
-/** What `_write` and `_writev` do without a hook. */
-export function passWrite (stream: Http2Stream, items: WriteItem[], done: WriteCallback): void {
-  const { length, 0: first } = items
-  if (length === 1) prototypeOf(stream)._write.call(stream, first!.chunk, first!.encoding, done)
-  else prototypeOf(stream)._writev.call(stream, items, done)
+/** What `_write` does without a hook. */
+export function passWrite (
+  stream: Http2Stream, chunk: WriteItem['chunk'], encoding: BufferEncoding, done: WriteCallback
+): void {
+  prototypeOf(stream)._write.call(stream, chunk, encoding, done)
+}
+
+/** What `_writev` does without a hook. */
+export function passWrites (stream: Http2Stream, items: WriteItem[], done: WriteCallback): void {
+  prototypeOf(stream)._writev.call(stream, items, done)
 }
 
 function prototypeOf (stream: Http2Stream): StreamHooks {
@@ -105,6 +110,13 @@ export function overrideOptions (server: WebSocketServer, options: WebSocketServ
   return new Proxy(server, {
     get: (target, name) => name === 'options' ? options : Reflect.get(target, name)
   })
+}
+
+/**
+ * Whether ws has found an error in what a peer sent: it ignores what comes after that, and tells a tick later.
+ */
+export function hasFailed (websocket: WebSocket): boolean {
+  return (websocket as unknown as { _receiver: { _errored: boolean } })._receiver._errored
 }
 
 /**

@@ -130,3 +130,8 @@ export class MessageHold {
 function sizeOf ([data]: Message): number {
   return data.length + OVERHEAD
 }
+
+/** A message as an iterator has it. */
+export function toValue ([data, isBinary]: Message): string | Buffer {
+  return isBinary ? data : data.toString()
+}

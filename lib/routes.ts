@@ -8,7 +8,7 @@ import {
 import { toHeaderLines } from './handshake.ts'
 import { readRouteOptions } from './options.ts'
 import type { Options, RouteOptions as OwnOptions } from './options.ts'
-import { isPeerError } from './socket.ts'
+import { isPeerError } from './peer-error.ts'
 import type { RouteSocket } from './socket.ts'
 import { kHandled, kKeepAlive, kSendLimits, kUpgrade } from './symbols.ts'
 import type { WebSocket, WebsocketHandler } from '../types/index.ts'

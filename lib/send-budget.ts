@@ -1,5 +1,5 @@
 import type { Http2Stream } from 'node:http2'
-import { passWrite } from './internals.ts'
+import { passWrites } from './internals.ts'
 import type { WriteCallback, WriteItem } from './internals.ts'
 
 /** Size, in bytes, up to which a write goes to Node as it is. */
@@ -61,7 +61,7 @@ export class Outflow {
     this.#slice = this.#budget.take()
     const slice = cut(rest, this.#slice)
     const length = slice.reduce((sum, { length }) => sum + length, 0)
-    passWrite(this.#stream, slice.map(toItem), (error) => {
+    passWrites(this.#stream, slice.map(toItem), (error) => {
       this.close()
       this.gone += length
       if (error == null && rest.length > 0) return this.#next(rest, done)
@@ -85,9 +85,13 @@ function cut (rest: Buffer[], size: number): Buffer[] {
 }
 
 /** Size, in bytes, of a write at most: the length of a string counts UTF-16 units, of which each takes up to three. */
-export function sizeOf (items: readonly WriteItem[]): number {
+export function sizeOf (chunk: WriteItem['chunk']): number {
+  return typeof chunk === 'string' ? 3 * chunk.length : chunk.length
+}
+
+export function sizeOfAll (items: readonly WriteItem[]): number {
   let size = 0
-  for (const { chunk } of items) size += typeof chunk === 'string' ? 3 * chunk.length : chunk.length
+  for (const { chunk } of items) size += sizeOf(chunk)
   return size
 }
 

@@ -2,7 +2,7 @@ import { constants } from 'node:http2'
 import type { Http2Server, Http2Session, Http2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import type { FastifyBaseLogger } from 'fastify'
-import type { Inflow } from './inflow.ts'
+import type { ChunkReader, Inflow } from './inflow.ts'
 import { hookStream, passChunk, readServerSettings } from './internals.ts'
 import { nextTurn } from './next-turn.ts'
 import { ReceiveWindow } from './receive-window.ts'
@@ -99,10 +99,14 @@ export class Session {
     this.#receiveWindow = new ReceiveWindow(session, sizes)
   }
 
-  /** Has a stream that plays a socket: without messages its session is not idle. */
-  addSocket (stream: Http2Stream): void {
+  /**
+   * Has a stream that plays a socket: without messages its session is not idle.
+   *
+   * @param reader sees all that the stream brings
+   */
+  addSocket (stream: Http2Stream, reader?: ChunkReader): void {
     this.addStream(stream)
-    ;(stream as CountedStream)[kInflow].isSocket = true
+    Object.assign((stream as CountedStream)[kInflow], { isSocket: true, reader })
     if (this.#sockets++ === 0) {
       this.#receiveWindow.openConnection()
       this.#setTimeout(0)
@@ -148,6 +152,9 @@ export function endIfDead (carrier: Duplex, timeout: number): void {
 
 /** Where the budget is used up nothing more of the stream is kept. */
 function pushAdmitted (this: Http2Stream, chunk: Buffer | null): boolean {
-  const admitted = chunk === null ? null : (this as CountedStream)[kInflow].admit(chunk)
-  return admitted !== undefined && passChunk(this, admitted)
+  if (chunk === null) return passChunk(this, chunk)
+  const { [kInflow]: inflow } = this as CountedStream
+  const admitted = inflow.admit(chunk)
+  if (admitted === undefined) return false
+  return inflow.reader?.receive(admitted) === true || passChunk(this, admitted)
 }

@@ -3,8 +3,11 @@ import type { Duplex } from 'node:stream'
 import type { WebSocket as WsWebSocket } from 'ws'
 import { FST_WS_SLOW_CONSUMER } from './errors.ts'
 import { Heartbeat } from './heartbeat.ts'
-import { MessageHold } from './message-hold.ts'
+import { MessageHold, toValue } from './message-hold.ts'
 import type { Message } from './message-hold.ts'
+import { writeShort } from './message-writer.ts'
+import type { Data, SendCallback, SendOptions } from './message-writer.ts'
+import { isPeerError } from './peer-error.ts'
 import { countGone, hasSaidAll } from './stream-socket.ts'
 import { kConnect, kHandled, kKeepAlive, kSendLimits } from './symbols.ts'
 import type { SlowConsumer, WebSocket } from '../types/index.ts'
@@ -28,9 +31,6 @@ export interface RouteSocket extends WebSocket {
   [kHandled] (): void
 }
 
-type Data = Parameters<WsWebSocket['send']>[0]
-type SendOptions = Parameters<WsWebSocket['send']>[1] & object
-type SendCallback = (error?: Error) => void
 type Verdict = 'send' | 'drop' | 'close'
 
 // RFC 6455 section 7.4.1.
@@ -42,12 +42,17 @@ const READ_AHEAD = 16
 
 export const NO_LIMITS: SendLimits = Object.freeze({ sendLimit: Infinity, slowConsumer: 'close' })
 
-/** Makes the class of our sockets from that of ws, or from one that a user made of it. */
-export function createSocketClass (Base: typeof WsWebSocket): typeof WsWebSocket {
+/**
+ * Makes the class of our sockets from that of ws, or from one that a user made of it.
+ *
+ * @param isPlain whether its `send` does nothing to a message that is not compressed, but to frame it
+ */
+export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): typeof WsWebSocket {
   return class extends Base implements RouteSocket {
     [kSendLimits] = NO_LIMITS
     #connection: Duplex | undefined
     #deflates = false
+    #isPlain = false
     #needsDrain = false
     #part: Verdict | undefined
     #hold: MessageHold | undefined
@@ -60,6 +65,7 @@ export function createSocketClass (Base: typeof WsWebSocket): typeof WsWebSocket
     [kConnect] (connection: Duplex): void {
       this.#connection = connection
       this.#deflates = this.extensions !== ''
+      this.#isPlain = isPlain && !this.#deflates
       connection.on('drain', () => this.#drain())
     }
 
@@ -122,13 +128,23 @@ export function createSocketClass (Base: typeof WsWebSocket): typeof WsWebSocket
 
     override send (data: Data, options?: SendOptions | SendCallback, callback?: SendCallback): void {
       if (typeof options === 'function') return this.send(data, {}, options)
+      const isLast = options?.fin !== false
+      const isWhole = isLast && this.#part === undefined
+      const verdict = this.#judge(isLast)
+      if (verdict !== 'send') return this.#refuse(verdict, callback)
+      if (isWhole && this.#isPlain && this.readyState === this.OPEN) {
+        if (writeShort(this.#connection!, data, options, callback)) return
+        // What follows a Blob may not overtake it.
+        this.#isPlain = !(data instanceof Blob)
+      }
       // Node counts the characters of a string that waits, and not its bytes.
-      if (typeof data === 'string') return this.send(Buffer.from(data), { binary: false, ...options }, callback)
+      if (typeof data === 'string') this.#pass(Buffer.from(data), { binary: false, ...options }, callback)
+      else this.#pass(data, options ?? {}, callback)
+    }
 
-      const verdict = this.#judge(options?.fin !== false)
-      if (verdict !== 'send') this.#refuse(verdict, callback)
-      else if (this.#deflates) this.#sendDeflated(data, options, callback)
-      else super.send(data, options ?? {}, callback)
+    #pass (data: Data, options: SendOptions, callback: SendCallback | undefined): void {
+      if (this.#deflates) this.#sendDeflated(data, options, callback)
+      else super.send(data, options, callback)
     }
 
     /** A message is sent as a whole or not at all, so its first part decides for the others. */
@@ -155,8 +171,8 @@ export function createSocketClass (Base: typeof WsWebSocket): typeof WsWebSocket
     }
 
     /** What waits for its turn to be compressed is not the connection's yet, and none of its 'drain'. */
-    #sendDeflated (data: Data, options: SendOptions | undefined, callback: SendCallback | undefined): void {
-      super.send(data, options ?? {}, (error) => {
+    #sendDeflated (data: Data, options: SendOptions, callback: SendCallback | undefined): void {
+      super.send(data, options, (error) => {
         callback?.(error)
         if (this.#needsDrain) this.#drain()
       })
@@ -194,18 +210,9 @@ export function createSocketClass (Base: typeof WsWebSocket): typeof WsWebSocket
 
     #receive (message: Message): boolean {
       const isHeard = this.listenerCount('message') > 0
-      if (isHeard && this.#hold?.isEmpty !== false) return super.emit('message', ...message)
+      if (isHeard && this.#hold?.isEmpty !== false) return super.emit('message', message[0], message[1])
       this.#holder.add(message)
       return isHeard
     }
   }
-}
-
-function toValue ([data, isBinary]: Message): string | Buffer {
-  return isBinary ? data : data.toString()
-}
-
-/** Whether an error is one that ws found in what the peer sent. */
-export function isPeerError (error: unknown): boolean {
-  return error instanceof Error && 'code' in error && String(error.code).startsWith('WS_ERR_')
 }

@@ -1,10 +1,10 @@
 import { constants } from 'node:http2'
 import type { Http2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
-import { forgetEndStream, hookStream, passWrite } from './internals.ts'
+import { forgetEndStream, hookStream, passWrite, passWrites } from './internals.ts'
 import type { WriteCallback, WriteItem } from './internals.ts'
 import { nextTurn } from './next-turn.ts'
-import { Outflow, SMALL_WRITE, sizeOf } from './send-budget.ts'
+import { Outflow, SMALL_WRITE, sizeOf, sizeOfAll } from './send-budget.ts'
 import type { SendBudget } from './send-budget.ts'
 
 const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = constants
@@ -131,10 +131,11 @@ function streamOnAborted (this: Http2Stream): void {
 function writeChunk (
   this: Http2Stream, chunk: Buffer | string, encoding: BufferEncoding, done: WriteCallback
 ): void {
-  writeChunks.call(this, [{ chunk, encoding }], done)
+  if (sizeOf(chunk) <= SMALL_WRITE) passWrite(this, chunk, encoding, done)
+  else (this as Carrier)[kOutflow]!.write([{ chunk, encoding }], done)
 }
 
 function writeChunks (this: Http2Stream, items: WriteItem[], done: WriteCallback): void {
-  if (sizeOf(items) <= SMALL_WRITE) passWrite(this, items, done)
+  if (sizeOfAll(items) <= SMALL_WRITE) passWrites(this, items, done)
   else (this as Carrier)[kOutflow]!.write(items, done)
 }

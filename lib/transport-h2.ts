@@ -7,6 +7,8 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { WebSocketServer } from 'ws'
 import { checkExtendedConnect, toStreamHead, toUpgradeHeaders } from './handshake.ts'
 import { readServerSettings, restoreMethods } from './internals.ts'
+import { MessageReader } from './message-reader.ts'
+import type { MessageLimits } from './message-reader.ts'
 import { DEFAULT_MAX_CONCURRENT_STREAMS } from './options.ts'
 import { createResponse } from './response.ts'
 import type { Sessions } from './sessions.ts'
@@ -53,12 +55,13 @@ export function serveExtendedConnect (
 
     const session = sessions.of(stream)
     if (session === undefined) return
-    session.addSocket(toStreamSocket(stream, session.sendBudget))
+    const reader = new MessageReader(stream)
+    session.addSocket(toStreamSocket(stream, session.sendBudget), reader)
 
     // RFC 9113 section 8.3.1: where there is an :authority, a Host field has no say. Hooks compare it with the Origin.
     Object.assign(headers, { host: headers[':authority'] })
 
-    const upgrade = new H2Upgrade(request, log)
+    const upgrade = new H2Upgrade(request, reader, log)
     dispatch(Object.assign(request, { method: 'GET', [kUpgrade]: upgrade }), upgrade.response)
   }
 
@@ -79,11 +82,13 @@ class H2Upgrade implements Upgrade {
   timer: NodeJS.Timeout | undefined
   readonly response: ServerResponse
   readonly #request: Http2ServerRequest
+  readonly #reader: MessageReader
   readonly #sink: Socket
 
-  constructor (request: Http2ServerRequest, log: FastifyBaseLogger) {
+  constructor (request: Http2ServerRequest, reader: MessageReader, log: FastifyBaseLogger) {
     this.log = log
     this.#request = request
+    this.#reader = reader
     this.#sink = this.#createSink()
     this.response = new ServerResponse(request as unknown as IncomingMessage)
     this.response.assignSocket(this.#sink)
@@ -99,6 +104,7 @@ class H2Upgrade implements Upgrade {
     server.handleUpgrade(this.#toUpgradeRequest(), socket, NOTHING_AHEAD, (websocket) => {
       this.response.detachSocket(this.#sink);
       (websocket as RouteSocket)[kConnect](socket)
+      this.#reader.start(websocket, server.options as unknown as MessageLimits)
       onSocket(websocket as RouteSocket)
     })
   }

@@ -9,7 +9,8 @@ import type { WebsocketServerOptions } from '../types/index.ts'
 
 /** Makes the ws server that negotiates every socket, whichever transport it comes over, and counts them. */
 export function createWebSocketServer (options: WebsocketServerOptions): FastifyInstance['websocketServer'] {
-  const SocketClass = createSocketClass((options.WebSocket ?? WebSocket) as typeof WebSocket)
+  const Base = (options.WebSocket ?? WebSocket) as typeof WebSocket
+  const SocketClass = createSocketClass(Base, Base.prototype.send === WebSocket.prototype.send)
   const server = new WebSocketServer({ ...options, WebSocket: SocketClass, noServer: true } as object)
   server.on('headers', addHeaderLines)
   return server as object as FastifyInstance['websocketServer']

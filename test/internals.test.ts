@@ -12,7 +12,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import {
-  forgetEndStream, guardDestroy, hookStream, injectConnection, overrideOptions, passChunk, passWrite,
+  forgetEndStream, guardDestroy, hookStream, injectConnection, overrideOptions, passChunk, passWrite, passWrites,
   readSecondaryServers, readServerSettings
 } from '../lib/internals.ts'
 import { createLoopback } from '../lib/loopback.ts'
@@ -55,11 +55,11 @@ function record (stream: Http2Stream): string[] {
     },
     _write (chunk, encoding, done) {
       passed.push(`write ${chunk}`)
-      passWrite(this, [{ chunk, encoding }], done)
+      passWrite(this, chunk, encoding, done)
     },
     _writev (items, done) {
       passed.push(`write ${items.map(({ chunk }) => chunk)}`)
-      passWrite(this, items, done)
+      passWrites(this, items, done)
     }
   })
   return passed

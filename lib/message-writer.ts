@@ -1,0 +1,43 @@
+import type { Duplex } from 'node:stream'
+import type { WebSocket } from 'ws'
+
+export type Data = Parameters<WebSocket['send']>[0]
+export type SendOptions = Parameters<WebSocket['send']>[1] & object
+export type SendCallback = (error?: Error) => void
+
+/** Size, in bytes, up to which to copy a message costs less than to write a header and a payload. */
+const SHORT = 1024
+
+// RFC 6455 section 5.2.
+const WHOLE_TEXT = 0x81
+const WHOLE_BINARY = 0x82
+const LENGTH_16 = 126
+
+/**
+ * Writes a short message as one frame without a mask, in one piece; ws writes two, between `cork()` and `uncork()`.
+ * Returns whether it did: everything that is not just that is for ws.
+ */
+export function writeShort (
+  connection: Duplex, data: Data, { mask = false, binary = typeof data !== 'string' }: SendOptions = {},
+  callback: SendCallback | undefined
+): boolean {
+  if (mask || !(typeof data === 'string' || data instanceof Uint8Array) || data.length > SHORT) return false
+  connection.write(frame(data, binary ? WHOLE_BINARY : WHOLE_TEXT), callback as ((error?: Error | null) => void))
+  return true
+}
+
+function frame (data: string | Uint8Array, first: number): Buffer {
+  const size = typeof data === 'string' ? Buffer.byteLength(data) : data.length
+  const start = size < LENGTH_16 ? 2 : 4
+  const bytes = Buffer.allocUnsafe(start + size)
+  bytes[0] = first
+  if (size < LENGTH_16) {
+    bytes[1] = size
+  } else {
+    bytes[1] = LENGTH_16
+    bytes.writeUInt16BE(size, 2)
+  }
+  if (typeof data === 'string') bytes.write(data, start)
+  else bytes.set(data, start)
+  return bytes
+}
