@@ -4,8 +4,12 @@ import {
   decodeSettings, encodeFields, encodeFrame, encodeHeader, encodeSettings, encodeWindowUpdate
 } from './h2-frames.js'
 
-// Large enough not to be what is measured. Not larger: beyond 4 MiB two ends of Node before 26 can deadlock.
-const WINDOW = 4 * 1024 * 1024
+// As Chromium has them. Two ends of Node's http2 could deadlock with so much on its way; this one always reads.
+const WINDOW = 6 * 1024 * 1024
+const CONNECTION_WINDOW = 15 * 1024 * 1024
+
+// What one socket sends before it is the next one's turn.
+const TURN = 64 * 1024
 
 // RFC 9113: the windows of a connection and its streams, and the size of a frame, until an end says otherwise.
 const INITIAL_WINDOW = 65_535
@@ -19,8 +23,8 @@ export class H2Client extends Client {
   /** Bytes that the server lets the connection send. */
   window = INITIAL_WINDOW
   connection
-  /** Sockets that have something to send, and no room for it. */
-  waiting = new Set()
+  /** Sockets that have something to send, and a window for it. */
+  #waiting = new Set()
   #sockets = new Map()
   #initialWindow = INITIAL_WINDOW
   #unreturned = 0
@@ -34,11 +38,11 @@ export class H2Client extends Client {
       (frame) => this.#take(frame)
     )
     this.#ready = new Promise((resolve) => { this.#beReady = resolve })
-    this.connection = this.connect('h2', (chunk) => reader.read(chunk), () => this.#pump())
+    this.connection = this.connect('h2', (chunk) => reader.read(chunk), () => this.pump())
     this.connection.write(Buffer.concat([
       PREFACE,
       encodeSettings([[SETTING.enablePush, 0], [SETTING.initialWindowSize, WINDOW]]),
-      encodeWindowUpdate(0, WINDOW - INITIAL_WINDOW)
+      encodeWindowUpdate(0, CONNECTION_WINDOW - INITIAL_WINDOW)
     ]))
   }
 
@@ -60,8 +64,21 @@ export class H2Client extends Client {
     })
   }
 
-  #pump () {
-    for (const socket of this.waiting) socket.pump()
+  /** Has a socket send when there is room: its turn may come at once. */
+  enqueue (socket) {
+    this.#waiting.add(socket)
+    this.pump()
+  }
+
+  /** One after the other sends a little: the window of the connection is for all. */
+  pump () {
+    for (const socket of this.#waiting) {
+      if (this.window <= 0 || this.connection.writableNeedDrain) return
+      this.#waiting.delete(socket)
+      if (!socket.isReady) continue
+      socket.sendSome(Math.min(this.window, TURN))
+      if (socket.isReady) this.#waiting.add(socket)
+    }
   }
 
   #take ({ type, flags, stream, length, payload }) {
@@ -83,7 +100,7 @@ export class H2Client extends Client {
         return this.connection.write(encodeFrame(TYPE.ping, FLAG.ack, 0, payload))
       case TYPE.windowUpdate:
         (socket ?? this).window += payload.readUInt32BE(0)
-        return
+        return socket?.pump()
       case TYPE.reset:
         throw new Error(`the server reset the socket with ${payload.readUInt32BE(0)}`)
       case TYPE.goAway:
@@ -96,11 +113,12 @@ export class H2Client extends Client {
     if (id !== SETTING.initialWindowSize) return
     for (const socket of this.#sockets.values()) socket.window += value - this.#initialWindow
     this.#initialWindow = value
+    for (const socket of this.#sockets.values()) socket.pump()
   }
 
   #returnWindow (bytes) {
     this.#unreturned += bytes
-    if (this.#unreturned < WINDOW / 2) return
+    if (this.#unreturned < CONNECTION_WINDOW / 2) return
     this.connection.write(encodeWindowUpdate(0, this.#unreturned))
     this.#unreturned = 0
   }
@@ -127,16 +145,16 @@ class H2Socket extends FramingSocket {
     )))
   }
 
-  pump () {
-    while (this.due > 0 && this.#room > 0) {
-      this.#write(this.#at, Math.min(this.message.length, this.#at + this.#room))
-    }
-    if (this.due > 0) this.#client.waiting.add(this)
-    else this.#client.waiting.delete(this)
+  get isReady () {
+    return this.due > 0 && this.window > 0
   }
 
-  get #room () {
-    return this.#client.connection.writableNeedDrain ? 0 : Math.min(this.window, this.#client.window)
+  pump () {
+    if (this.isReady) this.#client.enqueue(this)
+  }
+
+  sendSome (room) {
+    this.#write(this.#at, Math.min(this.message.length, this.#at + Math.min(room, this.window)))
   }
 
   returnWindow (bytes) {

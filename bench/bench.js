@@ -1,0 +1,67 @@
+/**
+ * What sockets over HTTP/2 cost and give beside sockets over HTTP/1.1, on the same server and through the same path.
+ *
+ *   npm run bench -- [--quick] [--out DIRECTORY] [--server-node PATH] [--tables] [scenario ...]
+ *
+ * A scenario goes by its name, or by how its name begins; without any, all are run, which takes half an hour. `--quick`
+ * is for a look, not for numbers to show. `--out` has the results written as JSON, as tables and as charts; a whole run
+ * that is not quick writes to bench/results by itself. `--server-node` has another node binary run the servers.
+ * `--tables` shows what autocannon prints.
+ */
+import { parseArgs } from 'node:util'
+import { Lab } from './lab.js'
+import { printScenario } from './report.js'
+import { describe, write } from './results.js'
+import { run } from './rounds.js'
+import { scenarios } from './scenarios/index.js'
+import { judge } from './targets.js'
+
+const FULL = { name: 'full', rounds: 7, slice: 600, warmUp: 1000, steady: 1500 }
+const QUICK = { name: 'quick', rounds: 3, slice: 250, warmUp: 400, steady: 500 }
+
+const { values: options, positionals: wanted } = parseArgs({
+  allowPositionals: true,
+  options: {
+    quick: { type: 'boolean' },
+    tables: { type: 'boolean' },
+    out: { type: 'string' },
+    'server-node': { type: 'string' }
+  }
+})
+
+const pace = options.quick ? QUICK : FULL
+const lab = new Lab({ node: options['server-node'] })
+try {
+  await main()
+} catch (error) {
+  console.error(`\n${error.message}`)
+  process.exitCode = 1
+} finally {
+  lab.close()
+}
+
+async function main () {
+  const chosen = choose()
+  const report = await describe(lab, pace)
+  const [, major] = report.versions.server.match(/^v(\d+)/)
+  console.log(`server ${report.versions.server}, ${report.machine.cpu}; median (min..max) of ${pace.rounds} rounds\n`)
+
+  for (const scenario of chosen) {
+    const { tables, ...result } = await run(scenario, lab, pace)
+    report.results.push({ ...result, targets: judge(result, Number(major)) })
+    console.log(`${printScenario(report.results.at(-1))}\n`)
+    if (options.tables) for (const [side, table] of Object.entries(tables)) console.log(`${side}:\n${table}`)
+  }
+
+  const out = options.out ?? (wanted.length === 0 && !options.quick ? `bench/results/node-${major}` : undefined)
+  if (out !== undefined) console.log(`written: ${(await write(report, out)).join(', ')}`)
+}
+
+function choose () {
+  const unknown = wanted.find((start) => !scenarios.some(({ name }) => name.startsWith(start)))
+  if (unknown !== undefined) {
+    throw new Error(`no scenario ${unknown}; there are:\n  ${scenarios.map(({ name }) => name).join('\n  ')}`)
+  }
+  if (wanted.length === 0) return scenarios.filter(({ isLong }) => !(isLong && options.quick))
+  return scenarios.filter(({ name }) => wanted.some((start) => name.startsWith(start)))
+}

@@ -1,0 +1,9 @@
+/** A hundred sockets at a time: more handshakes than that do not fit into a listen queue. */
+export async function openMany (client, count, path = '/echo', bytes = 0) {
+  const sockets = []
+  while (sockets.length < count) {
+    const step = Math.min(100, count - sockets.length)
+    sockets.push(...await Promise.all(Array.from({ length: step }, () => client.open(path, bytes))))
+  }
+  return sockets
+}
