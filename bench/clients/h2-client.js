@@ -93,8 +93,10 @@ export class H2Client extends Client {
         return socket.opened(socket)
       case TYPE.settings:
         if (flags & FLAG.ack) return
+        // Ahead of what the settings let through.
+        this.connection.write(encodeFrame(TYPE.settings, FLAG.ack, 0))
         for (const [id, value] of decodeSettings(payload)) this.#set(id, value)
-        return this.connection.write(encodeFrame(TYPE.settings, FLAG.ack, 0))
+        return
       case TYPE.ping:
         if (flags & FLAG.ack) return
         return this.connection.write(encodeFrame(TYPE.ping, FLAG.ack, 0, payload))
