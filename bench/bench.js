@@ -3,21 +3,19 @@
  *
  *   npm run bench -- [--quick] [--out DIRECTORY] [--server-node PATH] [--tables] [scenario ...]
  *
- * A scenario goes by its name, or by how its name begins; without any, all are run, which takes half an hour. `--quick`
+ * A scenario goes by its name, or by how its name begins; without any, all are run, which takes a quarter of an hour. `--quick`
  * is for a look, not for numbers to show. `--out` has the results written as JSON, as tables and as charts; a whole run
  * that is not quick writes to bench/results by itself. `--server-node` has another node binary run the servers.
  * `--tables` shows what autocannon prints.
  */
 import { parseArgs } from 'node:util'
 import { Lab } from './lab.js'
+import { FULL, QUICK } from './pace.js'
 import { printScenario } from './report.js'
 import { describe, write } from './results.js'
 import { run } from './rounds.js'
 import { scenarios } from './scenarios/index.js'
 import { judge } from './targets.js'
-
-const FULL = { name: 'full', rounds: 7, slice: 600, warmUp: 1000, steady: 1500 }
-const QUICK = { name: 'quick', rounds: 3, slice: 250, warmUp: 400, steady: 500 }
 
 const { values: options, positionals: wanted } = parseArgs({
   allowPositionals: true,

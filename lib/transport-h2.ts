@@ -83,7 +83,8 @@ class H2Upgrade implements Upgrade {
   readonly response: ServerResponse
   readonly #request: Http2ServerRequest
   readonly #reader: MessageReader
-  readonly #sink: Socket
+  #sink: Socket | undefined
+  readonly #destroySink = (): void => { this.#sink?.destroy() }
 
   constructor (request: Http2ServerRequest, reader: MessageReader, log: FastifyBaseLogger) {
     this.log = log
@@ -102,7 +103,7 @@ class H2Upgrade implements Upgrade {
     socket.end = (head: unknown) => { this.#refuse(String(head)); return socket }
 
     server.handleUpgrade(this.#toUpgradeRequest(), socket, NOTHING_AHEAD, (websocket) => {
-      this.response.detachSocket(this.#sink);
+      this.#releaseSink();
       (websocket as RouteSocket)[kConnect](socket)
       this.#reader.start(websocket, server.options as unknown as MessageLimits)
       onSocket(websocket as RouteSocket)
@@ -124,8 +125,15 @@ class H2Upgrade implements Upgrade {
         done(null)
       }
     })
-    stream.once('close', () => sink.destroy())
+    stream.once('close', this.#destroySink)
     return sink as unknown as Socket
+  }
+
+  /** An open socket lives for long, and has no use for it. */
+  #releaseSink (): void {
+    this.response.detachSocket(this.#sink!)
+    this.#request.stream.off('close', this.#destroySink)
+    this.#sink = undefined
   }
 
   /** RFC 8441 section 5.1: what a GET with Upgrade says in HTTP/1.1, the CONNECT said with its pseudo-headers. */

@@ -27,7 +27,7 @@ install_rust () {
     echo 'Rust axum is left out: cargo is not on PATH'
     return
   fi
-  cargo build --quiet --release --locked --manifest-path "$SOURCES/rust/Cargo.toml" --target-dir "$CACHE/rust"
+  cargo build --quiet --release --manifest-path "$SOURCES/rust/Cargo.toml" --target-dir "$CACHE/rust"
   ln -sf rust/release/rust-echo "$CACHE/rust-echo"
 }
 

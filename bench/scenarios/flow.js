@@ -16,16 +16,16 @@ const LATENCY = { path: '/echo', bytes: 64, depth: 1, read: readRoundTrip }
 const ROUND_TRIPS = [0, 10, 50]
 
 export const flows = [
-  ...ROUND_TRIPS.map((rtt) => flow(`upload/rtt${rtt}`, `64 KiB messages up, one socket, round trip ${rtt} ms`, UP, { rtt })),
-  ...ROUND_TRIPS.map((rtt) => flow(`download/rtt${rtt}`, `64 KiB messages down, one socket, round trip ${rtt} ms`, DOWN, { rtt })),
-  flow('ramp/rtt50', 'upload at a round trip of 50 ms, until half of the steady rate', { ...UP, read: readRampUp }, { rtt: 50 }),
+  ...ROUND_TRIPS.map((rtt) => flow(`upload/rtt${rtt}`, `64 KiB messages up, round trip ${rtt} ms`, UP, { rtt })),
+  ...ROUND_TRIPS.map((rtt) => flow(`download/rtt${rtt}`, `64 KiB messages down, round trip ${rtt} ms`, DOWN, { rtt })),
+  flow('ramp/rtt50', 'until an upload has half of its rate, round trip 50 ms', { ...UP, read: readRampUp }, { rtt: 50 }),
 
   flow('node/echo', '64 B echo, with our own client', LATENCY, { sides: NODE }),
   // Not endless: while the kernel takes all at once, Node would write, and read no answer.
   flow('node/upload', '64 KiB messages up, 16 ahead, with our own client', { ...UP, depth: 16 }, { sides: NODE }),
 
-  beside('stalled/echo', '64 B echo, alone and beside 64 sockets whose server does not read', LATENCY, h2, stall(64)),
-  beside('stalled/upload', '64 KiB messages up, alone and beside 64 sockets whose server does not read', UP, h2, stall(64)),
+  beside('stalled/echo', '64 B echo, alone and beside 64 sockets that the server does not read', LATENCY, h2, stall(64)),
+  beside('stalled/upload', 'upload, alone and beside 64 sockets that the server does not read', UP, h2, stall(64)),
 
   // Over HTTP/1.1 each has its own connection: what is lost there is lost to the processes, not to the transport.
   ...[h1, h2].flatMap((side) => [
@@ -44,10 +44,13 @@ function flow (name, title, load, options = {}) {
   return {
     name,
     title,
-    rounds: 5,
+    rounds: 3,
     sides: TRANSPORTS,
     ...options,
-    open: async (side, context) => ({ measure: () => measure(side, context, { ...load, rtt: options.rtt }), close () {} })
+    open: async (side, context) => ({
+      measure: () => measure(side, context, { ...load, rtt: options.rtt }),
+      close () {}
+    })
   }
 }
 
