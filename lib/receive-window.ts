@@ -23,9 +23,11 @@ const GROWTH = 4
 /**
  * Against RFC 9113 section 6.9.2, Firefox does not move the windows of WebSocket streams that are open when SETTINGS
  * change (seen with 153). Node returns a window by halves of what it takes it for: up to twice the size such a client
- * gets it back in time, past that it would wait for ever.
+ * gets it back in time, past that it would wait for ever. A little less than twice: a client that is held back sends just
+ * what it may, and if that were just what is returned, it would never be seen to have more on its way.
  */
 const GROWTH_FOR_ALL = 2
+const SLACK = 1024
 const IDLE = 10_000
 
 /**
@@ -129,7 +131,7 @@ export class ReceiveWindow implements Inlet {
    */
   get #limit (): number {
     const { initial, max, sessionBudget } = this.#sizes
-    const most = this.#isFollowed ? max : Math.min(max, GROWTH_FOR_ALL * initial)
+    const most = this.#isFollowed ? max : Math.min(max, GROWTH_FOR_ALL * initial - SLACK)
     return Math.max(initial, Math.min(most, Math.floor((sessionBudget - this.#unread) / 2 / this.#inflows.size)))
   }
 
