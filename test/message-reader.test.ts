@@ -127,6 +127,17 @@ void t.test('a frame without a mask is left as it is', async (t) => {
   t.match(left(t, reader, wsFrame(TEXT, 'bare', { masked: false })), [{ payload: Buffer.from('bare'), masked: false }])
 })
 
+void t.test('what looks like a message, and is a part of one, is left to ws', async (t) => {
+  const inner = wsText('inner')
+  const afterHead = setUp()
+  left(t, afterHead.reader, Buffer.of(0x82, 0x80 | inner.length, 0, 0, 0, 0), inner)
+  t.equal(afterHead.delivered.length, 0)
+
+  const afterByte = setUp()
+  left(t, afterByte.reader, Buffer.of(0x82), Buffer.of(0x81, 0x80, 0, 0, 0, 1))
+  t.equal(afterByte.delivered.length, 0)
+})
+
 void t.test('an empty chunk changes nothing', async (t) => {
   const { reader } = setUp()
   t.equal(reader.receive(Buffer.alloc(0)), false)
