@@ -116,7 +116,15 @@ export function overrideOptions (server: WebSocketServer, options: WebSocketServ
  * Whether ws has found an error in what a peer sent: it ignores what comes after that, and tells a tick later.
  */
 export function hasFailed (websocket: WebSocket): boolean {
-  return (websocket as unknown as { _receiver: { _errored: boolean } })._receiver._errored
+  return (websocket as unknown as { _receiver: { _errored: boolean } })._receiver._errored !== false
+}
+
+/**
+ * Whether ws writes at once what it is to send: while it reads a Blob, all that comes after that waits in a queue. What
+ * goes past ws may not overtake it. `bufferedAmount` does not tell: it counts what the connection has too.
+ */
+export function sendsAtOnce (websocket: WebSocket): boolean {
+  return (websocket as unknown as { _sender: { _state: number } })._sender._state === 0
 }
 
 /**

@@ -128,7 +128,13 @@ export class MessageHold {
 }
 
 function sizeOf ([data]: Message): number {
-  return data.length + OVERHEAD
+  return countBytes(data) + OVERHEAD
+}
+
+/** What a message has become is for `binaryType` to say. */
+function countBytes (data: Buffer | Buffer[] | ArrayBuffer | Blob): number {
+  if (Array.isArray(data)) return data.reduce((sum, each) => sum + each.length, 0)
+  return data instanceof Blob ? data.size : data.byteLength
 }
 
 /** A message as an iterator has it. */

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import type { Http2Stream } from 'node:http2'
 import { endianness } from 'node:os'
 import type { WebSocket } from 'ws'
-import { hasFailed } from './internals.ts'
+import { hasFailed, passChunk } from './internals.ts'
 
 /** What ws was told about the messages of a socket. */
 export interface MessageLimits {
@@ -28,6 +28,8 @@ const LARGEST_HEADER = 14
 /** From here on it is quicker to unmask words than bytes. */
 const WORTH_WORDS = 32
 const HAS_WORDS = endianness() === 'LE'
+
+const NOTHING = Buffer.alloc(0)
 
 /**
  * Sees what a stream brings of a client's WebSocket frames before ws does, and spares it two things.
@@ -59,6 +61,8 @@ export class MessageReader {
     if (websocket.extensions !== '' || !limits.allowSynchronousEvents) return
     this.#websocket = websocket
     this.#limits = limits
+    // After a pause Node reads on, and opens the window again, once something was pushed since it last read.
+    this.#stream.on('resume', () => passChunk(this.#stream, NOTHING))
   }
 
   /** Takes a chunk. Returns whether a listener has it; if not, it is for ws, and unmasked. */
@@ -92,10 +96,14 @@ export class MessageReader {
     if (!this.#isShortCutOpen || websocket.readyState !== websocket.OPEN || hasFailed(websocket)) return false
     const payload = chunk.subarray(start)
     const isBinary = chunk[0] === WHOLE_BINARY
-    if (!isBinary && !this.#limits!.skipUTF8Validation && !isUtf8(payload)) return false
+    if (isBinary ? websocket.binaryType !== 'nodebuffer' : !this.#isText(payload)) return false
 
     websocket.emit('message', payload, isBinary)
     return true
+  }
+
+  #isText (payload: Buffer): boolean {
+    return this.#limits!.skipUTF8Validation || isUtf8(payload)
   }
 
   /** Whether nothing waits in the stream, and nobody but ws listens to it. */

@@ -18,11 +18,10 @@ const LENGTH_16 = 126
  * Returns whether it did: everything that is not just that is for ws.
  */
 export function writeShort (
-  connection: Duplex, data: Data, { mask = false, binary = typeof data !== 'string' }: SendOptions = {},
-  callback: SendCallback | undefined
+  connection: Duplex, data: Data, isBinary: boolean, callback: SendCallback | undefined
 ): boolean {
-  if (mask || !(typeof data === 'string' || data instanceof Uint8Array) || data.length > SHORT) return false
-  connection.write(frame(data, binary ? WHOLE_BINARY : WHOLE_TEXT), callback as ((error?: Error | null) => void))
+  if (!(typeof data === 'string' || data instanceof Uint8Array) || data.length > SHORT) return false
+  connection.write(frame(data, isBinary ? WHOLE_BINARY : WHOLE_TEXT), callback as ((error?: Error | null) => void))
   return true
 }
 

@@ -106,7 +106,10 @@ export class Session {
    */
   addSocket (stream: Http2Stream, reader?: ChunkReader): void {
     this.addStream(stream)
-    Object.assign((stream as CountedStream)[kInflow], { isSocket: true, reader })
+    const inflow = (stream as CountedStream)[kInflow]
+    inflow.isSocket = true
+    // Of a connection that is not Node's own, data may come ahead of 'stream'. It would lack the beginning.
+    if (stream.readableLength === 0) inflow.reader = reader
     if (this.#sockets++ === 0) {
       this.#receiveWindow.openConnection()
       this.#setTimeout(0)

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import type { WebSocket as WsWebSocket } from 'ws'
 import { FST_WS_SLOW_CONSUMER } from './errors.ts'
 import { Heartbeat } from './heartbeat.ts'
+import { sendsAtOnce } from './internals.ts'
 import { MessageHold, toValue } from './message-hold.ts'
 import type { Message } from './message-hold.ts'
 import { writeShort } from './message-writer.ts'
@@ -128,18 +129,19 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
 
     override send (data: Data, options?: SendOptions | SendCallback, callback?: SendCallback): void {
       if (typeof options === 'function') return this.send(data, {}, options)
-      const isLast = options?.fin !== false
-      const isWhole = isLast && this.#part === undefined
-      const verdict = this.#judge(isLast)
+      // An option that is there and undefined is false for ws.
+      const { fin, mask, binary } = { fin: true, mask: false, binary: typeof data !== 'string', ...options }
+      const isWhole = fin && this.#part === undefined
+      const verdict = this.#judge(fin)
       if (verdict !== 'send') return this.#refuse(verdict, callback)
-      if (isWhole && this.#isPlain && this.readyState === this.OPEN) {
-        if (writeShort(this.#connection!, data, options, callback)) return
-        // What follows a Blob may not overtake it.
-        this.#isPlain = !(data instanceof Blob)
-      }
+      if (isWhole && !mask && this.#isShortCutOpen && writeShort(this.#connection!, data, binary, callback)) return
       // Node counts the characters of a string that waits, and not its bytes.
       if (typeof data === 'string') this.#pass(Buffer.from(data), { binary: false, ...options }, callback)
       else this.#pass(data, options ?? {}, callback)
+    }
+
+    get #isShortCutOpen (): boolean {
+      return this.#isPlain && this.readyState === this.OPEN && sendsAtOnce(this)
     }
 
     #pass (data: Data, options: SendOptions, callback: SendCallback | undefined): void {

@@ -1,10 +1,12 @@
 import { behaveInjected } from './behaviour-inject.ts'
+import { behaveByMessage } from './behaviour-messages.ts'
 import { behaveByRoute } from './behaviour-routes.ts'
 import { behaveUnderPressure } from './behaviour-socket.ts'
 import { behave } from './behaviour.ts'
 import { H1_BESIDE_H2 } from './helpers/transports.ts'
 
 behave(H1_BESIDE_H2)
+behaveByMessage(H1_BESIDE_H2)
 behaveByRoute(H1_BESIDE_H2)
 behaveUnderPressure(H1_BESIDE_H2)
 behaveInjected(H1_BESIDE_H2)

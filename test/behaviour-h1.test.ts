@@ -1,10 +1,12 @@
 import { behaveInjected } from './behaviour-inject.ts'
+import { behaveByMessage } from './behaviour-messages.ts'
 import { behaveByRoute } from './behaviour-routes.ts'
 import { behaveUnderPressure } from './behaviour-socket.ts'
 import { behave } from './behaviour.ts'
 import { H1 } from './helpers/transports.ts'
 
 behave(H1)
+behaveByMessage(H1)
 behaveByRoute(H1)
 behaveUnderPressure(H1)
 behaveInjected(H1)

@@ -1,10 +1,12 @@
 import { behaveInjected } from './behaviour-inject.ts'
+import { behaveByMessage } from './behaviour-messages.ts'
 import { behaveByRoute } from './behaviour-routes.ts'
 import { behaveUnderPressure } from './behaviour-socket.ts'
 import { behave } from './behaviour.ts'
 import { H2C } from './helpers/transports.ts'
 
 behave(H2C)
+behaveByMessage(H2C)
 behaveByRoute(H2C)
 behaveUnderPressure(H2C)
 behaveInjected(H2C)

@@ -5,6 +5,8 @@ import type { ClientHttp2Stream, Http2Stream, ServerHttp2Stream } from 'node:htt
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { Duplex } from 'node:stream'
+import { setFlagsFromString } from 'node:v8'
+import { runInThisContext } from 'node:vm'
 import fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import { generate } from 'selfsigned'
@@ -12,10 +14,12 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import {
-  forgetEndStream, guardDestroy, hookStream, injectConnection, overrideOptions, passChunk, passWrite, passWrites,
-  readSecondaryServers, readServerSettings
+  forgetEndStream, guardDestroy, hasFailed, hookStream, injectConnection, overrideOptions, passChunk, passWrite,
+  passWrites, readSecondaryServers, readServerSettings, restoreMethods, sendsAtOnce
 } from '../lib/internals.ts'
 import { createLoopback } from '../lib/loopback.ts'
+import { CLOSE, PING, TEXT, wsFrame, wsText } from './helpers/ws-frames.ts'
+import { addEcho, hearEcho, openEcho, serve } from './wire/server.ts'
 
 /** A stream of a plain server, and its client's end. */
 async function openStream (t: Test): Promise<[stream: ServerHttp2Stream, client: ClientHttp2Stream]> {
@@ -82,6 +86,36 @@ void t.test('hookStream: all that comes in and goes out passes the hooks, as oft
   t.match(passedByClient.filter((each) => each.startsWith('push')).join(), /^push one.*three,push null/)
 })
 
+/** Whether V8 has an object as a struct, and not as a dictionary. */
+function isFast (object: object): boolean {
+  setFlagsFromString('--allow-natives-syntax')
+  return runInThisContext('(object) => %HasFastProperties(object)')(object)
+}
+
+void t.test('restoreMethods: a stream has its own methods again, and stays fast', async (t) => {
+  const [stream, client] = await openStream(t)
+  Object.assign(stream, { write: () => t.fail('not restored'), end: () => t.fail('not restored') })
+  restoreMethods(stream, 'write', 'end')
+  t.ok(isFast(stream))
+  stream.respond()
+  stream.write('one')
+  stream.end('two')
+  t.equal((await client.toArray()).join(''), 'onetwo')
+
+  delete (stream as Partial<ServerHttp2Stream>).write
+  t.notOk(isFast(stream), 'to delete them is what makes it slow')
+})
+
+void t.test('restoreMethods: the stream of a socket is fast, and stays so', async (t) => {
+  const wire = await serve(t, addEcho)
+  const client = await wire.client()
+  await openEcho(client, 1)
+  const [stream] = wire.streams
+  t.ok(isFast(stream!))
+  await hearEcho(client, 1, 'and now?')
+  t.ok(isFast(stream!))
+})
+
 void t.test('readServerSettings: the settings that a server was created with, and those it was given later', async (t) => {
   const server = createServer({ settings: { maxConcurrentStreams: 77 } })
   t.match(readServerSettings(server), { maxConcurrentStreams: 77 })
@@ -129,6 +163,52 @@ void t.test('overrideOptions: a ws server with options of its own has all else i
   t.equal((await once(client, 'close'))[0], 1009, 'the options are its own')
   await end
   await t.rejects(new Promise((_resolve, reject) => server.close(reject)), { message: 'The server is not running' })
+})
+
+/** A socket of ws on a connection of which the other end is ours. */
+async function openSocket (): Promise<[socket: WebSocket, connection: Duplex, written: Buffer[]]> {
+  const written: Buffer[] = []
+  const connection = new Duplex({ read () {}, write (chunk, _encoding, done) { written.push(chunk); done() } })
+  const headers = {
+    connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ=='
+  }
+  const server = new WebSocketServer({ noServer: true })
+  const socket = await new Promise<WebSocket>((resolve) => {
+    server.handleUpgrade({ method: 'GET', url: '/', headers } as never, connection as never, Buffer.alloc(0), resolve)
+  })
+  await new Promise(setImmediate)
+  written.length = 0
+  return [socket, connection, written]
+}
+
+void t.test('hasFailed: an error in what a peer sent is known before it is told', async (t) => {
+  for (const wrong of [wsFrame(TEXT, Buffer.of(0xff)), wsFrame(TEXT, 'x', { rsv: 4 }), wsFrame(CLOSE, 'x')]) {
+    const [socket, connection] = await openSocket()
+    t.equal(hasFailed(socket), false)
+    connection.push(Buffer.concat([wsText('right'), wsFrame(PING)]))
+    t.equal(hasFailed(socket), false)
+    const told = once(socket, 'error')
+    connection.push(wrong)
+    t.equal(hasFailed(socket), true)
+    t.equal(socket.readyState, socket.OPEN)
+    await told
+    connection.destroy()
+  }
+})
+
+void t.test('sendsAtOnce: not while a Blob is read, be it empty or that of a ping', async (t) => {
+  const [socket, connection, written] = await openSocket()
+  for (const send of [() => socket.send(new Blob([])), () => socket.ping(new Blob(['x']))]) {
+    t.equal(sendsAtOnce(socket), true)
+    send()
+    t.equal(sendsAtOnce(socket), false)
+    socket.send('after')
+    t.equal(written.length, 0)
+    await new Promise((resolve) => socket.pong('', false, resolve))
+    t.equal(sendsAtOnce(socket), true)
+    written.length = 0
+  }
+  connection.destroy()
 })
 
 void t.test('injectConnection: a server of any kind serves what it is handed', async (t) => {

@@ -80,6 +80,18 @@ void t.test('many tiny messages are not cheaper than they are', async (t) => {
   t.ok(socket.isPaused)
 })
 
+void t.test('a message counts for its bytes, whatever its binaryType', async (t) => {
+  const bytes = Buffer.alloc(8000)
+  for (const data of [bytes, [bytes], new Uint8Array(bytes).buffer, new Blob([bytes])]) {
+    const { hold } = setUp(true)
+    hold.add([data as Buffer, true])
+    hold.add([data as Buffer, true])
+    t.notOk(hold.isEmpty, 'there is room for two')
+    hold.add([data as Buffer, true])
+    t.ok(hold.isEmpty, 'and not for three')
+  }
+})
+
 void t.test('a message that is held does not keep alive what it came with', async (t) => {
   const { socket, hold } = setUp()
   const slab = Buffer.allocUnsafeSlow(64 * 1024)

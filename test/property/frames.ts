@@ -7,6 +7,8 @@ export interface RawFrame {
   fin: boolean
   rsv: number
   masked: boolean
+  /** In hexadecimal, where it is not that of all frames. */
+  mask?: string
   /** In hexadecimal, for whoever reads a counterexample. */
   payload: string
   /** How many bytes the length takes, where it is not the fewest. */
@@ -108,13 +110,14 @@ export function toPieces ({ frames, missing, pieces }: Script): Buffer[] {
   return cut(whole.subarray(0, Math.max(0, whole.length - missing)), pieces)
 }
 
-export function encodeFrame ({ opcode, fin, rsv, masked, payload, lengthSize, says }: RawFrame): Buffer {
+export function encodeFrame ({ opcode, fin, rsv, masked, payload, lengthSize, says, ...rest }: RawFrame): Buffer {
   const body = Buffer.from(payload, 'hex')
   const first = (fin ? 0x80 : 0) | (rsv << 4) | opcode
   const length = encodeLength(says ?? BigInt(body.length), lengthSize)
   if (!masked) return Buffer.concat([Buffer.of(first), length, body])
   length[0]! |= 0x80
-  return Buffer.concat([Buffer.of(first), length, MASK, body.map((byte, index) => byte ^ MASK[index % 4]!)])
+  const mask = rest.mask === undefined ? MASK : Buffer.from(rest.mask, 'hex')
+  return Buffer.concat([Buffer.of(first), length, mask, body.map((byte, index) => byte ^ mask[index % 4]!)])
 }
 
 function encodeLength (length: bigint, size: 0 | 2 | 8 = length < 126n ? 0 : length < 65536n ? 2 : 8): Buffer {
@@ -138,7 +141,7 @@ function hex (data: string | Uint8Array): string {
   return Buffer.from(data as string).toString('hex')
 }
 
-function cut (whole: Buffer, sizes: number[]): Buffer[] {
+export function cut (whole: Buffer, sizes: number[]): Buffer[] {
   const parts: Buffer[] = []
   let rest = whole
   for (const size of sizes) {

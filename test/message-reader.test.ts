@@ -1,0 +1,218 @@
+import { EventEmitter } from 'node:events'
+import type { Http2Stream } from 'node:http2'
+import { Readable } from 'node:stream'
+import t from 'tap'
+import type { Test } from 'tap'
+import type { WebSocket } from 'ws'
+import { MessageReader } from '../lib/message-reader.ts'
+import type { MessageLimits } from '../lib/message-reader.ts'
+import { BINARY, CONTINUATION, PING, TEXT, readWsFrames, wsFrame, wsText } from './helpers/ws-frames.ts'
+import type { WsFrame } from './helpers/ws-frames.ts'
+
+const LIMITS: MessageLimits = { maxPayload: 0, skipUTF8Validation: false, allowSynchronousEvents: true }
+const HEAD = 6
+
+class FakeSocket extends EventEmitter {
+  readonly OPEN = 1
+  readyState = 1
+  extensions = ''
+  binaryType = 'nodebuffer'
+  readonly _receiver = { _errored: false }
+}
+
+interface Parts {
+  reader: MessageReader
+  stream: Readable
+  socket: FakeSocket
+  /** What was delivered past ws. */
+  delivered: Array<[data: Buffer, isBinary: boolean]>
+  /** How often the stream was asked to read. */
+  reads: () => number
+}
+
+/** A stream that ws reads, and its socket. */
+function setUp (limits: Partial<MessageLimits> = {}, shape: Partial<FakeSocket> = {}): Parts {
+  let reads = 0
+  const stream = new Readable({ read () { reads++ } })
+  stream.on('data', () => {})
+  const socket = Object.assign(new FakeSocket(), shape)
+  const delivered: Parts['delivered'] = []
+  socket.on('message', (...message: Parts['delivered'][number]) => delivered.push(message))
+  const reader = new MessageReader(stream as Http2Stream)
+  reader.start(socket as unknown as WebSocket, { ...LIMITS, ...limits })
+  return { reader, stream, socket, delivered, reads: () => reads }
+}
+
+/** What ws gets to see of the chunks: the frames, as they are masked now. */
+function left (t: Test, reader: MessageReader, ...chunks: Buffer[]): WsFrame[] {
+  for (const chunk of chunks) t.equal(reader.receive(chunk), false, 'the chunk is left to ws')
+  const [frames, rest] = readWsFrames(Buffer.concat(chunks))
+  t.equal(rest.length, 0)
+  return frames
+}
+
+/** The four bytes of a frame that ws takes for its mask. */
+function maskOf (frame: Buffer, start = HEAD): string {
+  return frame.subarray(start - 4, start).toString('hex')
+}
+
+void t.test('a chunk that is one whole message is delivered', async (t) => {
+  const { reader, delivered } = setUp()
+  const messages: Array<[number, string | Buffer]> = [
+    [TEXT, 'grüße'], [BINARY, Buffer.of(0, 255, 1)], [TEXT, ''], [BINARY, ''],
+    [BINARY, Buffer.alloc(31, 7)], [BINARY, Buffer.alloc(32, 7)], [BINARY, Buffer.alloc(125, 7)],
+    [BINARY, Buffer.alloc(126, 7)], [TEXT, 'ä'.repeat(5000)], [BINARY, Buffer.alloc(65_535, 7)]
+  ]
+  for (const [opcode, payload] of messages) t.equal(reader.receive(wsFrame(opcode, payload)), true)
+  t.strictSame(delivered, messages.map(([opcode, payload]) => [Buffer.from(payload as string), opcode === BINARY]))
+})
+
+void t.test('a payload is unmasked wherever in memory it begins', async (t) => {
+  const { reader, delivered } = setUp()
+  const payload = Buffer.from(Array.from({ length: 67 }, (_, index) => index))
+  for (let offset = 0; offset < 8; offset++) {
+    const chunk = Buffer.alloc(100).subarray(offset, offset + HEAD + payload.length)
+    chunk.set(wsFrame(BINARY, payload))
+    reader.receive(chunk)
+  }
+  t.strictSame(delivered, Array(8).fill([payload, true]))
+})
+
+void t.test('all else is left to ws, unmasked', async (t) => {
+  const cases: Record<string, Buffer[]> = {
+    'two messages in a chunk': [Buffer.concat([wsText('one'), wsText('two')])],
+    'a message in two chunks': [wsText('whole').subarray(0, 8), wsText('whole').subarray(8)],
+    fragments: [wsFrame(TEXT, 'a', { fin: false }), wsFrame(CONTINUATION, 'b')],
+    'a control frame': [wsFrame(PING, 'x')],
+    'a message amidst fragments': [wsFrame(TEXT, 'a', { fin: false }), wsText('b')],
+    'a message with a bit of an extension': [wsFrame(TEXT, 'x', { rsv: 4 })],
+    'a length of 64 bits': [wsFrame(BINARY, Buffer.alloc(65_536))]
+  }
+  for (const [name, chunks] of Object.entries(cases)) {
+    const { reader, delivered } = setUp()
+    const expected = readWsFrames(Buffer.concat(chunks))[0].map(({ payload }) => payload)
+    t.strictSame(left(t, reader, ...chunks).map(({ payload }) => payload), expected, name)
+    for (const chunk of chunks.slice(0, 1)) {
+      t.equal(maskOf(chunk, chunk.length > 65_536 ? 14 : HEAD), '00000000', `${name}: ws has nothing to unmask`)
+    }
+    t.equal(delivered.length, 0, name)
+  }
+})
+
+void t.test('a mask of which ws has seen a part stays what it is', async (t) => {
+  for (let at = 1; at < HEAD; at++) {
+    const { reader, delivered } = setUp()
+    const frame = wsText('cut in its head')
+    const mask = maskOf(frame)
+    t.match(left(t, reader, frame.subarray(0, at), frame.subarray(at))[0], { payload: Buffer.from('cut in its head') })
+    t.equal(maskOf(frame), mask)
+    t.equal(reader.receive(wsText('next')), true, 'the next message is found')
+    t.equal(delivered.length, 1)
+  }
+})
+
+void t.test('a head of any size is found again, byte by byte', async (t) => {
+  for (const length of [0, 200, 65_536]) {
+    const { reader } = setUp()
+    const frame = wsFrame(BINARY, Buffer.alloc(length, 3))
+    const [{ payload }] = left(t, reader, ...Array.from(frame.subarray(0, 16), (byte) => Buffer.of(byte)),
+      Buffer.from(frame.subarray(16))) as [WsFrame]
+    t.ok(payload.equals(Buffer.alloc(length, 3)))
+    t.equal(reader.receive(wsText('next')), true)
+  }
+})
+
+void t.test('a frame without a mask is left as it is', async (t) => {
+  const { reader } = setUp()
+  t.match(left(t, reader, wsFrame(TEXT, 'bare', { masked: false })), [{ payload: Buffer.from('bare'), masked: false }])
+})
+
+void t.test('what looks like a message, and is a part of one, is left to ws', async (t) => {
+  const inner = wsText('inner')
+  const afterHead = setUp()
+  left(t, afterHead.reader, Buffer.of(0x82, 0x80 | inner.length, 0, 0, 0, 0), inner)
+  t.equal(afterHead.delivered.length, 0)
+
+  const afterByte = setUp()
+  left(t, afterByte.reader, Buffer.of(0x82), Buffer.of(0x81, 0x80, 0, 0, 0, 1))
+  t.equal(afterByte.delivered.length, 0)
+})
+
+void t.test('an empty chunk changes nothing', async (t) => {
+  const { reader } = setUp()
+  t.equal(reader.receive(Buffer.alloc(0)), false)
+  t.equal(reader.receive(wsText('next')), true)
+})
+
+void t.test('what follows fragments is delivered again', async (t) => {
+  const { reader, delivered } = setUp()
+  left(t, reader, wsFrame(TEXT, 'a', { fin: false }), wsFrame(PING), wsFrame(CONTINUATION, 'b'))
+  t.equal(reader.receive(wsText('c')), true)
+  t.equal(String(delivered[0]?.[0]), 'c')
+})
+
+void t.test('limits: ws refuses what is too long, and what is not text', async (t) => {
+  const small = setUp({ maxPayload: 3 }).reader
+  t.equal(small.receive(wsText('abc')), true)
+  t.match(left(t, small, wsText('abcd')), [{ payload: Buffer.from('abcd') }])
+
+  const bad = Buffer.of(0x61, 0xff)
+  t.match(left(t, setUp().reader, wsFrame(TEXT, bad)), [{ payload: bad }])
+  t.equal(setUp().reader.receive(wsFrame(BINARY, bad)), true)
+  t.equal(setUp({ skipUTF8Validation: true }).reader.receive(wsFrame(TEXT, bad)), true)
+})
+
+void t.test('binaryType: what is no Buffer ws makes', async (t) => {
+  const { reader, socket } = setUp()
+  for (const binaryType of ['arraybuffer', 'fragments', 'blob']) {
+    socket.binaryType = binaryType
+    left(t, reader, wsFrame(BINARY, 'x'))
+    t.equal(reader.receive(wsText('x')), true, 'text is a Buffer whatever it says')
+  }
+})
+
+void t.test('a socket on which messages wait for their turn, or are inflated, hears from ws alone', async (t) => {
+  left(t, setUp({ allowSynchronousEvents: false }).reader, wsText('x'))
+  left(t, setUp({}, { extensions: 'permessage-deflate' }).reader, wsText('x'))
+  left(t, new MessageReader(new Readable() as Http2Stream), wsText('x'))
+})
+
+void t.test('a socket that is not open, or has failed, hears from ws alone', async (t) => {
+  left(t, setUp({}, { readyState: 2 }).reader, wsText('x'))
+  left(t, setUp({}, { _receiver: { _errored: true } }).reader, wsText('x'))
+})
+
+void t.test('nothing overtakes what waits in the stream, nor passes who listens to it', async (t) => {
+  const paused = setUp()
+  paused.stream.pause()
+  left(t, paused.reader, wsText('x'))
+  paused.stream.push('something')
+  paused.stream.resume()
+  left(t, paused.reader, wsText('y'))
+  await new Promise(setImmediate)
+  t.equal(paused.reader.receive(wsText('z')), true, 'nothing waits any more')
+
+  const watched = setUp()
+  watched.stream.on('data', () => {})
+  left(t, watched.reader, wsText('x'))
+  watched.stream.removeAllListeners('data').resume()
+  left(t, watched.reader, wsText('x'))
+})
+
+void t.test('a stream that was paused reads on, though nothing was pushed', async (t) => {
+  const { reader, stream, reads } = setUp()
+  await new Promise(setImmediate)
+  t.equal(reader.receive(wsText('x')), true)
+  const before = reads()
+  stream.pause()
+  stream.resume()
+  await new Promise(setImmediate)
+  t.ok(reads() > before)
+})
+
+void t.test('a listener that throws does not keep the next message from being found', async (t) => {
+  const { reader, socket } = setUp()
+  socket.once('message', () => { throw new Error('boom') })
+  t.throws(() => reader.receive(wsText('x')), { message: 'boom' })
+  t.equal(reader.receive(wsText('y')), true)
+})
