@@ -10,12 +10,14 @@ export interface Inlet {
 
 /** Who sees what a stream brings before the stream has it. */
 export interface ChunkReader {
-  /** Returns whether the chunk is dealt with. */
-  receive (chunk: Buffer): boolean
+  /** Returns whether it was for listeners, who have it. */
+  deliver (chunk: Buffer): boolean
+  /** Sees what was not. */
+  unmask (chunk: Buffer): void
 }
 
 // A DATA chunk is a view of all that one read of the connection brought, and keeps that alive.
-const PINNED = 8
+export const PINNED = 8
 const SLAB = 1024
 
 /** What one HTTP/2 stream brings. */
@@ -43,6 +45,13 @@ export class Inflow {
     this.window = window
     this.#inlet = inlet
     this.#onRefused = onRefused
+  }
+
+  /** Whether a chunk was for listeners, who have it. */
+  deliver (chunk: Buffer): boolean {
+    if (this.#isRefused || this.reader?.deliver(chunk) !== true) return false
+    this.#inlet.read(this, chunk.length)
+    return true
   }
 
   /** A chunk as it may be kept; undefined where there is no room for it, and from then on. */

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import type { Http2Stream } from 'node:http2'
 import { endianness } from 'node:os'
 import type { WebSocket } from 'ws'
+import { PINNED } from './inflow.ts'
 import { hasFailed, passChunk } from './internals.ts'
 
 /** What ws was told about the messages of a socket. */
@@ -65,15 +66,27 @@ export class MessageReader {
     this.#stream.on('resume', () => passChunk(this.#stream, NOTHING))
   }
 
-  /** Takes a chunk. Returns whether a listener has it; if not, it is for ws, and unmasked. */
-  receive (chunk: Buffer): boolean {
+  /** Hands a chunk to the listeners, if it is a message. Returns whether it was; if not, it is for ws. */
+  deliver (chunk: Buffer): boolean {
     const start = this.#findPayload(chunk)
-    if (start > 0) return this.#deliver(chunk, start)
+    const websocket = this.#websocket
+    if (start === 0 || !this.#isShortCutOpen || websocket!.readyState !== websocket!.OPEN || hasFailed(websocket!)) {
+      return false
+    }
+    const isBinary = chunk[0] === WHOLE_BINARY
+    if (isBinary && websocket!.binaryType !== 'nodebuffer') return false
+    const payload = takePayload(chunk, start)
+    if (!isBinary && !this.#limits!.skipUTF8Validation && !isUtf8(payload)) return false
 
+    websocket!.emit('message', payload, isBinary)
+    return true
+  }
+
+  /** Unmasks a chunk, for ws. */
+  unmask (chunk: Buffer): void {
     for (let at = 0; at < chunk.length;) {
       at = this.#left > 0 ? this.#readPayload(chunk, at) : this.#readHeader(chunk, at)
     }
-    return false
   }
 
   /** Where the payload begins if the chunk is a whole message; else 0. */
@@ -88,22 +101,6 @@ export class MessageReader {
     const size = field === LENGTH_16 ? chunk.readUInt16BE(2) : field
     const { maxPayload } = this.#limits!
     return start + size === length && (size <= maxPayload || maxPayload === 0) ? start : 0
-  }
-
-  #deliver (chunk: Buffer, start: number): boolean {
-    unmask(chunk, start, chunk.length, takeMask(chunk, start))
-    const websocket = this.#websocket!
-    if (!this.#isShortCutOpen || websocket.readyState !== websocket.OPEN || hasFailed(websocket)) return false
-    const payload = chunk.subarray(start)
-    const isBinary = chunk[0] === WHOLE_BINARY
-    if (isBinary ? websocket.binaryType !== 'nodebuffer' : !this.#isText(payload)) return false
-
-    websocket.emit('message', payload, isBinary)
-    return true
-  }
-
-  #isText (payload: Buffer): boolean {
-    return this.#limits!.skipUTF8Validation || isUtf8(payload)
   }
 
   /** Whether nothing waits in the stream, and nobody but ws listens to it. */
@@ -152,6 +149,25 @@ function sizeOfPayload (header: Buffer): number {
   return field === LENGTH_16 ? header.readUInt16BE(2) : Number(header.readBigUInt64BE(2))
 }
 
+/**
+ * The payload of a message, unmasked. A small one is copied: a chunk is a view of all that one read of the connection
+ * brought, and who keeps a message would keep that.
+ */
+function takePayload (chunk: Buffer, start: number): Buffer {
+  const size = chunk.length - start
+  if (chunk.buffer.byteLength >= PINNED * size) {
+    const payload = Buffer.allocUnsafe(size)
+    let mask = chunk.readInt32LE(start - MASK_SIZE)
+    for (let at = 0; at < size; at++) {
+      payload[at] = chunk[start + at]! ^ mask
+      mask = rotate(mask)
+    }
+    return payload
+  }
+  unmask(chunk, start, chunk.length, takeMask(chunk, start))
+  return chunk.subarray(start)
+}
+
 /** Takes the mask out of a header that ends there: for ws the payload is not masked then. */
 function takeMask (chunk: Buffer, end: number): number {
   const mask = chunk.readInt32LE(end - MASK_SIZE)
@@ -174,5 +190,9 @@ function unmask (bytes: Buffer, begin: number, end: number, mask: number): numbe
 
 function unmaskByte (bytes: Buffer, at: number, mask: number): number {
   bytes[at]! ^= mask
+  return rotate(mask)
+}
+
+function rotate (mask: number): number {
   return (mask >>> 8) | (mask << 24)
 }

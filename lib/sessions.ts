@@ -157,7 +157,10 @@ export function endIfDead (carrier: Duplex, timeout: number): void {
 function pushAdmitted (this: Http2Stream, chunk: Buffer | null): boolean {
   if (chunk === null) return passChunk(this, chunk)
   const { [kInflow]: inflow } = this as CountedStream
+  if (inflow.deliver(chunk)) return true
+
   const admitted = inflow.admit(chunk)
   if (admitted === undefined) return false
-  return inflow.reader?.receive(admitted) === true || passChunk(this, admitted)
+  inflow.reader?.unmask(admitted)
+  return passChunk(this, admitted)
 }

@@ -78,8 +78,12 @@ class ReadEnd extends End {
   }
 
   override bring (chunk: Buffer): void {
-    if (this.#reader.receive(chunk)) this.#delivered++
-    else super.bring(chunk)
+    if (this.#reader.deliver(chunk)) {
+      this.#delivered++
+      return
+    }
+    this.#reader.unmask(chunk)
+    super.bring(chunk)
   }
 }
 
