@@ -27,7 +27,7 @@ const MASK_SIZE = 4
 const LARGEST_HEADER = 14
 
 /** From here on it is quicker to unmask words than bytes. */
-const WORTH_WORDS = 32
+const WORTH_WORDS = 128
 const HAS_WORDS = endianness() === 'LE'
 
 const NOTHING = Buffer.alloc(0)
@@ -157,15 +157,33 @@ function takePayload (chunk: Buffer, start: number): Buffer {
   const size = chunk.length - start
   if (chunk.buffer.byteLength >= PINNED * size) {
     const payload = Buffer.allocUnsafe(size)
-    let mask = chunk.readInt32LE(start - MASK_SIZE)
-    for (let at = 0; at < size; at++) {
-      payload[at] = chunk[start + at]! ^ mask
-      mask = rotate(mask)
+    const mask = chunk.readInt32LE(start - MASK_SIZE)
+    if (size < WORTH_WORDS) {
+      copyUnmasked(payload, chunk, start, mask)
+    } else {
+      payload.set(chunk.subarray(start))
+      unmask(payload, 0, size, mask)
     }
     return payload
   }
   unmask(chunk, start, chunk.length, takeMask(chunk, start))
   return chunk.subarray(start)
+}
+
+/** Four bytes at a time: none waits for the mask of the one before. */
+function copyUnmasked (target: Buffer, source: Buffer, start: number, mask: number): void {
+  const [second, third, fourth] = [mask >>> 8, mask >>> 16, mask >>> 24]
+  let [to, from] = [0, start]
+  for (const end = target.length - 3; to < end; to += 4, from += 4) {
+    target[to] = source[from]! ^ mask
+    target[to + 1] = source[from + 1]! ^ second
+    target[to + 2] = source[from + 2]! ^ third
+    target[to + 3] = source[from + 3]! ^ fourth
+  }
+  for (; to < target.length; to++, from++) {
+    target[to] = source[from]! ^ mask
+    mask = rotate(mask)
+  }
 }
 
 /** Takes the mask out of a header that ends there: for ws the payload is not masked then. */

@@ -23,8 +23,8 @@ const GROWTH = 4
 /**
  * Against RFC 9113 section 6.9.2, Firefox does not move the windows of WebSocket streams that are open when SETTINGS
  * change (seen with 153). Node returns a window by halves of what it takes it for: up to twice the size such a client
- * gets it back in time, past that it would wait for ever. A little less than twice: a client that is held back sends just
- * what it may, and if that were just what is returned, it would never be seen to have more on its way.
+ * gets it back in time, past that it would wait for ever. A little less than twice: a client that is held back sends
+ * just what it may, and if that were just what is returned, it would never be seen to have more on its way.
  */
 const GROWTH_FOR_ALL = 2
 const SLACK = 1024
