@@ -1,3 +1,5 @@
+import { FULL } from './pace.js'
+
 /**
  * Absolute numbers say as much about the machine as about the code, so what counts is the ratio: the sides take turns,
  * round by round, and each round has a ratio of its own.
@@ -13,7 +15,7 @@ export async function run (scenario, lab, pace) {
     for (const [side, what] of Object.entries(scenario.sides)) {
       benches[side] = await withPatience(`${name}, ${side}`, scenario.open(what, context))
     }
-    const { taken, tables } = await takeTurns(name, benches, Math.min(pace.rounds, scenario.rounds ?? Infinity))
+    const { taken, tables } = await takeTurns(name, benches, roundsOf(scenario, pace))
     const sides = mapValues(taken, (metrics, side) => (
       { label: scenario.sides[side].label, metrics: mapValues(metrics, summarize) }
     ))
@@ -21,6 +23,11 @@ export async function run (scenario, lab, pace) {
   } finally {
     for (const bench of Object.values(benches)) bench.close()
   }
+}
+
+/** Some scenarios need more rounds to say anything, or take too long for so many. */
+function roundsOf ({ rounds }, pace) {
+  return Math.ceil((rounds ?? FULL.rounds) / FULL.rounds * pace.rounds)
 }
 
 /** Round 0 has the code compiled, on every side, and does not count. */
