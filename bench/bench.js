@@ -42,7 +42,7 @@ async function main () {
   const chosen = choose()
   const report = await describe(lab, pace)
   const [, major] = report.versions.server.match(/^v(\d+)/)
-  console.log(`server ${report.versions.server}, ${report.machine.cpu}; median (min..max) of ${pace.rounds} rounds\n`)
+  console.log(`server ${report.versions.server}, ${report.machine.cpu}; median (min..max) of rounds\n`)
 
   for (const scenario of chosen) {
     const { tables, ...result } = await run(scenario, lab, pace)
@@ -60,6 +60,8 @@ function choose () {
   if (unknown !== undefined) {
     throw new Error(`no scenario ${unknown}; there are:\n  ${scenarios.map(({ name }) => name).join('\n  ')}`)
   }
-  if (wanted.length === 0) return scenarios.filter(({ isLong }) => !(isLong && options.quick))
-  return scenarios.filter(({ name }) => wanted.some((start) => name.startsWith(start)))
+  return scenarios.filter(({ name, isLong }) => {
+    if (isLong && options.quick && !wanted.includes(name)) return false
+    return wanted.length === 0 || wanted.some((start) => name.startsWith(start))
+  })
 }

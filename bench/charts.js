@@ -27,9 +27,10 @@ const CONFIG = {
   legend: { ...TEXT, orient: 'top', symbolOpacity: 1 }
 }
 
-export async function drawCharts ({ results, pace }) {
+export async function drawCharts ({ results }) {
   const pick = (pattern) => results.filter(({ name }) => pattern.test(name))
-  const note = `Medians of ${pace.rounds} rounds; lines: lowest to highest round.`
+  const compared = pick(/^(echo|load)\//).filter(({ sides }) => Object.keys(sides).length > 2)
+  const note = 'Medians of rounds; lines: lowest to highest round.'
   const title = (text, ...lines) => ({ text, subtitle: [...lines, note] })
   const charts = {
     'ratios.svg': [compareTransports(results, title(
@@ -47,7 +48,7 @@ export async function drawCharts ({ results, pace }) {
         'Uploads and downloads', 'Longer is better; each block has its own scale.'
       ))
     ],
-    'cpu.svg': [compareSides(pick(/^echo\//), ['cpu'], title(
+    'cpu.svg': [compareSides(compared, ['cpu'], title(
       'Server CPU per echoed message', 'Shorter is better; each block has its own scale.'
     ))],
     'memory.svg': [compareSides(pick(/^idle\//), ['heap', 'rss'], title(

@@ -104,10 +104,10 @@ export function toTable (report) {
     [
       `- Machine: ${machine.cpu}, ${machine.cores} cores, ${formatNumber(machine.memory / GiB)} GiB, ${machine.os}`,
       `- Versions: ${Object.entries(versions).map((entry) => entry.join(' ')).join(', ')}`,
-      `- Pace: ${pace.name}, ${pace.rounds} rounds of ${formatNumber(pace.slice)} ms for each side`
+      `- Pace: ${pace.name}, ${pace.rounds} rounds of ${formatNumber(pace.slice)} ms for each side, more or fewer where that says more`
     ].join('\n'),
     [
-      `A number is the median of ${pace.rounds} rounds, with the lowest and the highest round in brackets.`,
+      'A number is the median of the rounds, with the lowest and the highest round in brackets.',
       'The sides of a scenario take turns, A B A B, and each round has a ratio of its own, so that whatever slows down',
       'the machine for a while slows down both; a ratio is the median of these.',
       'HTTP/2 / HTTP/1.1 below 1 is better for HTTP/2 where lower is better (↓: latency, CPU, memory), and above 1',
