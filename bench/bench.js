@@ -56,12 +56,13 @@ async function main () {
 }
 
 function choose () {
-  const unknown = wanted.find((start) => !scenarios.some(({ name }) => name.startsWith(start)))
-  if (unknown !== undefined) {
-    throw new Error(`no scenario ${unknown}; there are:\n  ${scenarios.map(({ name }) => name).join('\n  ')}`)
-  }
-  return scenarios.filter(({ name, isLong }) => {
-    if (isLong && options.quick && !wanted.includes(name)) return false
-    return wanted.length === 0 || wanted.some((start) => name.startsWith(start))
-  })
+  if (wanted.length === 0) return scenarios.filter(({ isLong }) => !(isLong && options.quick))
+  return [...new Set(wanted.flatMap(find))]
+}
+
+function find (wanted) {
+  const exact = scenarios.filter(({ name }) => name === wanted)
+  const found = exact.length > 0 ? exact : scenarios.filter(({ name }) => name.startsWith(wanted))
+  if (found.length > 0) return found
+  throw new Error(`no scenario ${wanted}; there are:\n  ${scenarios.map(({ name }) => name).join('\n  ')}`)
 }

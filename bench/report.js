@@ -24,6 +24,7 @@ export const METRICS = {
 const GROUPS = {
   get: 'GET requests',
   echo: 'Echo',
+  load: 'Echo under full load',
   handshake: 'Handshakes',
   idle: 'Idle sockets',
   'fan-out': 'Fan-out',
@@ -31,7 +32,7 @@ const GROUPS = {
   download: 'Downloads',
   ramp: 'Ramp-up',
   stalled: 'Beside stalled sockets',
-  bulk: 'Beside a bulk download',
+  bulk: 'Beside bulk transfers',
   node: 'With the client of this package'
 }
 

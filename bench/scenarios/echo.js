@@ -50,7 +50,7 @@ function echo ({ group, tool, measure }, size, shape, depth) {
   const bytes = SIZES[size]
   return {
     name: `${group}/${size}-${shape}-x${depth}`,
-    title: `${bytes < KiB ? `${bytes} B` : `${bytes / KiB} KiB`} echo, ${title}, ${depth} in flight each`,
+    title: `${bytes < KiB ? `${bytes} B` : `${bytes / KiB} KiB`} echo, ${title}, ${depth} in flight`,
     tool,
     sides: TRANSPORTS,
     open: (side, context) => openEcho(side, context, { ...clients, bytes, depth, measure })

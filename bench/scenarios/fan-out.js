@@ -9,7 +9,7 @@ const BYTES = 64
 
 export const fanOuts = [{
   name: `fan-out/${COUNT}`,
-  title: `one message of ${BYTES} B to ${COUNT.toLocaleString('en')} sockets, over HTTP/2 on one session`,
+  title: `one message of ${BYTES} B to ${COUNT.toLocaleString('en')} sockets`,
   sides: { ...TRANSPORTS, 'fastify-websocket': REFERENCES['fastify-websocket'] },
   open: openFanOut
 }]

@@ -20,7 +20,7 @@ export const gets = [
 ]
 
 function scenario (name, title, sides, of = Object.keys(sides).reverse()) {
-  return { name: `get/${name}`, title, tool: 'autocannon', isSecure: false, rounds: 15, sides, of, open: openGet }
+  return { name: `get/${name}`, title, tool: 'autocannon', isSecure: false, rounds: 11, sides, of, open: openGet }
 }
 
 /**
@@ -38,7 +38,8 @@ async function measure (side, { lab, isSecure, pace }) {
 
   async function run () {
     for (const client of clients) await openMany(client, 1000)
-    await get(server, pace.slice)
+    // Long enough for most of it to be compiled.
+    await get(server, 4 * pace.slice)
     const before = await server.cpu()
     const requests = await get(server, pace.slice)
     return { requests: requests / pace.slice * 1000, cpu: (await server.cpu() - before) / requests }

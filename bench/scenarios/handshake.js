@@ -8,7 +8,7 @@ const { 'fastify-websocket': fastifyWebsocket, naive } = REFERENCES
 
 export const handshakes = [{
   name: 'handshake/sequential',
-  title: `${COUNT} sockets opened one after the other: a connection each, or over HTTP/2 one for all`,
+  title: `${COUNT} sockets opened one after the other`,
   sides: { ...TRANSPORTS, 'fastify-websocket': fastifyWebsocket, naive },
   open: openSequence
 }]
