@@ -164,7 +164,9 @@ await t.test('nor does it stop for a client that always sends just what it may',
   }
   const window = (): number => (initialWindows(client).at(-1) ?? WINDOW) + client.increments(1) - sent
 
-  while (sent < 8 * MEGABYTE) {
+  const hasSentEnough = (): boolean => sent >= 8 * MEGABYTE
+
+  while (!hasSentEnough()) {
     // Node returns blocks of the first window as a whole, so that none of it is ever seen to be more than that.
     while (window() > 0) sendBlock(Math.min(window(), WINDOW))
     await client.settled()
