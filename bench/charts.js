@@ -29,7 +29,7 @@ const CONFIG = {
 
 export async function drawCharts ({ results }) {
   const pick = (pattern) => results.filter(({ name }) => pattern.test(name))
-  const compared = pick(/^(echo|load)\//).filter(({ sides }) => Object.keys(sides).length > 2)
+  const withOthers = pick(/^(echo|load)\//).filter(({ sides }) => Object.keys(sides).length > 2)
   const note = 'Medians of rounds; lines: lowest to highest round.'
   const title = (text, ...lines) => ({ text, subtitle: [...lines, note] })
   const charts = {
@@ -48,7 +48,7 @@ export async function drawCharts ({ results }) {
         'Uploads and downloads', 'Longer is better; each block has its own scale.'
       ))
     ],
-    'cpu.svg': [compareSides(compared, ['cpu'], title(
+    'cpu.svg': [compareSides(withOthers.length > 0 ? withOthers : pick(/^echo\//), ['cpu'], title(
       'Server CPU per echoed message', 'Shorter is better; each block has its own scale.'
     ))],
     'memory.svg': [compareSides(pick(/^idle\//), ['heap', 'rss'], title(
