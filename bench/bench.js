@@ -1,15 +1,15 @@
 /**
  * What sockets over HTTP/2 cost and give beside sockets over HTTP/1.1, on the same server and through the same path.
  *
- *   npm run bench -- [--quick] [--out DIRECTORY] [--server-node PATH] [--tables] [scenario ...]
+ *   npm run bench -- [--quick] [--out DIRECTORY] [--server-node PATH] [--profiles DIRECTORY] [--tables] [scenario ...]
  *
- * A scenario goes by its name, or by how its name begins; without any, all are run, which takes a quarter of an hour. `--quick`
- * is for a look, not for numbers to show. `--out` has the results written as JSON, as tables and as charts; a whole run
- * that is not quick writes to bench/results by itself. `--server-node` has another node binary run the servers.
- * `--tables` shows what autocannon prints.
+ * A scenario goes by its name, or by how its name begins; without any, all are run, which takes a quarter of an hour.
+ * `--quick` is for a look, not for numbers to show. `--out` has the results written as JSON, as tables and as charts; a
+ * whole run that is not quick writes to bench/results by itself. `--server-node` has another node binary run the servers.
+ * `--profiles` has each of them leave a CPU profile. `--tables` shows what autocannon prints.
  */
 import { parseArgs } from 'node:util'
-import { Lab } from './lab.js'
+import { withLab } from './lab.js'
 import { FULL, QUICK } from './pace.js'
 import { printScenario } from './report.js'
 import { describe, write } from './results.js'
@@ -23,22 +23,15 @@ const { values: options, positionals: wanted } = parseArgs({
     quick: { type: 'boolean' },
     tables: { type: 'boolean' },
     out: { type: 'string' },
+    profiles: { type: 'string' },
     'server-node': { type: 'string' }
   }
 })
 
 const pace = options.quick ? QUICK : FULL
-const lab = new Lab({ node: options['server-node'] })
-try {
-  await main()
-} catch (error) {
-  console.error(`\n${error.message}`)
-  process.exitCode = 1
-} finally {
-  lab.close()
-}
+await withLab({ node: options['server-node'], profiles: options.profiles }, main)
 
-async function main () {
+async function main (lab) {
   const chosen = choose()
   const report = await describe(lab, pace)
   const [, major] = report.versions.server.match(/^v(\d+)/)

@@ -10,7 +10,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { Lab } from './lab.js'
+import { withLab } from './lab.js'
 import { FULL, QUICK } from './pace.js'
 import { printScenario } from './report.js'
 import { run } from './rounds.js'
@@ -31,17 +31,9 @@ if (revision === undefined) {
   process.exit(2)
 }
 
-const lab = new Lab({ node: options['server-node'] })
-try {
-  await main()
-} catch (error) {
-  console.error(`\n${error.message}`)
-  process.exitCode = 1
-} finally {
-  lab.close()
-}
+await withLab({ node: options['server-node'] }, main)
 
-async function main () {
+async function main (lab) {
   const plugin = build(revision)
   const chosen = (wanted.length > 0 ? wanted : DEFAULT).flatMap((start) => (
     scenarios.filter(({ name, sides }) => name.startsWith(start) && sides.h2 !== undefined)

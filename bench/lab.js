@@ -8,15 +8,28 @@ import { createInterface } from 'node:readline'
 import { generate } from 'selfsigned'
 import { references } from './references/index.js'
 
-export class Lab {
+/** Runs a benchmark: what goes wrong is said in a line, and nothing is left running. */
+export async function withLab (options, main) {
+  const lab = new Lab(options)
+  try {
+    await main(lab)
+  } catch (error) {
+    console.error(`\n${error.message}`)
+    process.exitCode = 1
+  } finally {
+    lab.close()
+  }
+}
+
+class Lab {
   #directory = mkdtempSync(join(tmpdir(), 'bench-'))
   #certificate
   #options
   #started = new Map()
   #children = new Set()
 
-  /** @param options `node`: the binary that runs the servers; `args`: its arguments */
-  constructor (options = {}) {
+  /** @param options `node`: the binary that runs the servers; `profiles`: where they leave CPU profiles */
+  constructor (options) {
     this.#options = options
   }
 
@@ -31,8 +44,10 @@ export class Lab {
     const reference = references.find(({ name }) => name === subject)
     if (reference !== undefined) return this.#spawn([...reference.command, certificate.cert, certificate.key])
     const options = JSON.stringify({ plugin, ...isSecure && certificate })
+    const { node = process.execPath, profiles } = this.#options
+    const profiling = profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profiles}`]
     const child = this.#fork('server.js', [subject, options], {
-      execPath: this.#options.node ?? process.execPath, execArgv: ['--expose-gc', ...this.#options.args ?? []]
+      execPath: node, execArgv: ['--expose-gc', ...profiling]
     })
     return new NodeServer(child, await this.#ready(child, once(child, 'message')))
   }
