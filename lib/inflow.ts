@@ -10,10 +10,14 @@ export interface Inlet {
 
 /** Who sees what a stream brings before the stream has it. */
 export interface ChunkReader {
-  /** Returns whether it was for listeners, who have it. */
+  /** Bytes that it must see next, by themselves; 0 where there are none. */
+  missing: number
+  /** Returns whether it has taken the chunk. */
   deliver (chunk: Buffer): boolean
-  /** Sees what was not. */
+  /** Sees a chunk that it has not taken. */
   unmask (chunk: Buffer): void
+  /** Passes on what it keeps, because nothing comes any more. */
+  handBack (): void
 }
 
 // A DATA chunk is a view of all that one read of the connection brought, and keeps that alive.
@@ -47,7 +51,7 @@ export class Inflow {
     this.#onRefused = onRefused
   }
 
-  /** Whether a chunk was for listeners, who have it. */
+  /** Whether the reader has taken a chunk. */
   deliver (chunk: Buffer): boolean {
     if (this.#isRefused || this.reader?.deliver(chunk) !== true) return false
     this.#inlet.read(this, chunk.length)

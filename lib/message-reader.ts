@@ -1,9 +1,10 @@
 import { isUtf8 } from 'node:buffer'
 import type { Http2Stream } from 'node:http2'
-import { endianness } from 'node:os'
 import type { WebSocket } from 'ws'
 import { PINNED } from './inflow.ts'
 import { hasFailed, passChunk } from './internals.ts'
+import { LongMessage } from './long-message.ts'
+import { MASK_SIZE, copyUnmasked, takeMask, unmask } from './masking.ts'
 
 /** What ws was told about the messages of a socket. */
 export interface MessageLimits {
@@ -22,13 +23,10 @@ const CONTROL = 0x08
 const MASKED = 0x80
 const LENGTH = 0x7f
 const LENGTH_16 = 126
-const LENGTH_64 = 127
-const MASK_SIZE = 4
 const LARGEST_HEADER = 14
 
-/** From here on it is quicker to unmask words than bytes. */
-const WORTH_WORDS = 128
-const HAS_WORDS = endianness() === 'LE'
+/** Size, in bytes, of the largest message that is put together here. */
+const LARGEST = 2 ** 30
 
 const NOTHING = Buffer.alloc(0)
 
@@ -36,14 +34,17 @@ const NOTHING = Buffer.alloc(0)
  * Sees what a stream brings of a client's WebSocket frames before ws does, and spares it two things.
  *
  * ws unmasks byte by byte, which is most of what a large message costs: here it is done in words, and the mask that ws
- * gets to see is zero. And a message that is one frame, and came as one chunk, as almost every small one does, goes to
- * its listeners at once, and not through the queues of two streams. Everything else is left to ws: fragments, control
- * frames, whatever breaks the protocol.
+ * gets to see is zero. And a message that is one frame, as almost every one is, goes to its listeners at once, and not
+ * through the queues of two streams. Everything else is left to ws: fragments, control frames, whatever breaks the
+ * protocol.
  */
 export class MessageReader {
   readonly #stream: Http2Stream
   #websocket: WebSocket | undefined
-  #limits: MessageLimits | undefined
+  #validates = true
+  #maxPayload = 0
+  #long: LongMessage | undefined
+  // Of what is left to ws.
   /** Bytes that are left of the payload at hand. */
   #left = 0
   /** How they are masked, the next byte's mask lowest; 0 where ws is to unmask them. */
@@ -57,29 +58,44 @@ export class MessageReader {
   }
 
   /** Hands messages to a socket from now on. */
-  start (websocket: WebSocket, limits: MessageLimits): void {
+  start (websocket: WebSocket, { maxPayload, skipUTF8Validation, allowSynchronousEvents }: MessageLimits): void {
     // What is inflated, or waits for its turn, must not be overtaken.
-    if (websocket.extensions !== '' || !limits.allowSynchronousEvents) return
+    if (websocket.extensions !== '' || !allowSynchronousEvents) return
     this.#websocket = websocket
-    this.#limits = limits
+    this.#validates = !skipUTF8Validation
+    this.#maxPayload = maxPayload === 0 ? LARGEST : Math.min(maxPayload, LARGEST)
     // After a pause Node reads on, and opens the window again, once something was pushed since it last read.
     this.#stream.on('resume', () => passChunk(this.#stream, NOTHING))
   }
 
-  /** Hands a chunk to the listeners, if it is a message. Returns whether it was; if not, it is for ws. */
+  /** Bytes that are to come of a message that is being put together; 0 where none is. */
+  get missing (): number {
+    return this.#long?.missing ?? 0
+  }
+
+  /**
+   * Hands a chunk to the listeners if it is a message, or keeps it if it is a part of one. Returns whether it did; if
+   * not, it is for ws.
+   *
+   * @param chunk no longer than what is missing, where something is
+   */
   deliver (chunk: Buffer): boolean {
-    const start = this.#findPayload(chunk)
-    const websocket = this.#websocket
-    if (start === 0 || !this.#isShortCutOpen || websocket!.readyState !== websocket!.OPEN || hasFailed(websocket!)) {
+    if (!this.#isShortCutOpen) {
+      this.handBack()
       return false
     }
-    const isBinary = chunk[0] === WHOLE_BINARY
-    if (isBinary && websocket!.binaryType !== 'nodebuffer') return false
-    const payload = takePayload(chunk, start)
-    if (!isBinary && !this.#limits!.skipUTF8Validation && !isUtf8(payload)) return false
+    return this.#long === undefined ? this.#begin(chunk) : this.#goOn(this.#long, chunk)
+  }
 
-    websocket!.emit('message', payload, isBinary)
-    return true
+  /** Leaves the message that is being put together, if there is one, to ws. */
+  handBack (): void {
+    const long = this.#long
+    if (long === undefined) return
+    this.#long = undefined
+    this.#left = long.missing
+    this.#mask = long.mask
+    // It counts as read: the stream must not keep it, though it may be paused.
+    for (const part of long.frame) this.#stream.emit('data', part)
   }
 
   /** Unmasks a chunk, for ws. */
@@ -89,24 +105,42 @@ export class MessageReader {
     }
   }
 
-  /** Where the payload begins if the chunk is a whole message; else 0. */
-  #findPayload (chunk: Buffer): number {
-    if (this.#websocket === undefined || this.#left > 0 || this.#isInMessage || this.#header !== undefined) return 0
-    const { length, 0: first, 1: second = 0 } = chunk
-    if ((first !== WHOLE_TEXT && first !== WHOLE_BINARY) || second < MASKED) return 0
-
-    const field = second & LENGTH
-    const start = field === LENGTH_16 ? 8 : 6
-    if (field === LENGTH_64 || length < start) return 0
-    const size = field === LENGTH_16 ? chunk.readUInt16BE(2) : field
-    const { maxPayload } = this.#limits!
-    return start + size === length && (size <= maxPayload || maxPayload === 0) ? start : 0
+  /** Whether ws is between two messages, nothing waits in the stream, and nobody but ws listens to it. */
+  get #isShortCutOpen (): boolean {
+    const [stream, websocket] = [this.#stream, this.#websocket]
+    return websocket !== undefined && websocket.readyState === websocket.OPEN && !hasFailed(websocket) &&
+      this.#left === 0 && !this.#isInMessage && this.#header === undefined &&
+      stream.readableFlowing === true && stream.readableLength === 0 && stream.listenerCount('data') === 1
   }
 
-  /** Whether nothing waits in the stream, and nobody but ws listens to it. */
-  get #isShortCutOpen (): boolean {
-    const stream = this.#stream
-    return stream.readableFlowing === true && stream.readableLength === 0 && stream.listenerCount('data') === 1
+  #begin (chunk: Buffer): boolean {
+    const { length, 0: first, 1: second = 0 } = chunk
+    const start = sizeOfHeader(chunk)
+    if ((first !== WHOLE_TEXT && first !== WHOLE_BINARY) || second < MASKED || length < start) return false
+    const size = sizeOfPayload(chunk)
+    if (size > this.#maxPayload || start + size < length) return false
+
+    const isBinary = first === WHOLE_BINARY
+    if (start + size === length) return this.#emit(takePayload(chunk, start), isBinary)
+    const mask = takeMask(chunk, start)
+    this.#long = new LongMessage(chunk.subarray(0, start), size, isBinary, mask)
+    this.#long.add(chunk.subarray(start))
+    return true
+  }
+
+  #goOn (long: LongMessage, chunk: Buffer): boolean {
+    long.add(chunk)
+    if (long.missing === 0 && !this.#emit(long.payload, long.isBinary)) this.handBack()
+    return true
+  }
+
+  /** Hands a message to its listeners, unless ws is to make something else of it, or to refuse it. */
+  #emit (payload: Buffer, isBinary: boolean): boolean {
+    const websocket = this.#websocket!
+    if (isBinary ? websocket.binaryType !== 'nodebuffer' : this.#validates && !isUtf8(payload)) return false
+    this.#long = undefined
+    websocket.emit('message', payload, isBinary)
+    return true
   }
 
   #readHeader (chunk: Buffer, at: number): number {
@@ -154,63 +188,7 @@ function sizeOfPayload (header: Buffer): number {
  * brought, and who keeps a message would keep that.
  */
 function takePayload (chunk: Buffer, start: number): Buffer {
-  const size = chunk.length - start
-  if (chunk.buffer.byteLength >= PINNED * size) {
-    const payload = Buffer.allocUnsafe(size)
-    const mask = chunk.readInt32LE(start - MASK_SIZE)
-    if (size < WORTH_WORDS) {
-      copyUnmasked(payload, chunk, start, mask)
-    } else {
-      payload.set(chunk.subarray(start))
-      unmask(payload, 0, size, mask)
-    }
-    return payload
-  }
+  if (chunk.buffer.byteLength >= PINNED * (chunk.length - start)) return copyUnmasked(chunk, start)
   unmask(chunk, start, chunk.length, takeMask(chunk, start))
   return chunk.subarray(start)
-}
-
-/** Four bytes at a time: none waits for the mask of the one before. */
-function copyUnmasked (target: Buffer, source: Buffer, start: number, mask: number): void {
-  const [second, third, fourth] = [mask >>> 8, mask >>> 16, mask >>> 24]
-  let [to, from] = [0, start]
-  for (const end = target.length - 3; to < end; to += 4, from += 4) {
-    target[to] = source[from]! ^ mask
-    target[to + 1] = source[from + 1]! ^ second
-    target[to + 2] = source[from + 2]! ^ third
-    target[to + 3] = source[from + 3]! ^ fourth
-  }
-  for (; to < target.length; to++, from++) {
-    target[to] = source[from]! ^ mask
-    mask = rotate(mask)
-  }
-}
-
-/** Takes the mask out of a header that ends there: for ws the payload is not masked then. */
-function takeMask (chunk: Buffer, end: number): number {
-  const mask = chunk.readInt32LE(end - MASK_SIZE)
-  chunk.writeInt32LE(0, end - MASK_SIZE)
-  return mask
-}
-
-/** Returns the mask of what follows. */
-function unmask (bytes: Buffer, begin: number, end: number, mask: number): number {
-  let at = begin
-  if (HAS_WORDS && end - begin >= WORTH_WORDS) {
-    for (; ((bytes.byteOffset + at) & 3) !== 0; at++) mask = unmaskByte(bytes, at, mask)
-    const words = new Int32Array(bytes.buffer, bytes.byteOffset + at, (end - at) >> 2)
-    for (let index = 0; index < words.length; index++) words[index]! ^= mask
-    at += words.byteLength
-  }
-  for (; at < end; at++) mask = unmaskByte(bytes, at, mask)
-  return mask
-}
-
-function unmaskByte (bytes: Buffer, at: number, mask: number): number {
-  bytes[at]! ^= mask
-  return rotate(mask)
-}
-
-function rotate (mask: number): number {
-  return (mask >>> 8) | (mask << 24)
 }

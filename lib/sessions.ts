@@ -155,12 +155,29 @@ export function endIfDead (carrier: Duplex, timeout: number): void {
 
 /** Where the budget is used up nothing more of the stream is kept. */
 function pushAdmitted (this: Http2Stream, chunk: Buffer | null): boolean {
-  if (chunk === null) return passChunk(this, chunk)
   const { [kInflow]: inflow } = this as CountedStream
+  const { reader } = inflow
+  if (chunk === null) {
+    reader?.handBack()
+    return passChunk(this, chunk)
+  }
+  const missing = reader?.missing ?? 0
+  if (missing > 0 && missing < chunk.length) return pushInTwo(this, chunk, missing)
   if (inflow.deliver(chunk)) return true
 
   const admitted = inflow.admit(chunk)
   if (admitted === undefined) return false
-  inflow.reader?.unmask(admitted)
+  reader?.unmask(admitted)
   return passChunk(this, admitted)
+}
+
+/** A listener that throws must not take along what follows its message. */
+function pushInTwo (stream: Http2Stream, chunk: Buffer, at: number): boolean {
+  let goesOn = false
+  try {
+    stream.push(chunk.subarray(0, at))
+  } finally {
+    goesOn = stream.push(chunk.subarray(at))
+  }
+  return goesOn
 }

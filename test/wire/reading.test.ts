@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
+import type { WebSocket } from 'ws'
 import { createLoopback } from '../../lib/loopback.ts'
 import { FrameClient } from '../helpers/h2-frames.ts'
 import { BINARY, TEXT, wsFrame, wsText } from '../helpers/ws-frames.ts'
@@ -87,6 +88,48 @@ await t.test('messages, however they are cut, keep their order', async (t) => {
   })
   await client.untilSaid(1, 'Text message 29')
   t.strictSame(client.wsTrace(1).slice(2), texts.map((text) => `Text ${text}`))
+})
+
+await t.test('messages of any size, however their DATA frames are cut, keep their order', async (t) => {
+  const wire = await serve(t, addEcho)
+  const client = await wire.client()
+  await openEcho(client, 1)
+  const sizes = [20_000, 5, 300, 9000, 0, 6000, 126]
+  const bytes = Buffer.concat(sizes.map((size) => wsFrame(BINARY, Buffer.alloc(size, 7))))
+  client.together(() => {
+    for (let at = 0; at < bytes.length; at += 7000) client.data(1, bytes.subarray(at, at + 7000))
+  })
+  await client.untilSaid(1, 'Binary 126')
+  t.strictSame(client.wsTrace(1).slice(2), sizes.map((size) => `Binary ${size}`.trim()))
+})
+
+await t.test('a message of which half has come when its socket is paused is heard when it reads on', async (t) => {
+  const wire = await serve(t, addEcho)
+  const client = await wire.client()
+  await openEcho(client, 1)
+  const [socket] = wire.sockets as [WebSocket]
+  const frame = wsFrame(TEXT, 'x'.repeat(24_000))
+  client.data(1, frame.subarray(0, 10_000))
+  await client.settled()
+  socket.pause()
+  client.data(1, frame.subarray(10_000))
+  await client.settled()
+  t.equal(client.wsTrace(1).length, 2)
+  socket.resume()
+  await client.untilSaid(1, 'Text 24000')
+  await hearEcho(client, 1, 'and on')
+})
+
+await t.test('a message of which the end never comes is not heard', async (t) => {
+  const wire = await serve(t, addEcho)
+  const client = await wire.client()
+  await openEcho(client, 1)
+  client.data(1, wsText('unfinished').subarray(0, 12))
+  await client.settled()
+  client.data(1, Buffer.alloc(0), true)
+  await wire.emptied()
+  t.strictSame(client.wsTrace(1).slice(2), ['END_STREAM'])
+  t.strictSame(wire.events[0], ['close 1006'])
 })
 
 for (const [method, seen] of [['terminate', 'close 1006'], ['close', 'close 1005']] as const) {
