@@ -102,7 +102,7 @@ export class H2Client extends Client {
         return this.connection.write(encodeFrame(TYPE.ping, FLAG.ack, 0, payload))
       case TYPE.windowUpdate:
         (socket ?? this).window += payload.readUInt32BE(0)
-        return socket?.pump()
+        return (socket ?? this).pump()
       case TYPE.reset:
         throw new Error(`the server reset the socket with ${payload.readUInt32BE(0)}`)
       case TYPE.goAway:
