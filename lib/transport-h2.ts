@@ -136,9 +136,15 @@ class H2Upgrade implements Upgrade {
     this.#sink = undefined
   }
 
-  /** RFC 8441 section 5.1: what a GET with Upgrade says in HTTP/1.1, the CONNECT said with its pseudo-headers. */
+  /**
+   * RFC 8441 section 5.1: what a GET with Upgrade says in HTTP/1.1, the CONNECT said with its pseudo-headers. No object
+   * that inherits from the request: V8 would keep a shape of its own for each request that is a prototype.
+   */
   #toUpgradeRequest (): IncomingMessage {
-    return Object.create(this.#request, { headers: { value: toUpgradeHeaders(this.#request.headers) } })
+    const headers = toUpgradeHeaders(this.#request.headers)
+    return new Proxy(this.#request as unknown as IncomingMessage, {
+      get: (request, name) => name === 'headers' ? headers : Reflect.get(request, name)
+    })
   }
 
   /** @param mayOpen whether a 101 is ws's, and not some reply that has the number */
