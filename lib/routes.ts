@@ -5,6 +5,7 @@ import type { WebSocketServer } from 'ws'
 import {
   FST_WS_INVALID_HANDLER, FST_WS_INVALID_METHOD, FST_WS_NO_WEBSOCKET_ROUTE, FST_WS_SLOW_CONSUMER
 } from './errors.ts'
+import { clearLimit } from './handshake-timer.ts'
 import { toHeaderLines } from './handshake.ts'
 import { readRouteOptions } from './options.ts'
 import type { Options, RouteOptions as OwnOptions } from './options.ts'
@@ -91,7 +92,7 @@ function createHandler (
 
     upgrade.headerLines = toHeaderLines(reply.getHeaders() as OutgoingHttpHeaders)
     upgrade.accept(server, (socket) => {
-      clearTimeout(upgrade.timer)
+      clearLimit(upgrade)
       socket[kSendLimits] = sendLimits
       if (heartbeat > 0) socket[kKeepAlive](heartbeat, () => request.log.info('a websocket client has gone silent: terminated'))
       let reported: unknown
