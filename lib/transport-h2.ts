@@ -15,7 +15,7 @@ import type { Sessions } from './sessions.ts'
 import { freeAfterEnd, toStreamSocket } from './stream-socket.ts'
 import type { RouteSocket } from './socket.ts'
 import { kConnect, kUpgrade } from './symbols.ts'
-import type { Dispatch, Upgrade } from './upgrade.ts'
+import type { Dispatch, OnSocket, Upgrade } from './upgrade.ts'
 import { readCloseTimeout } from './websocket-server.ts'
 
 const kResponse = Symbol('fastify-websocket-h2.response')
@@ -99,7 +99,7 @@ class H2Upgrade implements Upgrade {
     Object.assign(request.stream, { [kResponse]: this.response }).on('close', streamOnClose)
   }
 
-  accept (server: WebSocketServer, onSocket: (socket: RouteSocket) => void): void {
+  accept (server: WebSocketServer, onSocket: OnSocket): void {
     const socket = this.#request.stream
     freeAfterEnd(socket, readCloseTimeout(server))
     socket.write = (head: unknown) => { this.#answer(String(head), true); return true }
@@ -110,7 +110,7 @@ class H2Upgrade implements Upgrade {
       this.response.detachSocket(this.response.socket!);
       (websocket as RouteSocket)[kConnect](socket)
       this.#reader.start(websocket, server.options as unknown as MessageLimits)
-      onSocket(websocket as RouteSocket)
+      onSocket(websocket as RouteSocket, socket)
     })
   }
 
