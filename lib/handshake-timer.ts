@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { kUpgrade } from './symbols.ts'
-import type { RawRequest } from './upgrade.ts'
+import type { RawRequest, Upgrade } from './upgrade.ts'
 
 /**
  * Bounds how long hooks may leave a handshake unanswered: each costs its client nothing, and the server a request, with
@@ -13,7 +13,18 @@ export function limitHandshake (request: RawRequest, response: ServerResponse, t
   if (upgrade === undefined || timeout === 0) return
 
   upgrade.timer = setTimeout(refuseLate, timeout, request, response)
-  response.once('close', () => clearTimeout(upgrade.timer))
+  response.on('close', responseOnClose)
+}
+
+/** Takes the limit off a handshake that is done with. */
+export function clearLimit (upgrade: Upgrade): void {
+  clearTimeout(upgrade.timer)
+  // An open socket keeps its request, and with it the upgrade.
+  upgrade.timer = undefined
+}
+
+function responseOnClose (this: ServerResponse): void {
+  clearLimit((this.req as RawRequest)[kUpgrade]!)
 }
 
 function refuseLate (request: RawRequest, response: ServerResponse): void {

@@ -1,6 +1,12 @@
 import type { Duplex } from 'node:stream'
+import type { FastifyRequest } from 'fastify'
 import { endIfDead } from './sessions.ts'
 import type { WebSocket } from '../types/index.ts'
+
+const kHeartbeat = Symbol('fastify-websocket-h2.heartbeat')
+
+/** What carries the socket. Its listeners are shared functions, as those of a Carrier in stream-socket.ts. */
+type Connection = Duplex & { [kHeartbeat]: Heartbeat }
 
 /**
  * Pings a socket (RFC 6455 section 5.5.2), so that no proxy takes it for idle, and terminates it when its peer has gone
@@ -10,7 +16,8 @@ export class Heartbeat {
   readonly #socket: WebSocket
   readonly #connection: Duplex
   readonly #interval: number
-  readonly #onSilence: () => void
+  readonly #request: FastifyRequest
+  #timer: NodeJS.Timeout | undefined
   /** Whether there was a sign of life since the last ping. */
   #isAlive = true
   #isListening = false
@@ -18,33 +25,22 @@ export class Heartbeat {
 
   /**
    * @param interval in ms
-   * @param onSilence called when the peer has gone, before the socket closes
+   * @param request its log is told when the peer has gone
    */
-  static start (socket: WebSocket, connection: Duplex, interval: number, onSilence: () => void): void {
-    const heartbeat = new Heartbeat(socket, connection, interval, onSilence)
-    const timer = setInterval(() => heartbeat.#beat(), interval).unref()
-    socket.once('close', () => clearInterval(timer))
-    heartbeat.#listen()
-  }
-
-  private constructor (socket: WebSocket, connection: Duplex, interval: number, onSilence: () => void) {
+  constructor (socket: WebSocket, connection: Duplex, interval: number, request: FastifyRequest) {
     this.#socket = socket
     this.#connection = connection
     this.#interval = interval
-    this.#onSilence = onSilence
+    this.#request = request
   }
 
-  /** Not to its messages alone: a large one may take longer than a beat. Once, so that others pay nothing for it. */
-  #listen (): void {
-    if (this.#isListening) return
-    this.#isListening = true
-    this.#connection.once('data', () => {
-      this.#isAlive = true
-      this.#isListening = false
-    })
+  start (): void {
+    this.#timer = setInterval(beat, this.#interval, this).unref()
+    Object.assign(this.#connection, { [kHeartbeat]: this }).on('close', connectionOnClose)
+    this.#listen()
   }
 
-  #beat (): void {
+  beat (): void {
     const { readyState, OPEN, bufferedAmount, isPaused } = this.#socket
     // Closing has a timer of its own.
     if (readyState !== OPEN) return
@@ -57,9 +53,38 @@ export class Heartbeat {
     this.#socket.ping()
   }
 
+  hear (): void {
+    this.#connection.off('data', connectionOnData)
+    this.#isAlive = true
+    this.#isListening = false
+  }
+
+  stop (): void {
+    clearInterval(this.#timer)
+  }
+
+  /** Not to its messages alone: a large one may take longer than a beat. Once, so that others pay nothing for it. */
+  #listen (): void {
+    if (this.#isListening) return
+    this.#isListening = true
+    this.#connection.on('data', connectionOnData)
+  }
+
   #end (): void {
-    this.#onSilence()
+    this.#request.log.info('a websocket client has gone silent: terminated')
     endIfDead(this.#connection, this.#interval)
     this.#socket.terminate()
   }
+}
+
+function beat (heartbeat: Heartbeat): void {
+  heartbeat.beat()
+}
+
+function connectionOnData (this: Connection): void {
+  this[kHeartbeat].hear()
+}
+
+function connectionOnClose (this: Connection): void {
+  this[kHeartbeat].stop()
 }

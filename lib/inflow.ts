@@ -38,13 +38,13 @@ export class Inflow {
   bytes = 0
   round = -1
   readonly #inlet: Inlet
-  readonly #onRefused: () => void
+  readonly #onRefused: (stream: Http2Stream) => void
   #isRefused = false
   #slab: Buffer | undefined
   #used = 0
 
   /** @param onRefused called once, when what the stream brought had no room */
-  constructor (stream: Http2Stream, inlet: Inlet, window: number, onRefused: () => void) {
+  constructor (stream: Http2Stream, inlet: Inlet, window: number, onRefused: (stream: Http2Stream) => void) {
     this.stream = stream
     this.window = window
     this.#inlet = inlet
@@ -70,7 +70,7 @@ export class Inflow {
     if (this.#inlet.reserve(this, chunk.length)) return this.#copy(chunk)
 
     this.#isRefused = true
-    this.#onRefused()
+    this.#onRefused(this.stream)
     return undefined
   }
 

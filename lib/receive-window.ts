@@ -85,7 +85,7 @@ export class ReceiveWindow implements Inlet {
    *
    * @param onRefused called once, when what it brought had no room
    */
-  add (stream: Http2Stream, onRefused: () => void): Inflow {
+  add (stream: Http2Stream, onRefused: (stream: Http2Stream) => void): Inflow {
     const inflow = new Inflow(stream, this, this.#size, onRefused)
     this.#inflows.add(inflow)
     this.#fit()

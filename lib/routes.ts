@@ -5,12 +5,14 @@ import type { WebSocketServer } from 'ws'
 import {
   FST_WS_INVALID_HANDLER, FST_WS_INVALID_METHOD, FST_WS_NO_WEBSOCKET_ROUTE, FST_WS_SLOW_CONSUMER
 } from './errors.ts'
+import { clearLimit } from './handshake-timer.ts'
 import { toHeaderLines } from './handshake.ts'
+import { Heartbeat } from './heartbeat.ts'
 import { readRouteOptions } from './options.ts'
 import type { Options, RouteOptions as OwnOptions } from './options.ts'
 import { isPeerError } from './peer-error.ts'
 import type { RouteSocket } from './socket.ts'
-import { kHandled, kKeepAlive, kSendLimits, kUpgrade } from './symbols.ts'
+import { kHandled, kSendLimits, kUpgrade } from './symbols.ts'
 import type { WebSocket, WebsocketHandler } from '../types/index.ts'
 import type { RawRequest, Upgrade } from './upgrade.ts'
 import { withOptions } from './websocket-server.ts'
@@ -90,22 +92,26 @@ function createHandler (
     if (upgrade === undefined) return httpHandler.call(this, request, reply)
 
     upgrade.headerLines = toHeaderLines(reply.getHeaders() as OutgoingHttpHeaders)
-    upgrade.accept(server, (socket) => {
-      clearTimeout(upgrade.timer)
-      socket[kSendLimits] = sendLimits
-      if (heartbeat > 0) socket[kKeepAlive](heartbeat, () => request.log.info('a websocket client has gone silent: terminated'))
-      let reported: unknown
-      const onError = async (error: unknown): Promise<void> => {
-        // A handler that reads its socket as an iterable throws what 'error' has told.
-        if (error === reported) return
-        reported = error
-        await handleError(this, toError(error), socket, request, reply)
-      }
-      socket.on('error', onError)
-      callHandler(this, socket, request).catch(onError).finally(() => socket[kHandled]())
+    upgrade.accept(server, (socket, connection) => {
+      clearLimit(upgrade)
+      if (heartbeat > 0) new Heartbeat(socket, connection, heartbeat, request).start()
+      serve(this, socket, request, reply)
     })
     reply.hijack()
     return undefined
+  }
+
+  function serve (fastify: FastifyInstance, socket: RouteSocket, request: FastifyRequest, reply: FastifyReply): void {
+    socket[kSendLimits] = sendLimits
+    let reported: unknown
+    const onError = async (error: unknown): Promise<void> => {
+      // A handler that reads its socket as an iterable throws what 'error' has told.
+      if (error === reported) return
+      reported = error
+      await handleError(fastify, toError(error), socket, request, reply)
+    }
+    socket.on('error', onError)
+    callHandler(fastify, socket, request).catch(onError).finally(() => socket[kHandled]())
   }
 
   async function callHandler (fastify: FastifyInstance, socket: RouteSocket, request: FastifyRequest): Promise<void> {

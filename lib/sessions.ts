@@ -14,6 +14,7 @@ import type { ReceiveWindowSizes } from './window-sizes.ts'
 const { NGHTTP2_ENHANCE_YOUR_CALM } = constants
 
 const kInflow = Symbol('fastify-websocket-h2.inflow')
+const kSession = Symbol('fastify-websocket-h2.session')
 
 const CONNECTION_EVENTS = ['connection', 'secureConnection']
 
@@ -23,7 +24,7 @@ const connections = new WeakMap<Http2Session, Duplex>()
 /** Sessions that have been asked for a sign of life. */
 const suspects = new WeakSet<Http2Session>()
 
-type CountedStream = Http2Stream & { [kInflow]: Inflow }
+type CountedStream = Http2Stream & { [kInflow]: Inflow, [kSession]: Session }
 
 /** What holds for every session of a server, or of a client. */
 export interface SessionOptions {
@@ -92,6 +93,10 @@ export class Session {
   readonly #options: SessionOptions
   readonly #receiveWindow: ReceiveWindow
   #sockets = 0
+  readonly #refuse = (stream: Http2Stream): void => {
+    this.#options.log?.warn({ streamId: stream.id }, 'a client sent more than sessionBudget ahead: stream reset')
+    nextTurn(resetStream, stream, NGHTTP2_ENHANCE_YOUR_CALM)
+  }
 
   constructor (session: Http2Session, sizes: ReceiveWindowSizes, options: SessionOptions) {
     this.#session = session
@@ -114,20 +119,21 @@ export class Session {
       this.#receiveWindow.openConnection()
       this.#setTimeout(0)
     }
-    stream.once('close', () => { if (--this.#sockets === 0) this.#setTimeout(this.#options.timeout ?? 0) })
   }
 
   /** Has a stream that can bring data: of what a client may send ahead, a socket has no share of its own. */
   addStream (stream: Http2Stream): void {
     if (kInflow in stream) return
 
-    const inflow = this.#receiveWindow.add(stream, () => {
-      this.#options.log?.warn({ streamId: stream.id }, 'a client sent more than sessionBudget ahead: stream reset')
-      nextTurn(resetStream, stream, NGHTTP2_ENHANCE_YOUR_CALM)
-    })
+    const inflow = this.#receiveWindow.add(stream, this.#refuse)
     hookStream(stream, { push: pushAdmitted })
-    Object.assign(stream, { [kInflow]: inflow })
-    stream.once('close', () => this.#receiveWindow.remove(inflow))
+    Object.assign(stream, { [kInflow]: inflow, [kSession]: this })
+    stream.on('close', streamOnClose)
+  }
+
+  removeStream ({ [kInflow]: inflow }: CountedStream): void {
+    this.#receiveWindow.remove(inflow)
+    if (inflow.isSocket && --this.#sockets === 0) this.#setTimeout(this.#options.timeout ?? 0)
   }
 
   #setTimeout (milliseconds: number): void {
@@ -151,6 +157,10 @@ export function endIfDead (carrier: Duplex, timeout: number): void {
     clearTimeout(timer)
     suspects.delete(session)
   })
+}
+
+function streamOnClose (this: CountedStream): void {
+  this[kSession].removeStream(this)
 }
 
 /** Where the budget is used up nothing more of the stream is kept. */

@@ -2,7 +2,6 @@ import { on } from 'node:events'
 import type { Duplex } from 'node:stream'
 import type { WebSocket as WsWebSocket } from 'ws'
 import { FST_WS_SLOW_CONSUMER } from './errors.ts'
-import { Heartbeat } from './heartbeat.ts'
 import { sendsAtOnce } from './internals.ts'
 import { MessageHold, toValue } from './message-hold.ts'
 import type { Message } from './message-hold.ts'
@@ -10,7 +9,7 @@ import { writeShort } from './message-writer.ts'
 import type { Data, SendCallback, SendOptions } from './message-writer.ts'
 import { isPeerError } from './peer-error.ts'
 import { countGone, hasSaidAll } from './stream-socket.ts'
-import { kConnect, kHandled, kKeepAlive, kSendLimits } from './symbols.ts'
+import { kConnect, kHandled, kSendLimits } from './symbols.ts'
 import type { SlowConsumer, WebSocket } from '../types/index.ts'
 
 /** What a socket may have waiting to be sent, and what becomes of one that has more. */
@@ -26,8 +25,6 @@ export interface RouteSocket extends WebSocket {
   [kConnect] (connection: Duplex): void
   /** Default: no limit. */
   [kSendLimits]: SendLimits
-  /** Pings the peer from now on, every so many ms; if it has gone, `onSilence` is called before the socket closes. */
-  [kKeepAlive] (interval: number, onSilence: () => void): void
   /** The handler has returned, or its promise has settled. */
   [kHandled] (): void
 }
@@ -68,10 +65,6 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
       this.#deflates = this.extensions !== ''
       this.#isPlain = isPlain && !this.#deflates
       connection.on('drain', () => this.#drain())
-    }
-
-    [kKeepAlive] (interval: number, onSilence: () => void): void {
-      Heartbeat.start(this, this.#connection!, interval, onSilence)
     }
 
     [kHandled] (): void {

@@ -1,8 +1,7 @@
 /** The property of a raw request that carries its Upgrade from the server's event to the route. */
 export const kUpgrade = Symbol('fastify-websocket-h2.upgrade')
 
-/** Where a socket is told what carries it, how much it may have waiting, to ping, and that its handler has returned. */
+/** Where a socket is told what carries it, how much it may have waiting, and that its handler has returned. */
 export const kConnect = Symbol('fastify-websocket-h2.connect')
 export const kSendLimits = Symbol('fastify-websocket-h2.send-limits')
-export const kKeepAlive = Symbol('fastify-websocket-h2.keep-alive')
 export const kHandled = Symbol('fastify-websocket-h2.handled')

@@ -7,7 +7,7 @@ import { createResponse, detachResponse } from './response.ts'
 import { freeAfterEnd, freeAfterFinish } from './stream-socket.ts'
 import type { RouteSocket } from './socket.ts'
 import { kConnect, kUpgrade } from './symbols.ts'
-import type { Dispatch, RawRequest, Upgrade } from './upgrade.ts'
+import type { Dispatch, OnSocket, RawRequest, Upgrade } from './upgrade.ts'
 import { readCloseTimeout } from './websocket-server.ts'
 
 /** Serves the RFC 6455 upgrades of a server's HTTP/1.1 connections. Returns what stops it. */
@@ -46,14 +46,14 @@ class H1Upgrade implements Upgrade {
     this.#head = head
   }
 
-  accept (server: WebSocketServer, onSocket: (socket: RouteSocket) => void): void {
+  accept (server: WebSocketServer, onSocket: OnSocket): void {
     server.handleUpgrade(this.#request, this.#socket, this.#head, (socket) => {
       // From here on the connection is the WebSocket's: a late reply must not write into it.
       detachResponse(this.#response, this.#socket)
       freeAfterFinish(this.#socket)
       freeAfterEnd(this.#socket, readCloseTimeout(server));
       (socket as RouteSocket)[kConnect](this.#socket)
-      onSocket(socket as RouteSocket)
+      onSocket(socket as RouteSocket, this.#socket)
     })
   }
 }

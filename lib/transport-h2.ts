@@ -1,6 +1,6 @@
 import { ServerResponse } from 'node:http'
 import type { IncomingMessage } from 'node:http'
-import type { Http2Server, Http2ServerRequest, Settings } from 'node:http2'
+import type { Http2Server, Http2ServerRequest, Http2Stream, Settings } from 'node:http2'
 import type { Server, Socket } from 'node:net'
 import { Writable } from 'node:stream'
 import type { FastifyBaseLogger } from 'fastify'
@@ -15,13 +15,18 @@ import type { Sessions } from './sessions.ts'
 import { freeAfterEnd, toStreamSocket } from './stream-socket.ts'
 import type { RouteSocket } from './socket.ts'
 import { kConnect, kUpgrade } from './symbols.ts'
-import type { Dispatch, Upgrade } from './upgrade.ts'
+import type { Dispatch, OnSocket, Upgrade } from './upgrade.ts'
 import { readCloseTimeout } from './websocket-server.ts'
+
+const kResponse = Symbol('fastify-websocket-h2.response')
 
 const NOTHING_AHEAD = Buffer.alloc(0)
 
 /** Answers a response that ended with an interim status, such as 103, and nothing after it. */
 const UNANSWERED = 'HTTP/1.1 502 Bad Gateway\r\n\r\n'
+
+type UpgradeRequest = Http2ServerRequest & { [kUpgrade]: H2Upgrade }
+type UpgradeStream = Http2Stream & { [kResponse]: ServerResponse }
 
 /** Whether a server speaks HTTP/2. */
 export function isHttp2Server (server: object): server is Http2Server {
@@ -83,31 +88,40 @@ class H2Upgrade implements Upgrade {
   readonly response: ServerResponse
   readonly #request: Http2ServerRequest
   readonly #reader: MessageReader
-  #sink: Socket | undefined
-  readonly #destroySink = (): void => { this.#sink?.destroy() }
 
   constructor (request: Http2ServerRequest, reader: MessageReader, log: FastifyBaseLogger) {
     this.log = log
     this.#request = request
     this.#reader = reader
-    this.#sink = this.#createSink()
     this.response = new ServerResponse(request as unknown as IncomingMessage)
-    this.response.assignSocket(this.#sink)
-    this.response.once('finish', () => this.#refuse(UNANSWERED))
+    this.response.assignSocket(this.#createSink())
+    this.response.on('finish', responseOnFinish)
+    Object.assign(request.stream, { [kResponse]: this.response }).on('close', streamOnClose)
   }
 
-  accept (server: WebSocketServer, onSocket: (socket: RouteSocket) => void): void {
+  accept (server: WebSocketServer, onSocket: OnSocket): void {
     const socket = this.#request.stream
     freeAfterEnd(socket, readCloseTimeout(server))
     socket.write = (head: unknown) => { this.#answer(String(head), true); return true }
-    socket.end = (head: unknown) => { this.#refuse(String(head)); return socket }
+    socket.end = (head: unknown) => { this.refuse(String(head)); return socket }
 
     server.handleUpgrade(this.#toUpgradeRequest(), socket, NOTHING_AHEAD, (websocket) => {
-      this.#releaseSink();
+      // An open socket lives for long, and has no use for it.
+      this.response.detachSocket(this.response.socket!);
       (websocket as RouteSocket)[kConnect](socket)
       this.#reader.start(websocket, server.options as unknown as MessageLimits)
-      onSocket(websocket as RouteSocket)
+      onSocket(websocket as RouteSocket, socket)
     })
+  }
+
+  /** Unless it has been answered. */
+  refuse (response: string): void {
+    try {
+      this.#answer(response, false)
+    } catch (error) {
+      this.log.error(error)
+      this.#request.stream.respond({ ':status': 500 }, { endStream: true })
+    }
   }
 
   /** What the response takes for its connection: it keeps the head, and lives and dies with the stream. */
@@ -117,7 +131,7 @@ class H2Upgrade implements Upgrade {
       // A body goes nowhere, and nothing has to wait for it.
       highWaterMark: Number.MAX_SAFE_INTEGER,
       write: (chunk: Buffer, _encoding, done) => {
-        this.#refuse(chunk.toString('latin1'))
+        this.refuse(chunk.toString('latin1'))
         done()
       },
       destroy: (_error, done) => {
@@ -125,20 +139,18 @@ class H2Upgrade implements Upgrade {
         done(null)
       }
     })
-    stream.once('close', this.#destroySink)
     return sink as unknown as Socket
   }
 
-  /** An open socket lives for long, and has no use for it. */
-  #releaseSink (): void {
-    this.response.detachSocket(this.#sink!)
-    this.#request.stream.off('close', this.#destroySink)
-    this.#sink = undefined
-  }
-
-  /** RFC 8441 section 5.1: what a GET with Upgrade says in HTTP/1.1, the CONNECT said with its pseudo-headers. */
+  /**
+   * RFC 8441 section 5.1: what a GET with Upgrade says in HTTP/1.1, the CONNECT said with its pseudo-headers. No object
+   * that inherits from the request: V8 would keep a shape of its own for each request that is a prototype.
+   */
   #toUpgradeRequest (): IncomingMessage {
-    return Object.create(this.#request, { headers: { value: toUpgradeHeaders(this.#request.headers) } })
+    const headers = toUpgradeHeaders(this.#request.headers)
+    return new Proxy(this.#request as unknown as IncomingMessage, {
+      get: (request, name) => name === 'headers' ? headers : Reflect.get(request, name)
+    })
   }
 
   /** @param mayOpen whether a 101 is ws's, and not some reply that has the number */
@@ -154,15 +166,14 @@ class H2Upgrade implements Upgrade {
     }
     stream.respond(headers, { endStream: headers[':status'] !== '200' })
   }
+}
 
-  #refuse (response: string): void {
-    try {
-      this.#answer(response, false)
-    } catch (error) {
-      this.log.error(error)
-      this.#request.stream.respond({ ':status': 500 }, { endStream: true })
-    }
-  }
+function streamOnClose (this: UpgradeStream): void {
+  this[kResponse].socket?.destroy()
+}
+
+function responseOnFinish (this: ServerResponse): void {
+  (this.req as unknown as UpgradeRequest)[kUpgrade].refuse(UNANSWERED)
 }
 
 function refuseTunnel (request: IncomingMessage, socket: Socket): void {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
+import type { Duplex } from 'node:stream'
 import type { FastifyBaseLogger } from 'fastify'
 import type { WebSocketServer } from 'ws'
 import type { RouteSocket } from './socket.ts'
@@ -26,8 +27,11 @@ export interface Upgrade {
    * @param server negotiates, and counts the socket among its clients
    * @throws what `verifyClient` or `handleProtocols` throw; nothing has been answered then
    */
-  accept (server: WebSocketServer, onSocket: (socket: RouteSocket) => void): void
+  accept (server: WebSocketServer, onSocket: OnSocket): void
 }
+
+/** @param connection what carries the socket */
+export type OnSocket = (socket: RouteSocket, connection: Duplex) => void
 
 /** Node's request object of either HTTP version, with the Upgrade that a transport may have put there. */
 export type RawRequest = (IncomingMessage | Http2ServerRequest) & { [kUpgrade]?: Upgrade }

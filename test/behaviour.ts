@@ -536,6 +536,16 @@ export function behave (transport: Transport): void {
     }
   })
 
+  sentence('what verifyClient puts on the request the handler finds there', (app) => {
+    app.get('/', { websocket: true }, (socket, { raw }) => socket.send((raw as { user?: string }).user ?? 'nobody'))
+  }, async (t, { open }) => {
+    t.equal(await text(await open('/')), 'somebody')
+  }, {
+    options: {
+      verifyClient: ({ req }: { req: IncomingMessage }) => Object.assign(req, { user: 'somebody' }) === req
+    }
+  })
+
   sentence('verifyClient with a callback refuses with its status and headers', addEcho, async (t, { refused }) => {
     const { status, headers } = await refused('/echo')
     t.equal(status, 429)
