@@ -1,7 +1,7 @@
 import { unmask } from './masking.ts'
 
 /** How many times as much room a message gets as has come of it: what its header announces may never come. */
-const ROOM = 4
+const ROOM = 16
 
 /**
  * A message that is one frame and comes as many chunks. Each of them is a view of all that one read of the connection
