@@ -37,6 +37,9 @@ const FRAME_HEAD = 9
 const MAX_FRAME_SIZE = 16384
 const NOTHING = Buffer.alloc(0)
 
+/** How long, in ms, to wait for what must come: less than the 30 s after which ws gives up a closing handshake. */
+export const PATIENCE = 15_000
+
 export interface Frame {
   type: FrameType
   flags: number
@@ -288,7 +291,7 @@ export class FrameClient {
   }
 
   /** Waits until `read` finds something among the frames. Fails, with all that was said, when it takes too long. */
-  until<Found> (read: () => Found | undefined, limit = 5000): Promise<Found> {
+  until<Found> (read: () => Found | undefined, limit = PATIENCE): Promise<Found> {
     return new Promise((resolve, reject) => {
       const look = (): void => {
         const found = read()

@@ -91,24 +91,20 @@ await t.test('data after a Close is not listened to', async (t) => {
 // Firefox, nghttpx and undici 7 do so.
 await t.test('a client that closes and never ends its side is freed with RST_STREAM NO_ERROR', async (t) => {
   const opened = await open(t)
-  const start = performance.now()
   opened.client.data(1, wsClose(4000, 'done'))
   t.strictSame(await ending(opened), [
     ['HEADERS', 'Close 4000 done', 'END_STREAM', 'RST_STREAM NO_ERROR'], ['close 4000 done']
   ])
-  t.ok(performance.now() - start < 2000)
 })
 
 await t.test('a client that answers a Close and never ends its side is freed with RST_STREAM NO_ERROR', async (t) => {
   const opened = await open(t)
-  const start = performance.now()
   opened.socket.close(4001, 'x')
   await opened.client.untilSaid(1, 'Close 4001 x')
   opened.client.data(1, wsClose(4001))
   t.strictSame(await ending(opened), [
     ['HEADERS', 'Close 4001 x', 'END_STREAM', 'RST_STREAM NO_ERROR'], ['close 4001']
   ])
-  t.ok(performance.now() - start < 2000)
 })
 
 await t.test('a client that never answers a Close is dropped with RST_STREAM CANCEL after closeTimeout', async (t) => {

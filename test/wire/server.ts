@@ -9,7 +9,7 @@ import type { Test } from 'tap'
 import type { WebSocket } from 'ws'
 import websocket from '../../index.ts'
 import type { WebsocketPluginOptions } from '../../index.ts'
-import { FrameClient } from '../helpers/h2-frames.ts'
+import { FrameClient, PATIENCE } from '../helpers/h2-frames.ts'
 import type { OpenOptions } from '../helpers/h2-frames.ts'
 import { wsText } from '../helpers/ws-frames.ts'
 
@@ -90,7 +90,7 @@ export async function serve (
 
 async function closed (emitters: EventEmitter[]): Promise<void> {
   const closing = emitters.map((each) => new Promise((resolve) => { each.once('close', resolve) }))
-  await within(5000, Promise.all(closing))
+  await within(PATIENCE, Promise.all(closing))
   // What would happen a second time would happen by now.
   await turn()
   await turn()
