@@ -8,7 +8,8 @@ import { readSecondaryServers } from './lib/internals.ts'
 import { readOptions } from './lib/options.ts'
 import { addWebsocketRoutes } from './lib/routes.ts'
 import { Sessions } from './lib/sessions.ts'
-import { closeSockets } from './lib/shutdown.ts'
+import { Shutdown } from './lib/shutdown.ts'
+import { kUpgrade } from './lib/symbols.ts'
 import { serveUpgrade } from './lib/transport-h1.ts'
 import { advertiseExtendedConnect, isHttp2Server, serveExtendedConnect } from './lib/transport-h2.ts'
 import type { Dispatch } from './lib/upgrade.ts'
@@ -20,7 +21,7 @@ export type * from './types/index.ts'
 const taken = new WeakSet<Server>()
 
 async function websocketH2 (fastify: FastifyInstance, given: types.WebsocketPluginOptions): Promise<void> {
-  const options = readOptions(given, fastify.log)
+  const options = readOptions(given, fastify.initialConfig.pluginTimeout ?? 0, fastify.log)
   const server = options.server ?? fastify.server
   if (fastify.hasDecorator('websocketServer') || taken.has(server)) throw new FST_WS_ALREADY_REGISTERED()
   taken.add(server)
@@ -31,15 +32,18 @@ async function websocketH2 (fastify: FastifyInstance, given: types.WebsocketPlug
     timeout: fastify.initialConfig.http2SessionTimeout ?? 0,
     log: fastify.log
   })
+  const shutdown = new Shutdown(options.shutdown, websocketServer, sessions, fastify.log)
   const stops: Array<() => void> = []
 
   fastify.decorate('websocketServer', websocketServer)
   fastify.decorate('injectWS', createInjectWS(fastify, server))
-  addWebsocketRoutes(fastify, websocketServer, options, serve)
+  addWebsocketRoutes(fastify, websocketServer, options, shutdown, serve)
 
-  fastify.addHook('preClose', options.preClose ?? closeSockets)
-  fastify.addHook('preClose', async () => { sessions.close() })
+  // The onClose hook that is added last runs first, ahead of every preClose hook: one of these may never end.
+  fastify.addHook('onReady', async () => { fastify.addHook('onClose', async () => { shutdown.begin() }) })
+  fastify.addHook('preClose', async () => { await shutdown.closeSockets(fastify) })
   fastify.addHook('onClose', async () => {
+    await shutdown.finish()
     for (const stop of stops) stop()
     taken.delete(server)
   })
@@ -47,17 +51,19 @@ async function websocketH2 (fastify: FastifyInstance, given: types.WebsocketPlug
   // Without a websocket route nothing of this is there: a server that has none goes on as if it had no plugin.
   function serve (): void {
     stops.push(serveUpgrade(server, dispatch, fastify.log))
-    serveHttp2(server)
-    fastify.addHook('onListen', async () => { readSecondaryServers(fastify).forEach(serveHttp2) })
+    serveConnections(server)
+    fastify.addHook('onListen', async () => { readSecondaryServers(fastify).forEach(serveConnections) })
   }
 
-  function serveHttp2 (server: Server): void {
+  function serveConnections (server: Server): void {
+    if (options.server === undefined) stops.push(shutdown.trackConnections(server))
     if (!isHttp2Server(server)) return
     if (options.advertise) advertiseExtendedConnect(server, options.settings)
     stops.push(sessions.track(server), serveExtendedConnect(server, sessions, dispatch, fastify.log))
   }
 
   const dispatch: Dispatch = (request, response) => {
+    if (shutdown.hasBegun && request[kUpgrade] !== undefined) return request[kUpgrade].refuseUnprocessed()
     limitHandshake(request, response, options.handshakeTimeout)
     try {
       fastify.routing(request as never, response as never)

@@ -47,6 +47,13 @@ export const FST_WS_NO_WEBSOCKET_ROUTE = createError<[url: string]>(
   404
 )
 
+/** The server began to close while the hooks of a handshake were running. Answered with 503. */
+export const FST_WS_SHUTTING_DOWN = createError<[url: string]>(
+  'FST_WS_SHUTTING_DOWN',
+  'no socket for "%s": the server is shutting down',
+  503
+)
+
 /** A hook set a response header that cannot be sent with the handshake. Answered with 500. */
 export const FST_WS_INVALID_HEADER = createError<[name: string]>(
   'FST_WS_INVALID_HEADER',

@@ -80,6 +80,16 @@ function prototypeOf (stream: Http2Stream): StreamHooks {
 }
 
 /**
+ * Stops the timer of `session.setTimeout()` of a session that is closed.
+ *
+ * Node means to stop it in `destroy()`, but calls `setTimeout(0)` there when the session counts as destroyed already,
+ * which does nothing. Without this the timer keeps the session, and all that it leads to, until it goes off.
+ */
+export function clearSessionTimeout (session: Http2Session): void {
+  clearTimeout(readSymbol(session, 'timeout') as NodeJS.Timeout | undefined)
+}
+
+/**
  * The settings that the user gave for the server's HTTP/2 sessions.
  *
  * `server.updateSettings()` writes them, and nothing reads them: without this, a `maxConcurrentStreams` in the

@@ -7,10 +7,12 @@ import {
   isBetween, isFunction, isObject, isPromise, unknownNames
 } from './check.ts'
 import type { Check, Checks } from './check.ts'
+import { readShutdownOptions } from './shutdown-options.ts'
+import type { ShutdownSettings } from './shutdown-options.ts'
 import type { SendLimits } from './socket.ts'
 import type { ReceiveWindowSizes } from './window-sizes.ts'
 import type {
-  PreCloseHook, VerifyClient, WebsocketErrorHandler, WebsocketPluginOptions, WebsocketRouteOptions,
+  VerifyClient, WebsocketErrorHandler, WebsocketPluginOptions, WebsocketRouteOptions,
   WebsocketServerOptions
 } from '../types/index.ts'
 
@@ -29,8 +31,7 @@ export interface RouteOptions {
 export interface Options extends RouteOptions {
   /** The server to listen on, where it is not Fastify's own. */
   server: Server | undefined
-  /** The user's way of closing the sockets, where it is not ours. */
-  preClose: PreCloseHook | undefined
+  shutdown: ShutdownSettings
   advertise: boolean
   /** In ms; 0 for no limit. */
   handshakeTimeout: number
@@ -66,6 +67,8 @@ export const PLUGIN_OPTIONS: Checks = {
   options: OBJECT,
   errorHandler: FUNCTION,
   preClose: FUNCTION,
+  shutdownTimeout: ['an integer from 1 to 2147483647 (ms)', isBetween(1, 2 ** 31 - 1)],
+  shutdown: OBJECT,
   handshakeTimeout: MILLISECONDS,
   heartbeat: MILLISECONDS,
   advertise: BOOLEAN,
@@ -123,9 +126,10 @@ export const ROUTE_OPTIONS: Checks = {
 /**
  * Checks the options that a user registered the plugin with, and completes them.
  *
+ * @param pluginTimeout that of Fastify, which ends its `preClose` hooks; in ms, 0 is no limit
  * @throws FST_WS_INVALID_OPTION
  */
-export function readOptions (given: WebsocketPluginOptions, log: FastifyBaseLogger): Options {
+export function readOptions (given: WebsocketPluginOptions, pluginTimeout: number, log: FastifyBaseLogger): Options {
   check(given, PLUGIN_OPTIONS)
   check(given.options, SERVER_OPTIONS, (name) => `"options.${name}"`)
   checkAll(given.receiveWindow, RECEIVE_WINDOW_OPTIONS, (name) => `"receiveWindow.${name}"`)
@@ -144,7 +148,7 @@ export function readOptions (given: WebsocketPluginOptions, log: FastifyBaseLogg
     }),
     server,
     errorHandler: given.errorHandler,
-    preClose: given.preClose,
+    shutdown: readShutdownOptions(given, pluginTimeout),
     advertise: given.advertise ?? true,
     heartbeat: given.heartbeat ?? DEFAULT_HEARTBEAT,
     handshakeTimeout: given.handshakeTimeout ?? DEFAULT_HANDSHAKE_TIMEOUT,

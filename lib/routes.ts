@@ -3,7 +3,7 @@ import { inspect } from 'node:util'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod, RouteOptions } from 'fastify'
 import type { WebSocketServer } from 'ws'
 import {
-  FST_WS_INVALID_HANDLER, FST_WS_INVALID_METHOD, FST_WS_NO_WEBSOCKET_ROUTE, FST_WS_SLOW_CONSUMER
+  FST_WS_INVALID_HANDLER, FST_WS_INVALID_METHOD, FST_WS_NO_WEBSOCKET_ROUTE, FST_WS_SHUTTING_DOWN, FST_WS_SLOW_CONSUMER
 } from './errors.ts'
 import { clearLimit } from './handshake-timer.ts'
 import { toHeaderLines } from './handshake.ts'
@@ -11,6 +11,7 @@ import { Heartbeat } from './heartbeat.ts'
 import { readRouteOptions } from './options.ts'
 import type { Options, RouteOptions as OwnOptions } from './options.ts'
 import { isPeerError } from './peer-error.ts'
+import type { Shutdown } from './shutdown.ts'
 import type { RouteSocket } from './socket.ts'
 import { kHandled, kSendLimits, kUpgrade } from './symbols.ts'
 import type { WebSocket, WebsocketHandler } from '../types/index.ts'
@@ -26,7 +27,7 @@ const kWebsocketRoute = Symbol('fastify-websocket-h2.route')
  * @param onFirstRoute called before the first websocket route is added
  */
 export function addWebsocketRoutes (
-  fastify: FastifyInstance, server: WebSocketServer, options: Options, onFirstRoute: () => void
+  fastify: FastifyInstance, server: WebSocketServer, options: Options, shutdown: Shutdown, onFirstRoute: () => void
 ): void {
   let first = true
 
@@ -46,7 +47,7 @@ export function addWebsocketRoutes (
     if (first) onFirstRoute()
     first = false
     route.config = Object.assign({}, route.config, { [kWebsocketRoute]: true })
-    route.handler = createHandler(route, withOptions(server, own.websocketServer), own)
+    route.handler = createHandler(route, withOptions(server, own.websocketServer), own, shutdown)
   })
 }
 
@@ -80,7 +81,10 @@ function isHeadOnly (route: RouteOptions): boolean {
 }
 
 function createHandler (
-  route: RouteOptions, server: WebSocketServer, { errorHandler = closeWithError, heartbeat, sendLimits }: OwnOptions
+  route: RouteOptions,
+  server: WebSocketServer,
+  { errorHandler = closeWithError, heartbeat, sendLimits }: OwnOptions,
+  shutdown: Shutdown
 ): RouteHandlerMethod {
   const only = servesOnlySockets(route)
   const wsHandler = (only ? route.handler : route.wsHandler) as WebsocketHandler
@@ -91,9 +95,11 @@ function createHandler (
     const upgrade = readUpgrade(request)
     if (upgrade === undefined) return httpHandler.call(this, request, reply)
 
+    if (shutdown.hasBegun) throw new FST_WS_SHUTTING_DOWN(request.url)
     upgrade.headerLines = toHeaderLines(reply.getHeaders() as OutgoingHttpHeaders)
     upgrade.accept(server, (socket, connection) => {
       clearLimit(upgrade)
+      shutdown.addSocket(socket)
       if (heartbeat > 0) new Heartbeat(socket, connection, heartbeat, request).start()
       serve(this, socket, request, reply)
     })

@@ -3,7 +3,7 @@ import type { Http2Server, Http2Session, Http2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import type { FastifyBaseLogger } from 'fastify'
 import type { ChunkReader, Inflow } from './inflow.ts'
-import { hookStream, passChunk, readServerSettings } from './internals.ts'
+import { clearSessionTimeout, hookStream, passChunk, readServerSettings } from './internals.ts'
 import { nextTurn } from './next-turn.ts'
 import { ReceiveWindow } from './receive-window.ts'
 import { SendBudget } from './send-budget.ts'
@@ -38,6 +38,7 @@ export interface SessionOptions {
 export class Sessions {
   readonly #options: SessionOptions
   readonly #open = new Map<Http2Session, Session>()
+  #isClosing = false
 
   constructor (options: SessionOptions) {
     this.#options = options
@@ -70,18 +71,30 @@ export class Sessions {
     return session === undefined ? undefined : this.#open.get(session) ?? this.#add(session)
   }
 
-  /**
-   * Sends GOAWAY on every session; each ends with the last of its streams (RFC 9113 section 6.8). Before Node 24
-   * `server.close()` leaves them open, and waits until their clients close them.
-   */
+  /** Sends GOAWAY on each session once it has no socket: some clients drop all sockets of a session that gets one. */
+  drain (): void {
+    for (const session of this.#open.values()) session.drain()
+  }
+
+  /** Sends GOAWAY on every session, which before Node 24 `server.close()` does not. Each ends with its last stream. */
   close (): void {
+    this.#isClosing = true
     for (const session of this.#open.keys()) session.close()
+  }
+
+  destroy (): void {
+    for (const session of this.#open.keys()) session.destroy()
   }
 
   #add (session: Http2Session, initial = session.localSettings.initialWindowSize): Session {
     const added = new Session(session, completeSizes({ ...this.#options.receiveWindow, initial }), this.#options)
     this.#open.set(session, added)
-    session.once('close', () => this.#open.delete(session))
+    session.once('close', () => {
+      this.#open.delete(session)
+      clearSessionTimeout(session)
+    })
+    // A TLS handshake may end after the server has been closed.
+    if (this.#isClosing) nextTurn(closeSession, session)
     return added
   }
 }
@@ -93,6 +106,7 @@ export class Session {
   readonly #options: SessionOptions
   readonly #receiveWindow: ReceiveWindow
   #sockets = 0
+  #isDraining = false
   readonly #refuse = (stream: Http2Stream): void => {
     this.#options.log?.warn({ streamId: stream.id }, 'a client sent more than sessionBudget ahead: stream reset')
     nextTurn(resetStream, stream, NGHTTP2_ENHANCE_YOUR_CALM)
@@ -133,7 +147,15 @@ export class Session {
 
   removeStream ({ [kInflow]: inflow }: CountedStream): void {
     this.#receiveWindow.remove(inflow)
-    if (inflow.isSocket && --this.#sockets === 0) this.#setTimeout(this.#options.timeout ?? 0)
+    if (!inflow.isSocket || --this.#sockets > 0) return
+    if (this.#isDraining) nextTurn(closeSession, this.#session)
+    else this.#setTimeout(this.#options.timeout ?? 0)
+  }
+
+  /** Sends GOAWAY as soon as the session has no socket. */
+  drain (): void {
+    this.#isDraining = true
+    if (this.#sockets === 0) this.#session.close()
   }
 
   #setTimeout (milliseconds: number): void {
@@ -157,6 +179,10 @@ export function endIfDead (carrier: Duplex, timeout: number): void {
     clearTimeout(timer)
     suspects.delete(session)
   })
+}
+
+function closeSession (session: Http2Session): void {
+  session.close()
 }
 
 function streamOnClose (this: CountedStream): void {

@@ -56,4 +56,8 @@ class H1Upgrade implements Upgrade {
       onSocket(socket as RouteSocket, this.#socket)
     })
   }
+
+  refuseUnprocessed (): void {
+    this.#response.writeHead(503, { 'content-length': 0 }).end()
+  }
 }

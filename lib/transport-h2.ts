@@ -1,4 +1,5 @@
 import { ServerResponse } from 'node:http'
+import { constants } from 'node:http2'
 import type { IncomingMessage } from 'node:http'
 import type { Http2Server, Http2ServerRequest, Http2Stream, Settings } from 'node:http2'
 import type { Server, Socket } from 'node:net'
@@ -9,10 +10,11 @@ import { checkExtendedConnect, toStreamHead, toUpgradeHeaders } from './handshak
 import { readServerSettings, restoreMethods } from './internals.ts'
 import { MessageReader } from './message-reader.ts'
 import type { MessageLimits } from './message-reader.ts'
+import { nextTurn } from './next-turn.ts'
 import { DEFAULT_MAX_CONCURRENT_STREAMS } from './options.ts'
 import { createResponse } from './response.ts'
 import type { Sessions } from './sessions.ts'
-import { freeAfterEnd, toStreamSocket } from './stream-socket.ts'
+import { freeAfterEnd, resetStream, toStreamSocket } from './stream-socket.ts'
 import type { RouteSocket } from './socket.ts'
 import { kConnect, kUpgrade } from './symbols.ts'
 import type { Dispatch, OnSocket, Upgrade } from './upgrade.ts'
@@ -112,6 +114,11 @@ class H2Upgrade implements Upgrade {
       this.#reader.start(websocket, server.options as unknown as MessageLimits)
       onSocket(websocket as RouteSocket, socket)
     })
+  }
+
+  /** RFC 9113 section 8.7: REFUSED_STREAM says that nothing was done, so that a proxy may ask another server. */
+  refuseUnprocessed (): void {
+    nextTurn(resetStream, this.#request.stream, constants.NGHTTP2_REFUSED_STREAM)
   }
 
   /** Unless it has been answered. */

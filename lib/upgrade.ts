@@ -28,6 +28,9 @@ export interface Upgrade {
    * @throws what `verifyClient` or `handleProtocols` throw; nothing has been answered then
    */
   accept (server: WebSocketServer, onSocket: OnSocket): void
+
+  /** Refuses a request that nothing has been done about, in a way that lets its client try again elsewhere. */
+  refuseUnprocessed (): void
 }
 
 /** @param connection what carries the socket */

@@ -47,7 +47,8 @@ void t.test('every import is one that this test can read', async (t) => {
     t.notMatch(text, /\b(?:import|require)\s*\(/, file)
     t.same(importsOf(file).filter((from) => /\.ts$/.test(from) && !texts.has(from)), [], file)
   }
-  t.same(ownImportsOf('lib/shutdown.ts'), ['lib/websocket-server.ts'])
+  t.same(ownImportsOf('lib/masking.ts'), [])
+  t.same(ownImportsOf('lib/long-message.ts'), ['lib/masking.ts'])
 })
 
 void t.test('the files at the bottom import no more of ours than they may', async (t) => {
@@ -60,7 +61,9 @@ void t.test('the files at the bottom import no more of ours than they may', asyn
     'lib/internals.ts': ['lib/next-turn.ts'],
     'lib/check.ts': ['lib/errors.ts'],
     'lib/loopback.ts': ['lib/next-turn.ts'],
-    'lib/options.ts': ['lib/check.ts', 'lib/socket.ts', 'lib/window-sizes.ts', 'types/index.ts'],
+    'lib/options.ts': [
+      'lib/check.ts', 'lib/shutdown-options.ts', 'lib/socket.ts', 'lib/window-sizes.ts', 'types/index.ts'
+    ],
     'lib/handshake.ts': ['lib/errors.ts'],
     'lib/handshake-timer.ts': ['lib/symbols.ts', 'lib/upgrade.ts'],
     'lib/heartbeat.ts': ['lib/sessions.ts', 'types/index.ts'],
@@ -77,7 +80,8 @@ void t.test('the files at the bottom import no more of ours than they may', asyn
     'lib/peer-error.ts': [],
     'lib/message-hold.ts': [],
     'lib/response.ts': [],
-    'lib/shutdown.ts': ['lib/websocket-server.ts']
+    'lib/shutdown.ts': ['lib/next-turn.ts', 'lib/sessions.ts', 'lib/shutdown-options.ts', 'types/index.ts'],
+    'lib/shutdown-options.ts': ['lib/check.ts', 'lib/errors.ts', 'types/index.ts']
   }
   for (const [file, allowed] of Object.entries(mayImport)) {
     t.same(ownImportsOf(file).filter((from) => !allowed.includes(from)), [], file)
@@ -111,7 +115,7 @@ void t.test('what serves knows no client, but to inject sockets', async (t) => {
 
 void t.test('options need nothing at run time but their errors', async (t) => {
   const needed = imports.get('lib/options.ts')!.filter(({ onlyTypes }) => !onlyTypes).map(({ from }) => from)
-  t.same(needed, ['node:events', 'lib/check.ts'])
+  t.same(needed, ['node:events', 'lib/check.ts', 'lib/shutdown-options.ts'])
 })
 
 void t.test('a handshake knows headers, and no socket, stream or framework', async (t) => {

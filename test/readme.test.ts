@@ -9,6 +9,7 @@ import { connect } from '../lib/client.ts'
 import { CONNECT_OPTIONS } from '../lib/connect-options.ts'
 import * as errors from '../lib/errors.ts'
 import { PLUGIN_OPTIONS, RECEIVE_WINDOW_OPTIONS, ROUTE_OPTIONS, SERVER_OPTIONS } from '../lib/options.ts'
+import { SHUTDOWN_OPTIONS } from '../lib/shutdown-options.ts'
 import { closed } from './helpers/transports.ts'
 
 const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
@@ -26,7 +27,7 @@ void t.test('README lists every error, with its status', async (t) => {
   t.same(rows(table).sort(), Object.keys(errors).sort())
   for (const [code, FastifyError] of Object.entries(errors)) {
     const { statusCode } = new (FastifyError as unknown as new (...args: string[]) => { statusCode: number })('', '', '')
-    const isAnswer = ['FST_WS_NO_WEBSOCKET_ROUTE', 'FST_WS_INVALID_HEADER'].includes(code)
+    const isAnswer = ['FST_WS_NO_WEBSOCKET_ROUTE', 'FST_WS_SHUTTING_DOWN', 'FST_WS_INVALID_HEADER'].includes(code)
     t.ok(table.includes(`| \`${code}\` | ${isAnswer ? `${statusCode} ` : ''}|`), code)
   }
 })
@@ -35,7 +36,9 @@ void t.test('README lists every option', async (t) => {
   t.same(rows(section('Routes')), Object.keys(ROUTE_OPTIONS))
   t.same(rows(section('Client')), [...Object.keys(CONNECT_OPTIONS), 'protocols'])
   t.same(rows(section('Options')), Object.keys(PLUGIN_OPTIONS))
-  t.ok(section('Options').includes(`| \`{ ${Object.keys(RECEIVE_WINDOW_OPTIONS).join(', ')} }\` |`))
+  for (const nested of [RECEIVE_WINDOW_OPTIONS, SHUTDOWN_OPTIONS]) {
+    t.ok(section('Options').includes(`| \`{ ${Object.keys(nested).join(', ')} }\` |`))
+  }
   for (const name of Object.keys(SERVER_OPTIONS)) t.ok(section('Options').includes(`\`${name}\``), name)
 })
 

@@ -23,6 +23,19 @@ export interface ReceiveWindowOptions {
   sessionBudget?: number | undefined
 }
 
+/** How sockets are closed when Fastify closes. */
+export interface ShutdownOptions {
+  /** Code of the Close frame (RFC 6455 section 7.4). Default: 1001, "going away". */
+  code?: number | undefined
+  /** Reason in the Close frame, at most 123 bytes. Default: ''. */
+  reason?: string | undefined
+  /**
+   * Sockets that get their Close frame at once. The batches are spread over the first half of `shutdownTimeout`, so
+   * that not all clients connect to another server at the same moment. Default: 100; `Infinity` closes all at once.
+   */
+  batch?: number | undefined
+}
+
 type OwnServerOptions = 'backlog' | 'host' | 'noServer' | 'port'
 
 /**
@@ -51,7 +64,7 @@ export interface WebsocketServerOptions extends Omit<ServerOptions, OwnServerOpt
    * Default: false.
    */
   perMessageDeflate?: ServerOptions['perMessageDeflate']
-  /** Whether `websocketServer.clients` is there. Without it the default `preClose` closes no socket. Default: true. */
+  /** Whether `websocketServer.clients` exists. Default: true. */
   clientTracking?: boolean | undefined
   /** Whether events of several messages may come in one tick. Default: true. */
   allowSynchronousEvents?: boolean | undefined
@@ -93,8 +106,20 @@ export interface WebsocketPluginOptions {
    * unless the peer broke the protocol: then ws has closed with the code for that.
    */
   errorHandler?: WebsocketErrorHandler | undefined
-  /** How to close the sockets when Fastify closes. Default: Close 1001 to each, then wait until they are closed. */
+  /**
+   * Closes the sockets when Fastify closes, in place of what `shutdown` says. What it leaves open is ended when
+   * `shutdownTimeout` has passed. Default: a Close frame to each socket, then wait until all are closed.
+   */
   preClose?: PreCloseHook | undefined
+  /**
+   * Time, in ms, that Fastify's `close()` gives to everything that is open. Until then new handshakes are refused: with
+   * 503 over HTTP/1.1, with REFUSED_STREAM (RFC 9113 section 8.7) over HTTP/2. After it every socket, HTTP/2 session
+   * and connection of the server that is still open is ended, requests in progress included. At most 500 less than
+   * Fastify's `pluginTimeout`. Default: 5000, or less where `pluginTimeout` is less than 5500.
+   */
+  shutdownTimeout?: number | undefined
+  /** How sockets are closed when Fastify closes. */
+  shutdown?: ShutdownOptions | undefined
   /**
    * Whether HTTP/2 clients are told that Extended CONNECT is served (SETTINGS_ENABLE_CONNECT_PROTOCOL, RFC 8441
    * section 3). Without it they go on with the HTTP/1.1 upgrade, which needs `allowHTTP1`. Default: true.

@@ -544,18 +544,6 @@ await t.test('app.close() ends connections that have no socket', async (t) => {
   t.equal(client.trace(0).at(-1), 'GOAWAY NO_ERROR')
 })
 
-await t.test('a CONNECT while app.close() waits for a peer is refused with 503', async (t) => {
-  const { wire, client } = await open(t)
-  const closing = wire.app.close()
-  await client.untilSaid(1, 'Close 1001')
-  client.connect(3, '/echo')
-  t.match(await client.response(3), { ':status': '503' })
-  client.data(1, wsClose(1001), true)
-  await Promise.all([closing, client.closed])
-  await wire.ended()
-  t.equal(wire.events.length, 1)
-})
-
 // Handlers that fail
 
 const failures: Array<[says: string, fail: () => void | Promise<void>]> = [
