@@ -14,8 +14,8 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import {
-  forgetEndStream, guardDestroy, hasFailed, hookStream, injectConnection, overrideOptions, passChunk, passWrite,
-  passWrites, readSecondaryServers, readServerSettings, restoreMethods, sendsAtOnce
+  clearSessionTimeout, forgetEndStream, guardDestroy, hasFailed, hookStream, injectConnection, overrideOptions,
+  passChunk, passWrite, passWrites, readSecondaryServers, readServerSettings, restoreMethods, sendsAtOnce
 } from '../lib/internals.ts'
 import { createLoopback } from '../lib/loopback.ts'
 import { CLOSE, PING, TEXT, wsFrame, wsText } from './helpers/ws-frames.ts'
@@ -114,6 +114,24 @@ void t.test('restoreMethods: the stream of a socket is fast, and stays so', asyn
   t.ok(isFast(stream!))
   await hearEcho(client, 1, 'and now?')
   t.ok(isFast(stream!))
+})
+
+void t.test('clearSessionTimeout: Node leaves the timer of a closed session running', async (t) => {
+  const server = createServer()
+  t.teardown(() => server.close())
+  const opened = once(server, 'session')
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const client = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  const [session] = await opened
+  session.setTimeout(60_000)
+  const closed = once(session, 'close')
+  client.close()
+  await closed
+
+  const symbol = Object.getOwnPropertySymbols(session).find(({ description }) => description === 'timeout')!
+  t.equal(session[symbol]._destroyed, false, 'once this fails Node stops it, and clearSessionTimeout can go')
+  clearSessionTimeout(session)
+  t.equal(session[symbol]._destroyed, true)
 })
 
 void t.test('readServerSettings: the settings that a server was created with, and those it was given later', async (t) => {
