@@ -23,6 +23,7 @@ const taken = new WeakSet<Server>()
 async function websocketH2 (fastify: FastifyInstance, given: types.WebsocketPluginOptions): Promise<void> {
   const options = readOptions(given, fastify.initialConfig.pluginTimeout ?? 0, fastify.log)
   const server = options.server ?? fastify.server
+  const isOwnServer = server === fastify.server
   if (fastify.hasDecorator('websocketServer') || taken.has(server)) throw new FST_WS_ALREADY_REGISTERED()
   taken.add(server)
 
@@ -56,7 +57,7 @@ async function websocketH2 (fastify: FastifyInstance, given: types.WebsocketPlug
   }
 
   function serveConnections (server: Server): void {
-    if (options.server === undefined) stops.push(shutdown.trackConnections(server))
+    if (isOwnServer) stops.push(shutdown.trackConnections(server))
     if (!isHttp2Server(server)) return
     if (options.advertise) advertiseExtendedConnect(server, options.settings)
     stops.push(sessions.track(server), serveExtendedConnect(server, sessions, dispatch, fastify.log))

@@ -22,6 +22,8 @@ export class Shutdown {
   readonly #sockets: Set<WebSocket>
   readonly #connections = new Set<Duplex>()
   readonly #removeConnection: (this: Duplex) => void
+  /** False where somebody else closes the server, and its connections are not ours to end. */
+  #endsConnections = false
   #deadline: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
 
@@ -55,6 +57,7 @@ export class Shutdown {
    * @returns a function that stops it
    */
   trackConnections (server: Server): () => void {
+    this.#endsConnections = true
     const serverOnConnection = (connection: Duplex): void => {
       this.#connections.add(connection)
       connection.on('close', this.#removeConnection)
@@ -118,7 +121,7 @@ export class Shutdown {
     clearTimeout(timer)
   }
 
-  /** A turn lies between two steps, so that each may send what it has to say: RST_STREAM, then GOAWAY. */
+  /** A turn lies between two steps, so that each can send its frames: RST_STREAM, then GOAWAY. */
   #endAll (done: () => void): void {
     const [sockets, connections] = [this.#sockets.size, this.#connections.size]
     if (sockets + connections > 0) {
@@ -126,7 +129,7 @@ export class Shutdown {
     }
     for (const socket of this.#sockets) socket.terminate()
     nextTurn(() => nextTurn(() => {
-      this.#sessions.destroy()
+      if (this.#endsConnections) this.#sessions.destroy()
       nextTurn(() => {
         for (const connection of this.#connections) connection.destroy()
         done()

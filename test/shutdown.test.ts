@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
+import { createServer as createHttp2Server } from 'node:http2'
 import type { Server } from 'node:http'
 import { connect as connectTcp } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
@@ -300,6 +301,30 @@ async function listenTwice (t: Test): Promise<{ app: FastifyInstance, second: Se
   await app.listen({ port: 0, host: '127.0.0.1' })
   return { app, second }
 }
+
+void t.test('of a server that Fastify does not close, only the sockets are ended', async (t) => {
+  const server = createHttp2Server({}, (_request, response) => { response.end('still here') })
+  const app = fastify()
+  t.teardown(() => { server.close() })
+  await app.register(websocket, { ...SHORT, options: { server } })
+  addRoutes(app)
+  await app.ready()
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const { port } = server.address() as AddressInfo
+  const [client, other] = [await FrameClient.open(port), await FrameClient.open(port)]
+  t.teardown(() => { client.destroy(); other.destroy() })
+  client.connect(1, '/echo')
+  await client.response(1)
+  other.connect(1, '/waits')
+  await other.settled()
+  await app.close()
+  await client.frame(({ type }) => type === 'RST_STREAM')
+  t.strictSame(client.wsTrace(1), ['HEADERS', 'Close 1001', 'RST_STREAM CANCEL'])
+  const again = await FrameClient.open(port)
+  t.teardown(() => again.destroy())
+  again.get(1, '/')
+  t.match(await again.response(1), { ':status': '200' })
+})
 
 void t.test('a session that has closed is not kept until http2SessionTimeout', async (t) => {
   const app: FastifyInstance = fastify({ http2: true } as object)
