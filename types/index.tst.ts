@@ -342,6 +342,8 @@ describe('the options', () => {
         expect(this).type.toBe<FastifyInstance>()
         done()
       },
+      shutdownTimeout: 8000,
+      shutdown: { code: 1012, reason: 'update', batch: Infinity },
       advertise: false,
       handshakeTimeout: 10_000,
       heartbeat: 30_000,
