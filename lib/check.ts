@@ -77,7 +77,8 @@ function quote (name: string): string {
   return `"${name}"`
 }
 
-function describe (value: unknown): string {
+/** A value as an error message has it. */
+export function describe (value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value)
   return typeof value === 'number' ? String(value) : typeof value
 }
