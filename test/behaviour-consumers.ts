@@ -9,6 +9,8 @@ import type { WebSocket } from '../index.ts'
 const WARN = 40
 const ERROR = 50
 const KILOBYTE = Buffer.alloc(1024, 'k')
+/** Size, in bytes, of a masked frame with one letter (RFC 6455 section 5.2). */
+const FRAME_SIZE = 7
 const MEGABYTE = Buffer.alloc(1024 * 1024, 'm')
 
 /** Several consumers of one socket, and who pauses it: the same whichever transport carries the socket. */
@@ -254,6 +256,26 @@ export function behaveWithConsumers (transport: Transport): void {
       t.same(events, ['a', 'b', 'close'])
       await turn()
       t.same(taken, ['a', 'b'])
+    }, { options: { closeTimeout: 200 } })
+
+    sentence(`what a paused socket has received is emitted before its close, where ${words}`, (app) => {
+      app.get('/', { websocket: true }, (socket) => {
+        socket.pause()
+        const events = record(socket)
+        socket.once('close', () => events.push('close'))
+        app.server.emit('paused', socket, events)
+      })
+    }, async (t, { app, open }) => {
+      const paused = once(app.server, 'paused')
+      const socket = await open('/')
+      socket.on('error', () => {})
+      const [server, events] = await paused
+      for (const each of ['a', 'b']) socket.send(each)
+      await until(() => server._socket.readableLength === 2 * FRAME_SIZE)
+      const gone = once(server, 'close')
+      await end(server, socket)
+      await gone
+      t.same(events, ['a', 'b', 'close'])
     }, { options: { closeTimeout: 200 } })
   }
 
