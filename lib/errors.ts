@@ -68,7 +68,7 @@ export const FST_WS_SLOW_CONSUMER = createError<[bytes: number, limit: number]>(
  */
 export const FST_WS_INVALID_SLOW_CONSUMER = createError<[verb: string, result: string]>(
   'FST_WS_INVALID_SLOW_CONSUMER',
-  'the function of the option "slowConsumer" %s %s: it must return "close", "drop", "send" or nothing, and cannot be async',
+  'the function of the option "slowConsumer" %s %s: it must return "close", "drop", "send" or nothing, synchronously',
   500,
   TypeError
 )

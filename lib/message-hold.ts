@@ -1,12 +1,9 @@
 import type { WebSocket } from 'ws'
-
-export type Message = [data: Buffer, isBinary: boolean]
+import { MessageSequence, NOWHERE, copyOf } from './message-sequence.ts'
+import type { Message, Place } from './message-sequence.ts'
 
 /** Bytes of messages that are held for one socket before its peer has to wait. */
 const LIMIT = 16 * 1024
-
-/** Cost, in bytes, of holding a message in addition to its data, so that many tiny ones count for what they take. */
-const OVERHEAD = 128
 
 /** Time, in ms, that a peer has to wait for a handler that does not listen: its Close waits behind its messages. */
 const PATIENCE = 5000
@@ -15,19 +12,6 @@ const PATIENCE = 5000
 const READ_AHEAD = 16
 
 const ADVICE = 'Add a listener in the handler before it returns, even if it does nothing.'
-
-/** A place in the sequence of messages. The last one is empty; the next message fills it and adds another. */
-class Place {
-  readonly number: number
-  message: Message | undefined
-  next: Place | undefined
-
-  constructor (number: number) {
-    this.number = number
-  }
-}
-
-export type { Place }
 
 /** A consumer that takes messages at its own pace, such as a `for await` loop. */
 export interface Reader {
@@ -62,12 +46,7 @@ export class MessageHold {
   readonly #held: HeldSocket
   /** Replaced, and not changed, when one comes or leaves: it may do so while they are woken. */
   #readers: readonly Reader[] = []
-  /** The place of the next message that arrives. */
-  #end = new Place(0)
-  /** The place of the first message that nobody has received. */
-  #first = this.#end
-  /** Bytes of the messages that nobody has received. */
-  #bytes = 0
+  readonly #sequence = new MessageSequence()
   #isPausedByUser = false
   /** Whether the connection has to be paused, whatever the user says. */
   #isPausing = false
@@ -86,7 +65,7 @@ export class MessageHold {
 
   /** Whether a message may go to the listeners without passing through here. */
   get isIdle (): boolean {
-    return this.#first === this.#end && this.#readers.length === 0 && !this.#isPausedByUser
+    return this.#sequence.isEmpty && this.#readers.length === 0 && !this.#isPausedByUser
   }
 
   /** Whether the user has paused the socket. What is held when it closes is delivered all the same. */
@@ -105,23 +84,20 @@ export class MessageHold {
   /** Whether a reader has so much waiting that the connection has to be paused, or has to stay so. */
   get #isBehind (): boolean {
     const enough = this.#isPausing ? READ_AHEAD / 2 + 1 : READ_AHEAD
-    for (const { at } of this.#readers) if (this.#end.number - at.number >= enough) return true
+    for (const { at } of this.#readers) if (this.#sequence.end.number - at.number >= enough) return true
     return false
   }
 
   add (message: Message): void {
     if (this.#isDropping) return
-    const place = this.#end
     // A reader takes it soon.
-    place.message = this.#readers.length > 0 ? message : copyOf(message)
-    this.#end = place.next = new Place(place.number + 1)
-    this.#bytes += sizeOf(message)
+    this.#sequence.add(this.#readers.length > 0 ? message : copyOf(message))
     this.deliver()
   }
 
   /** Emits what is held, in order, as long as somebody listens. */
   deliver (): void {
-    while (this.#first !== this.#end && this.#isHeard && !this.isBlocked) this.#emitFirst()
+    while (!this.#sequence.isEmpty && this.#isHeard && !this.isBlocked) this.#emitFirst()
     for (const reader of this.#readers) reader.wake()
     this.#regulate()
   }
@@ -129,7 +105,7 @@ export class MessageHold {
   // Readers
 
   join (reader: Reader): void {
-    reader.at = this.#first
+    reader.at = this.#sequence.first
     this.#readers = [...this.#readers, reader]
     this.#isDropping = false
     this.#stopTimer()
@@ -138,19 +114,21 @@ export class MessageHold {
 
   /** The reader's next message, unless there is none, or the user has paused the socket. */
   take (reader: Reader): Message | undefined {
-    const { at } = reader
+    const { at, at: { message } } = reader
     if (at.next === undefined || this.isBlocked) return undefined
     reader.at = at.next
     // A listener that was added just now is to receive it too.
-    if (at === this.#first && this.#isHeard) this.#emitFirst()
-    else if (at === this.#first) this.#receiveFirst()
+    if (at === this.#sequence.first && this.#isHeard) this.#emitFirst()
+    else if (at === this.#sequence.first) this.#sequence.receive()
+    if (this.#readers.length === 1) this.#sequence.release(at)
     if (this.#isPausing) this.#regulate()
-    return at.message
+    return message
   }
 
   leave (reader: Reader): void {
     this.#readers = this.#readers.filter((each) => each !== reader)
-    if (this.#readers.length === 0) this.#copy()
+    reader.at = NOWHERE
+    if (this.#readers.length === 0) this.#sequence.detach()
     this.#regulate()
   }
 
@@ -187,30 +165,21 @@ export class MessageHold {
     process.nextTick(() => this.deliver())
   }
 
-  /** A listener that throws must not take along what follows its message, or the 'close' after it. */
+  /** A listener that throws stops neither the messages after its own nor the 'close'. */
   #emitFirst (): void {
+    const { first } = this.#sequence
+    const message = this.#sequence.receive()
+    if (this.#readers.length === 0) this.#sequence.release(first)
     try {
-      this.#held.emit(this.#receiveFirst())
+      this.#held.emit(message)
     } catch (error) {
       process.nextTick(rethrow, error)
     }
   }
 
-  #receiveFirst (): Message {
-    const { message, next } = this.#first
-    this.#first = next!
-    this.#bytes -= sizeOf(message!)
-    return message!
-  }
-
-  /** Frees what readers have left from the chunks that it came in. */
-  #copy (): void {
-    for (let place = this.#first; place !== this.#end; place = place.next!) place.message = copyOf(place.message!)
-  }
-
   /** Pauses and resumes the connection, and drops what nobody will listen to. */
   #regulate (): void {
-    const isPastLimit = this.#bytes > LIMIT && this.#readers.length === 0 && !this.#isHeard &&
+    const isPastLimit = this.#sequence.bytes > LIMIT && this.#readers.length === 0 && !this.#isHeard &&
       !this.#isPausedByUser && !this.#isClosed
     if (!isPastLimit) this.#stopTimer()
     else if (this.#isHandled) return this.#drop('nobody listens to \'message\', and the handler has returned')
@@ -227,8 +196,7 @@ export class MessageHold {
   }
 
   #drop (reason: string): void {
-    this.#first = this.#end
-    this.#bytes = 0
+    this.#sequence.clear()
     this.#isDropping = true
     this.#stopTimer()
     this.#setPausing(false)
@@ -244,25 +212,4 @@ export class MessageHold {
 
 function rethrow (error: unknown): void {
   throw error
-}
-
-/**
- * A view of what the connection received would keep all of that alive. Not in Buffer's pool: `message.buffer` would
- * show what else is there.
- */
-function copyOf ([data, isBinary]: Message): Message {
-  if (!Buffer.isBuffer(data)) return [data, isBinary]
-  const copy = Buffer.allocUnsafeSlow(data.length)
-  copy.set(data)
-  return [copy, isBinary]
-}
-
-function sizeOf ([data]: Message): number {
-  return countBytes(data) + OVERHEAD
-}
-
-/** The type of a message's data is that of `binaryType`. */
-function countBytes (data: Buffer | Buffer[] | ArrayBuffer | Blob): number {
-  if (Array.isArray(data)) return data.reduce((sum, each) => sum + each.length, 0)
-  return data instanceof Blob ? data.size : data.byteLength
 }

@@ -1,5 +1,6 @@
 import type { WebSocket } from 'ws'
-import type { Message, MessageHold, Place, Reader } from './message-hold.ts'
+import type { MessageHold, Reader } from './message-hold.ts'
+import type { Message, Place } from './message-sequence.ts'
 
 type Result = IteratorResult<string | Buffer, void>
 

@@ -93,10 +93,7 @@ export function behaveWithConsumers (transport: Transport): void {
           await once(app.server, 'go on')
           const [data] = await once(socket, 'message')
           taken.push(`once ${data}`)
-          for await (const inner of socket) {
-            taken.push(`inner ${inner}`)
-            break
-          }
+          for (const inner of await takeAndLeave(socket, 1)) taken.push(`inner ${inner}`)
         }
         if (each === 'd') break
       }
@@ -217,7 +214,7 @@ export function behaveWithConsumers (transport: Transport): void {
 
   // Messages that are held for a socket that is paused, and closes
 
-  const ends: Record<string, (server: WebSocket, client: WsWebSocket) => unknown> = {
+  const ends: Record<string, (server: WebSocket, client: WebSocket) => unknown> = {
     'the server terminates it': (server) => server.terminate(),
     'the client is lost, and it is resumed': async (server, client) => {
       client.terminate()
@@ -336,10 +333,10 @@ export function behaveWithConsumers (transport: Transport): void {
   // slowConsumer
 
   const results: Array<[words: string, slowConsumer: () => unknown, error: object]> = [
-    ['returns a promise', async () => 'drop', {
+    ['returns a promise', () => Promise.resolve('drop'), {
       code: 'FST_WS_INVALID_SLOW_CONSUMER', message: /"slowConsumer" returned a promise: it must return "close", "drop"/
     }],
-    ['returns a promise that rejects', async () => { throw new Error('too late') }, {
+    ['returns a promise that rejects', () => Promise.reject(new Error('too late')), {
       code: 'FST_WS_INVALID_SLOW_CONSUMER', message: /"slowConsumer" returned a promise/
     }],
     ['returns what it cannot', () => 'dorp', {
@@ -356,7 +353,8 @@ export function behaveWithConsumers (transport: Transport): void {
       app.get('/', { websocket: true }, (socket) => {
         socket.once('close', () => app.server.emit('closed', errors))
         const errors: unknown[] = []
-        for (let sent = 0; sent < 64; sent++) socket.send(MEGABYTE, (error) => { if (error != null) errors.push(error) })
+        const onSent = (error?: Error | null): void => { if (error != null) errors.push(error) }
+        for (let sent = 0; sent < 64; sent++) socket.send(MEGABYTE, onSent)
       })
     }, async (t, { app, connect, logs }) => {
       const gone = once(app.server, 'closed')
@@ -396,8 +394,8 @@ function record (socket: WsWebSocket): string[] {
   return texts
 }
 
-/** Takes some messages in a loop, and leaves it when it is told to. */
-async function takeAndLeave (socket: WebSocket, count: number, told: Promise<unknown>): Promise<string[]> {
+/** Takes some messages in a loop, and leaves it, at once or when told to. */
+async function takeAndLeave (socket: WebSocket, count: number, told?: Promise<unknown>): Promise<string[]> {
   const taken: string[] = []
   for await (const each of socket) {
     if (taken.push(String(each)) < count) continue

@@ -271,6 +271,21 @@ void t.test('an iterator does not listen before next() is called', async (t) => 
   t.same(await unused.next(), { value: undefined, done: true })
 })
 
+void t.test('an iterator that was left keeps no messages', async (t) => {
+  const socket = new FakeSocket()
+  const left = socket.iterate()
+  const taken = left.next()
+  const other = socket.iterate()
+  void other.next()
+  socket.receive('1', '2')
+  await taken
+  await left.return()
+  t.equal(left.at.next, undefined)
+  const { at } = other
+  t.same(await other.next(), { value: '2', done: false })
+  t.equal(at.next, undefined, 'what everybody has received is not linked to what follows')
+})
+
 void t.test('an error is thrown behind the messages that came before it', async (t) => {
   const socket = new FakeSocket()
   const iterators = [socket.iterate(), socket.iterate()]
