@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import { FST_WS_INVALID_OPTION } from './errors.ts'
 
 /** What an option must be, in words and as a function. */
@@ -61,6 +62,10 @@ export function isFunction (value: unknown): boolean {
   return typeof value === 'function'
 }
 
+export function isSyncFunction (value: unknown): boolean {
+  return isFunction(value) && !types.isAsyncFunction(value)
+}
+
 export function isObject (value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
@@ -77,7 +82,9 @@ function quote (name: string): string {
   return `"${name}"`
 }
 
-function describe (value: unknown): string {
+/** A value as an error message has it. */
+export function describe (value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value)
+  if (types.isAsyncFunction(value)) return 'an async function'
   return typeof value === 'number' ? String(value) : typeof value
 }

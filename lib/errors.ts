@@ -68,3 +68,14 @@ export const FST_WS_SLOW_CONSUMER = createError<[bytes: number, limit: number]>(
   'FST_WS_SLOW_CONSUMER',
   'the peer has %s bytes to read, more than the sendLimit of %s: wait for \'drain\' before you send more'
 )
+
+/**
+ * The function of the option `slowConsumer` returned what it cannot, such as a promise, or threw no Error. The message
+ * is not sent, and the socket closes with 1011. Given to the callback of `send()`, and to `'error'`.
+ */
+export const FST_WS_INVALID_SLOW_CONSUMER = createError<[verb: string, result: string]>(
+  'FST_WS_INVALID_SLOW_CONSUMER',
+  'the function of the option "slowConsumer" %s %s: it must return "close", "drop", "send" or nothing, synchronously',
+  500,
+  TypeError
+)

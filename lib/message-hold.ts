@@ -1,124 +1,207 @@
 import type { WebSocket } from 'ws'
-
-export type Message = [data: Buffer, isBinary: boolean]
+import { MessageSequence, NOWHERE, copyOf } from './message-sequence.ts'
+import type { Message, Place } from './message-sequence.ts'
 
 /** Bytes of messages that are held for one socket before its peer has to wait. */
 const LIMIT = 16 * 1024
 
-/** What holding a message costs besides its bytes: many tiny ones must not be cheaper than they are. */
-const OVERHEAD = 128
-
-/** How long, in ms, a peer has to wait for a handler that takes its time: its Close waits behind its messages. */
+/** Time, in ms, that a peer has to wait for a handler that does not listen: its Close waits behind its messages. */
 const PATIENCE = 5000
 
+/** Messages that a reader may have waiting before the connection is paused. It is resumed at half of that. */
+const READ_AHEAD = 16
+
+const ADVICE = 'Add a listener in the handler before it returns, even if it does nothing.'
+
+/** A consumer that takes messages at its own pace, such as a `for await` loop. */
+export interface Reader {
+  /** The place of the message that it takes next. */
+  at: Place
+  /** Called when there may be a message to take. */
+  wake (): void
+}
+
+/** The methods of the socket that the hold stands in front of. */
+export interface HeldSocket {
+  emit (message: Message): void
+  pause (): void
+  resume (): void
+  /** Called once, when messages are dropped for the first time. */
+  onDropped (warning: string): void
+}
+
 /**
- * The messages of a socket that nobody listens to, kept for a handler that will: one that awaits something before it
- * listens, or that listens to one message at a time. Past the limit the socket is paused. A handler that only sends
- * never listens at all: once it has returned, or has let the peer wait long enough, its messages are dropped.
+ * The messages of a socket that not everybody has received yet, in the order in which they came.
+ *
+ * - A consumer, which is a listener of 'message' or a reader, receives each message from the first one that no other
+ *   consumer had received when it began to listen, until it leaves. How far a reader has read ahead has no effect.
+ * - A message that nobody listens to waits for a handler that will: one that awaits something before it listens, or
+ *   that listens to one message at a time. Past a limit the connection is paused. A handler that only sends never
+ *   listens at all: once it has returned, or has let the peer wait long enough, its messages are dropped.
+ * - The connection is paused while the user wants it paused, while a reader is behind, or while that limit is passed.
+ *   Each of these three ends by itself. What the user paused emits nothing until it is resumed or closed.
  */
 export class MessageHold {
   readonly #socket: WebSocket
-  readonly #emit: (message: Message) => void
-  #messages: Message[] = []
-  #bytes = 0
-  #pauses = false
-  #drops = false
-  #handled: boolean
+  readonly #held: HeldSocket
+  /** Replaced, and not changed, when one comes or leaves: it may do so while they are woken. */
+  #readers: readonly Reader[] = []
+  readonly #sequence = new MessageSequence()
+  #isPausedByUser = false
+  /** Whether the connection has to be paused, whatever the user says. */
+  #isPausing = false
+  #isDropping = false
+  #hasDropped = false
+  #isHandled: boolean
   #timer: NodeJS.Timeout | undefined
 
-  /** @param handled whether the handler has returned */
-  constructor (socket: WebSocket, emit: (message: Message) => void, handled: boolean) {
+  /** @param isHandled whether the handler has returned */
+  constructor (socket: WebSocket, held: HeldSocket, isHandled: boolean) {
     this.#socket = socket
-    this.#emit = emit
-    this.#handled = handled
-    socket.on('newListener', (event) => { if (event === 'message') this.deliverSoon() })
-    socket.once('close', () => this.#stopTimer())
+    this.#held = held
+    this.#isHandled = isHandled
+    socket.on('newListener', (event) => { if (event === 'message') this.#welcome() })
   }
 
-  get isEmpty (): boolean {
-    return this.#messages.length === 0
+  /** Whether a message may go to the listeners without passing through here. */
+  get isIdle (): boolean {
+    return this.#sequence.isEmpty && this.#readers.length === 0 && !this.#isPausedByUser
   }
 
-  get #isPausedByUser (): boolean {
-    return this.#socket.isPaused && !this.#pauses
+  /** Whether the user has paused the socket. What is held when it closes is delivered all the same. */
+  get isBlocked (): boolean {
+    return this.#isPausedByUser && !this.#isClosed
+  }
+
+  get #isClosed (): boolean {
+    return this.#socket.readyState === this.#socket.CLOSED
   }
 
   get #isHeard (): boolean {
     return this.#socket.listenerCount('message') > 0
   }
 
-  add ([data, isBinary]: Message): void {
-    if (this.#drops) return
-    // A view of what the connection brought would keep all of that.
-    const kept = Buffer.isBuffer(data) ? Buffer.from(data) : data
-    this.#messages.push([kept, isBinary])
-    this.#bytes += sizeOf([kept, isBinary])
-    if (this.#isHeard) this.deliver()
-    else this.#limit()
+  /** Whether a reader has so much waiting that the connection has to be paused, or has to stay so. */
+  get #isBehind (): boolean {
+    const enough = this.#isPausing ? READ_AHEAD / 2 + 1 : READ_AHEAD
+    for (const { at } of this.#readers) if (this.#sequence.end.number - at.number >= enough) return true
+    return false
   }
 
-  /** Puts back what was taken and not used. */
-  putBack (messages: Message[]): void {
-    this.#messages.unshift(...messages)
-    for (const message of messages) this.#bytes += sizeOf(message)
-    if (this.#isHeard) this.deliverSoon()
-    else this.#limit()
+  add (message: Message): void {
+    if (this.#isDropping) return
+    // A reader takes it soon.
+    this.#sequence.add(this.#readers.length > 0 ? message : copyOf(message))
+    this.deliver()
   }
 
-  takeAll (): Message[] {
-    const messages = this.#messages
-    this.#messages = []
-    this.#bytes = 0
-    return messages
-  }
-
-  /** Hands on what is held, in order, as long as somebody listens. */
+  /** Emits what is held, in order, as long as somebody listens. */
   deliver (): void {
-    while (!this.isEmpty && this.#isHeard && !this.#isPausedByUser) {
-      const message = this.#messages.shift()!
-      this.#bytes -= sizeOf(message)
-      this.#emit(message)
-    }
-    if (this.isEmpty) this.#release()
+    while (!this.#sequence.isEmpty && this.#isHeard && !this.isBlocked) this.#emitFirst()
+    for (const reader of this.#readers) reader.wake()
+    this.#regulate()
   }
 
-  deliverSoon (): void {
-    this.#drops = false
-    process.nextTick(() => this.deliver())
+  // Readers
+
+  join (reader: Reader): void {
+    reader.at = this.#sequence.first
+    this.#readers = [...this.#readers, reader]
+    this.#isDropping = false
+    this.#stopTimer()
+    this.#regulate()
+  }
+
+  /** The reader's next message, unless there is none, or the user has paused the socket. */
+  take (reader: Reader): Message | undefined {
+    const { at, at: { message } } = reader
+    if (at.next === undefined || this.isBlocked) return undefined
+    reader.at = at.next
+    // A listener that was added just now is to receive it too.
+    if (at === this.#sequence.first && this.#isHeard) this.#emitFirst()
+    else if (at === this.#sequence.first) this.#sequence.receive()
+    if (this.#readers.length === 1) this.#sequence.release(at)
+    if (this.#isPausing) this.#regulate()
+    return message
+  }
+
+  leave (reader: Reader): void {
+    this.#readers = this.#readers.filter((each) => each !== reader)
+    reader.at = NOWHERE
+    if (this.#readers.length === 0) this.#sequence.detach()
+    this.#regulate()
+  }
+
+  // Pausing
+
+  /** Nothing is dropped while the user has paused the socket. */
+  pause (): void {
+    this.#isPausedByUser = true
+    this.#isDropping = false
+    this.#held.pause()
+    this.#regulate()
+  }
+
+  resume (): void {
+    this.#isPausedByUser = false
+    this.#regulate()
+    if (!this.#isPausing) this.#held.resume()
+    this.#deliverSoon()
   }
 
   /** The handler has returned: one that does not listen now need not be waited for. */
   endWait (): void {
-    this.#handled = true
-    this.#limit()
+    this.#isHandled = true
+    this.#regulate()
   }
 
-  /** The user pauses the socket: it stays so until the user resumes it, and nothing is dropped meanwhile. */
-  yieldPause (): void {
-    this.#pauses = false
+  #welcome (): void {
+    this.#isDropping = false
     this.#stopTimer()
+    this.#deliverSoon()
   }
 
-  #limit (): void {
-    if (this.#bytes <= LIMIT || this.#isHeard || this.#isPausedByUser) return
-    if (this.#handled) return this.#drop()
-    if (this.#pauses && this.#socket.isPaused) return
-    this.#socket.pause()
-    this.#pauses = true
-    this.#timer ??= setTimeout(() => this.#drop(), PATIENCE)
+  #deliverSoon (): void {
+    process.nextTick(() => this.deliver())
   }
 
-  #drop (): void {
-    this.takeAll()
-    this.#drops = true
-    this.#release()
+  /** A listener that throws stops neither the messages after its own nor the 'close'. */
+  #emitFirst (): void {
+    const { first } = this.#sequence
+    const message = this.#sequence.receive()
+    if (this.#readers.length === 0) this.#sequence.release(first)
+    try {
+      this.#held.emit(message)
+    } catch (error) {
+      process.nextTick(rethrow, error)
+    }
   }
 
-  #release (): void {
+  /** Pauses and resumes the connection, and drops what nobody will listen to. */
+  #regulate (): void {
+    const isPastLimit = this.#sequence.bytes > LIMIT && this.#readers.length === 0 && !this.#isHeard &&
+      !this.#isPausedByUser && !this.#isClosed
+    if (!isPastLimit) this.#stopTimer()
+    else if (this.#isHandled) return this.#drop('nobody listens to \'message\', and the handler has returned')
+    else this.#timer ??= setTimeout(() => this.#drop('nobody listened to \'message\' for 5 s'), PATIENCE)
+    this.#setPausing(isPastLimit || this.#isBehind)
+  }
+
+  #setPausing (isPausing: boolean): void {
+    if (isPausing === this.#isPausing) return
+    this.#isPausing = isPausing
+    if (this.#isPausedByUser) return
+    if (isPausing) this.#held.pause()
+    else this.#held.resume()
+  }
+
+  #drop (reason: string): void {
+    this.#sequence.clear()
+    this.#isDropping = true
     this.#stopTimer()
-    if (!this.#pauses) return
-    this.#pauses = false
-    this.#socket.resume()
+    this.#setPausing(false)
+    if (!this.#hasDropped) this.#held.onDropped(`websocket messages were dropped: ${reason}. ${ADVICE}`)
+    this.#hasDropped = true
   }
 
   #stopTimer (): void {
@@ -127,17 +210,6 @@ export class MessageHold {
   }
 }
 
-function sizeOf ([data]: Message): number {
-  return countBytes(data) + OVERHEAD
-}
-
-/** What a message has become is for `binaryType` to say. */
-function countBytes (data: Buffer | Buffer[] | ArrayBuffer | Blob): number {
-  if (Array.isArray(data)) return data.reduce((sum, each) => sum + each.length, 0)
-  return data instanceof Blob ? data.size : data.byteLength
-}
-
-/** A message as an iterator has it. */
-export function toValue ([data, isBinary]: Message): string | Buffer {
-  return isBinary ? data : data.toString()
+function rethrow (error: unknown): void {
+  throw error
 }

@@ -4,7 +4,7 @@ import type { Server } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
 import {
   BOOLEAN, BOOLEAN_OR_OBJECT, BYTES, BYTES_OR_INFINITY, COUNT, FUNCTION, MILLISECONDS, OBJECT, STRING, check, checkAll,
-  isBetween, isFunction, isObject, isPromise, unknownNames
+  isBetween, isObject, isPromise, isSyncFunction, unknownNames
 } from './check.ts'
 import type { Check, Checks } from './check.ts'
 import { readShutdownOptions } from './shutdown-options.ts'
@@ -60,7 +60,7 @@ const PROTOCOL = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
 export const SEND_OPTIONS: Checks = {
   sendLimit: BYTES_OR_INFINITY,
-  slowConsumer: ['"close", "drop" or a function', (value) => POLICIES.includes(value) || isFunction(value)]
+  slowConsumer: ['"close", "drop" or a synchronous function', (value) => POLICIES.includes(value) || isSyncFunction(value)]
 }
 
 export const PLUGIN_OPTIONS: Checks = {

@@ -13,7 +13,7 @@ import type { Options, RouteOptions as OwnOptions } from './options.ts'
 import { isPeerError } from './peer-error.ts'
 import type { Shutdown } from './shutdown.ts'
 import type { RouteSocket } from './socket.ts'
-import { kHandled, kSendLimits, kUpgrade } from './symbols.ts'
+import { kHandled, kLog, kSendLimits, kUpgrade } from './symbols.ts'
 import type { WebSocket, WebsocketHandler } from '../types/index.ts'
 import type { RawRequest, Upgrade } from './upgrade.ts'
 import { withOptions } from './websocket-server.ts'
@@ -109,6 +109,7 @@ function createHandler (
 
   function serve (fastify: FastifyInstance, socket: RouteSocket, request: FastifyRequest, reply: FastifyReply): void {
     socket[kSendLimits] = sendLimits
+    socket[kLog] = request.log
     let reported: unknown
     const onError = async (error: unknown): Promise<void> => {
       // A handler that reads its socket as an iterable throws what 'error' has told.

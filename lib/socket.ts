@@ -1,15 +1,18 @@
-import { on } from 'node:events'
 import type { Duplex } from 'node:stream'
 import type { WebSocket as WsWebSocket } from 'ws'
 import { FST_WS_SLOW_CONSUMER } from './errors.ts'
 import { sendsAtOnce } from './internals.ts'
-import { MessageHold, toValue } from './message-hold.ts'
-import type { Message } from './message-hold.ts'
+import { MessageHold } from './message-hold.ts'
+import type { HeldSocket } from './message-hold.ts'
+import { MessageIterator } from './message-iterator.ts'
+import type { Message } from './message-sequence.ts'
 import { writeShort } from './message-writer.ts'
 import type { Data, SendCallback, SendOptions } from './message-writer.ts'
 import { isPeerError } from './peer-error.ts'
+import { judge } from './slow-consumer.ts'
+import type { Verdict } from './slow-consumer.ts'
 import { countGone, hasSaidAll } from './stream-socket.ts'
-import { kConnect, kHandled, kSendLimits } from './symbols.ts'
+import { kConnect, kHandled, kLog, kSendLimits } from './symbols.ts'
 import type { SlowConsumer, WebSocket } from '../types/index.ts'
 
 /** What a socket may have waiting to be sent, and what becomes of one that has more. */
@@ -25,18 +28,16 @@ export interface RouteSocket extends WebSocket {
   [kConnect] (connection: Duplex): void
   /** Default: no limit. */
   [kSendLimits]: SendLimits
+  /** Where to say that messages were dropped. Default: nowhere. */
+  [kLog]: { warn (message: string): void } | undefined
   /** The handler has returned, or its promise has settled. */
   [kHandled] (): void
 }
 
-type Verdict = 'send' | 'drop' | 'close'
-
 // RFC 6455 section 7.4.1.
 const ABNORMAL_CLOSURE = 1006
 const POLICY_VIOLATION = 1008
-
-/** Messages that a reader may have waiting before its socket is paused. */
-const READ_AHEAD = 16
+const INTERNAL_ERROR = 1011
 
 export const NO_LIMITS: SendLimits = Object.freeze({ sendLimit: Infinity, slowConsumer: 'close' })
 
@@ -47,12 +48,14 @@ export const NO_LIMITS: SendLimits = Object.freeze({ sendLimit: Infinity, slowCo
  */
 export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): typeof WsWebSocket {
   return class extends Base implements RouteSocket {
-    [kSendLimits] = NO_LIMITS
+    [kSendLimits] = NO_LIMITS;
+    [kLog]: RouteSocket[typeof kLog] = undefined
     #connection: Duplex | undefined
     #deflates = false
     #isPlain = false
     #needsDrain = false
     #part: Verdict | undefined
+    #isJudging = false
     #hold: MessageHold | undefined
     #isHandled = false
     /** The code of the Close that is being sent. */
@@ -74,38 +77,31 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
 
     // Reading
 
-    async * [Symbol.asyncIterator] (): AsyncGenerator<string | Buffer, void, undefined> {
-      if (this.readyState === this.CLOSED) {
-        for (const message of this.#hold?.takeAll() ?? []) yield toValue(message)
-        return
-      }
-      const messages = on(this, 'message', { close: ['close'], highWaterMark: READ_AHEAD, lowWaterMark: READ_AHEAD / 2 })
-      try {
-        for await (const message of messages) yield toValue(message as Message)
-      } finally {
-        await this.#putBack(messages as AsyncIterator<Message, undefined>)
-      }
+    [Symbol.asyncIterator] (): AsyncGenerator<string | Buffer, void, undefined> {
+      return new MessageIterator(this, this.#holder)
     }
 
     override pause (): void {
-      this.#hold?.yieldPause()
-      super.pause()
+      if (this.readyState === this.OPEN || this.readyState === this.CLOSING) this.#holder.pause()
     }
 
     override resume (): void {
-      super.resume()
-      if (this.#hold?.isEmpty === false) this.#hold.deliverSoon()
-    }
-
-    async #putBack (messages: AsyncIterator<Message, undefined>): Promise<void> {
-      const left: Message[] = []
-      for (let next = await messages.next(); next.done !== true; next = await messages.next()) left.push(next.value)
-      if (left.length > 0) this.#holder.putBack(left)
+      if (this.#hold === undefined) super.resume()
+      else this.#hold.resume()
     }
 
     get #holder (): MessageHold {
-      this.#hold ??= new MessageHold(this, (message) => super.emit('message', ...message), this.#isHandled)
+      this.#hold ??= new MessageHold(this, this.#held, this.#isHandled)
       return this.#hold
+    }
+
+    get #held (): HeldSocket {
+      return {
+        emit: (message) => super.emit('message', ...message),
+        pause: () => super.pause(),
+        resume: () => super.resume(),
+        onDropped: (warning) => this[kLog]?.warn(warning)
+      }
     }
 
     // Writing
@@ -144,24 +140,30 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
 
     /** A message is sent as a whole or not at all, so its first part decides for the others. */
     #judge (isLast: boolean): Verdict {
-      const verdict = this.#part === 'drop' ? 'drop' : this.#consult()
+      const verdict = this.#part === 'drop' ? 'drop' : this.#consult(this.#part === 'send')
       this.#part = isLast ? undefined : verdict
       return verdict
     }
 
-    #consult (): Verdict {
+    #consult (hasBegun: boolean): Verdict {
       const { bufferedAmount, [kSendLimits]: { sendLimit, slowConsumer } } = this
-      if (bufferedAmount <= sendLimit || this.readyState !== this.OPEN) return 'send'
+      // What slowConsumer sends is not asked about: it would be called for ever.
+      if (bufferedAmount <= sendLimit || this.readyState !== this.OPEN || this.#isJudging) return 'send'
 
-      const verdict = typeof slowConsumer === 'function' ? slowConsumer(this, bufferedAmount) : slowConsumer
-      return verdict === 'drop' && this.#part === 'send' ? 'close' : verdict ?? 'send'
+      this.#isJudging = true
+      const verdict = judge(slowConsumer, this, bufferedAmount)
+      this.#isJudging = false
+      return verdict === 'drop' && hasBegun ? 'close' : verdict
     }
 
     #refuse (verdict: Verdict, callback: SendCallback | undefined): void {
-      const error = new FST_WS_SLOW_CONSUMER(this.bufferedAmount, this[kSendLimits].sendLimit)
+      const error = verdict instanceof Error
+        ? verdict
+        : new FST_WS_SLOW_CONSUMER(this.bufferedAmount, this[kSendLimits].sendLimit)
       if (callback !== undefined) process.nextTick(callback, error)
       if (verdict === 'drop') return
-      this.close(POLICY_VIOLATION, 'slow consumer')
+      if (verdict === 'close') this.close(POLICY_VIOLATION, 'slow consumer')
+      else this.close(INTERNAL_ERROR)
       process.nextTick(() => this.emit('error', error))
     }
 
@@ -205,7 +207,7 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
 
     #receive (message: Message): boolean {
       const isHeard = this.listenerCount('message') > 0
-      if (isHeard && this.#hold?.isEmpty !== false) return super.emit('message', message[0], message[1])
+      if (isHeard && this.#hold?.isIdle !== false) return super.emit('message', message[0], message[1])
       this.#holder.add(message)
       return isHeard
     }

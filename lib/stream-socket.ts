@@ -118,8 +118,8 @@ function destroyLater (this: Http2Stream, error?: Error): Http2Stream {
     return destroyNow(this, error)
   }
 
-  // A destroyed socket brings nothing more.
-  this.removeAllListeners('data').resume()
+  // A destroyed socket emits no more data. What a paused one has received is read by ws at its 'close'.
+  if (!this.isPaused()) this.removeAllListeners('data').resume()
   nextTurn(sendReset, this)
   return this
 }

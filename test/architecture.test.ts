@@ -78,7 +78,10 @@ void t.test('the files at the bottom import no more of ours than they may', asyn
     'lib/masking.ts': [],
     'lib/message-writer.ts': [],
     'lib/peer-error.ts': [],
-    'lib/message-hold.ts': [],
+    'lib/message-sequence.ts': [],
+    'lib/message-hold.ts': ['lib/message-sequence.ts'],
+    'lib/message-iterator.ts': ['lib/message-hold.ts', 'lib/message-sequence.ts'],
+    'lib/slow-consumer.ts': ['lib/check.ts', 'lib/errors.ts', 'types/index.ts'],
     'lib/response.ts': [],
     'lib/shutdown.ts': ['lib/next-turn.ts', 'lib/sessions.ts', 'lib/shutdown-options.ts', 'types/index.ts'],
     'lib/shutdown-options.ts': ['lib/check.ts', 'lib/errors.ts', 'types/index.ts']

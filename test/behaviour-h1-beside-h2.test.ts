@@ -1,3 +1,4 @@
+import { behaveWithConsumers } from './behaviour-consumers.ts'
 import { behaveInjected } from './behaviour-inject.ts'
 import { behaveByMessage } from './behaviour-messages.ts'
 import { behaveByRoute } from './behaviour-routes.ts'
@@ -9,4 +10,5 @@ behave(H1_BESIDE_H2)
 behaveByMessage(H1_BESIDE_H2)
 behaveByRoute(H1_BESIDE_H2)
 behaveUnderPressure(H1_BESIDE_H2)
+behaveWithConsumers(H1_BESIDE_H2)
 behaveInjected(H1_BESIDE_H2)

@@ -1,3 +1,4 @@
+import { behaveWithConsumers } from './behaviour-consumers.ts'
 import { behaveInjected } from './behaviour-inject.ts'
 import { behaveByMessage } from './behaviour-messages.ts'
 import { behaveByRoute } from './behaviour-routes.ts'
@@ -9,4 +10,5 @@ behave(H1_TLS)
 behaveByMessage(H1_TLS)
 behaveByRoute(H1_TLS)
 behaveUnderPressure(H1_TLS)
+behaveWithConsumers(H1_TLS)
 behaveInjected(H1_TLS)

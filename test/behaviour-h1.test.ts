@@ -1,3 +1,4 @@
+import { behaveWithConsumers } from './behaviour-consumers.ts'
 import { behaveInjected } from './behaviour-inject.ts'
 import { behaveByMessage } from './behaviour-messages.ts'
 import { behaveByRoute } from './behaviour-routes.ts'
@@ -9,4 +10,5 @@ behave(H1)
 behaveByMessage(H1)
 behaveByRoute(H1)
 behaveUnderPressure(H1)
+behaveWithConsumers(H1)
 behaveInjected(H1)

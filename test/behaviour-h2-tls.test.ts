@@ -1,3 +1,4 @@
+import { behaveWithConsumers } from './behaviour-consumers.ts'
 import { behaveInjected } from './behaviour-inject.ts'
 import { behaveByMessage } from './behaviour-messages.ts'
 import { behaveByRoute } from './behaviour-routes.ts'
@@ -9,4 +10,5 @@ behave(H2_TLS)
 behaveByMessage(H2_TLS)
 behaveByRoute(H2_TLS)
 behaveUnderPressure(H2_TLS)
+behaveWithConsumers(H2_TLS)
 behaveInjected(H2_TLS)

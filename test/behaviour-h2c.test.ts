@@ -1,3 +1,4 @@
+import { behaveWithConsumers } from './behaviour-consumers.ts'
 import { behaveInjected } from './behaviour-inject.ts'
 import { behaveByMessage } from './behaviour-messages.ts'
 import { behaveByRoute } from './behaviour-routes.ts'
@@ -9,4 +10,5 @@ behave(H2C)
 behaveByMessage(H2C)
 behaveByRoute(H2C)
 behaveUnderPressure(H2C)
+behaveWithConsumers(H2C)
 behaveInjected(H2C)

@@ -19,7 +19,11 @@ const REFUSED: Array<[options: object, message: string]> = [
   [{ receiveWindow: { max: 2 ** 31 } }, 'option "receiveWindow.max" must be an integer from 1024 to 2147483647 (bytes), got 2147483648'],
   [{ receiveWindow: { sessionBudget: Infinity } }, 'option "receiveWindow.sessionBudget" must be an integer of at least 65535 (bytes), got Infinity'],
   [{ sendLimit: -1 }, 'option "sendLimit" must be an integer of at least 0 (bytes), or Infinity, got -1'],
-  [{ slowConsumer: 'wait' }, 'option "slowConsumer" must be "close", "drop" or a function, got "wait"'],
+  [{ slowConsumer: 'wait' }, 'option "slowConsumer" must be "close", "drop" or a synchronous function, got "wait"'],
+  [
+    { slowConsumer: async () => 'drop' },
+    'option "slowConsumer" must be "close", "drop" or a synchronous function, got an async function'
+  ],
   [{ options: { noServer: true } }, 'option "options.noServer" must be absent: the sockets come from Fastify\'s server; for a server of its own use the ws package, got boolean'],
   [{ options: { port: 80 } }, 'option "options.port" must be absent: the sockets come from Fastify\'s server; for a server of its own use the ws package, got 80'],
   [{ options: { host: '::1' } }, 'option "options.host" must be absent: the sockets come from Fastify\'s server; for a server of its own use the ws package, got "::1"'],

@@ -121,6 +121,8 @@ describe('the client', () => {
     connect('ws://localhost', { headers: { 'x-room': 7 } })
     // @ts-expect-error Type '"wait"' is not assignable to type 'SlowConsumer | undefined'
     connect('ws://localhost', { slowConsumer: 'wait' })
+    // @ts-expect-error Type '() => Promise<string>' is not assignable to type 'SlowConsumer | undefined'
+    connect('ws://localhost', { slowConsumer: async () => 'drop' })
     // @ts-expect-error No overload matches this call
     connect('ws://localhost', 'chat')
     // @ts-expect-error Type 'number' is not assignable to type 'string'

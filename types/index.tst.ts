@@ -65,6 +65,8 @@ test('backpressure', async () => {
   await app.register(websocket, { receiveWindow: {}, slowConsumer: 'close' })
   await app.register(websocket, { slowConsumer: (socket) => { socket.terminate() } })
   expect(websocket).type.not.toBeCallableWith(app, { slowConsumer: 'wait' })
+  expect(websocket).type.not.toBeCallableWith(app, { slowConsumer: async () => 'drop' as const })
+  expect(websocket).type.not.toBeCallableWith(app, { slowConsumer: async () => {} })
   expect(websocket).type.not.toBeCallableWith(app, { receiveWindow: 65_535 })
 
   app.get('/sum', { websocket: true }, async (socket) => {

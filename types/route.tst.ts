@@ -184,6 +184,8 @@ describe('the options of a route', () => {
     app.get('/', { websocket: { protocols: 'chat' } }, () => {})
     // @ts-expect-error Type '"wait"' is not assignable to type 'SlowConsumer | undefined'
     app.get('/', { websocket: { slowConsumer: 'wait' } }, () => {})
+    // @ts-expect-error Type '() => Promise<string>' is not assignable to type 'SlowConsumer | undefined'
+    app.get('/', { websocket: { slowConsumer: async () => 'close' } }, () => {})
     // @ts-expect-error No overload matches this call
     app.get('/', { websocket: { errorHandler: (_error: string) => {} } }, () => {})
     // @ts-expect-error 'verifyClient' does not exist in type 'WebsocketRouteOptions'

@@ -4,8 +4,14 @@ import type { WebSocket as WsWebSocket } from 'ws'
  * The socket that a websocket handler gets: ws's `WebSocket`, and what backpressure asks for. The same over HTTP/1.1
  * and HTTP/2.
  *
- * A message that nobody listens to waits until somebody does: up to 16 KiB of them, then the peer waits too. Those of a
- * handler that has returned and does not listen, or that lets the peer wait for 5 s, are dropped past that.
+ * A message that nobody listens to waits until somebody does: up to 16 KiB of them, then the peer waits too. Past that,
+ * messages are dropped if the handler has returned without listening, or lets the peer wait for 5 s; the first time a
+ * warning is logged.
+ *
+ * Any number of `'message'` listeners and `for await` loops may read one socket. Each receives every message, once and
+ * in order, from the first one that no other has received when it begins to listen, until it leaves. Messages that
+ * nobody has received when the last one leaves go to the next. What was received before the socket closes is emitted
+ * before `'close'`.
  *
  * @example
  * app.get('/sum', { websocket: true }, async (socket) => {
@@ -25,12 +31,22 @@ export interface WebSocket extends WsWebSocket {
   readonly writableNeedDrain: boolean
 
   /**
-   * The messages one by one, text as string and binary as Buffer (or what `binaryType` says), until the socket closes;
-   * it throws what `'error'` tells. Between two messages the peer can only send ahead what its window lets through
-   * (RFC 9113 section 6.9), and sockets beside it go on. To leave the loop does not close the socket: what it did not
-   * take goes to the next one who listens.
+   * Returns the messages one by one, text as string and binary as Buffer (or what `binaryType` says), until the socket
+   * closes. Throws the error of an `'error'` event, after the messages before it. Between two messages the peer can
+   * only send ahead what its window lets through (RFC 9113 section 6.9); other sockets are not affected. Leaving the
+   * loop does not close the socket: messages that no other listener or loop has received go to the next one. Where
+   * several loops read one socket, the slowest sets the pace.
    */
   [Symbol.asyncIterator] (): AsyncGenerator<string | Buffer, void, undefined>
+
+  /**
+   * Pauses the socket until `resume()` is called: nothing is emitted meanwhile, to listeners or loops, and the peer can
+   * only send ahead what its window lets through. What was received is emitted all the same when the socket closes.
+   */
+  pause (): void
+
+  /** Undoes `pause()`. A socket stays paused while a `for await` loop has too many messages waiting. */
+  resume (): void
 }
 
 /**
@@ -38,6 +54,10 @@ export interface WebSocket extends WsWebSocket {
  * `'close'` does neither and closes the socket with 1008 (RFC 6455 section 7.4.1), `'send'` sends it all the same. The
  * callback of a message that is not sent gets FST_WS_SLOW_CONSUMER. A message whose first part was sent before cannot
  * be dropped: the socket closes.
+ *
+ * A function is synchronous: it returns one of these, or nothing for `'send'`. It is not called for what it sends to
+ * the socket itself. If it returns anything else, such as a promise, or throws, the message is not sent and the socket
+ * closes with 1011; the callback and `'error'` get FST_WS_INVALID_SLOW_CONSUMER, or the error that it threw.
  */
 export type SlowConsumer =
   | 'close'
