@@ -6,6 +6,7 @@ import { limitHandshake } from './lib/handshake-timer.ts'
 import { createInjectWS } from './lib/inject.ts'
 import { readSecondaryServers } from './lib/internals.ts'
 import { readOptions } from './lib/options.ts'
+import { ignoreOtherUpgrades } from './lib/other-upgrade.ts'
 import { addWebsocketRoutes } from './lib/routes.ts'
 import { Sessions } from './lib/sessions.ts'
 import { closeSockets } from './lib/shutdown.ts'
@@ -48,7 +49,12 @@ async function websocketH2 (fastify: FastifyInstance, given: types.WebsocketPlug
   function serve (): void {
     stops.push(serveUpgrade(server, dispatch, fastify.log))
     serveHttp2(server)
-    fastify.addHook('onListen', async () => { readSecondaryServers(fastify).forEach(serveHttp2) })
+    fastify.addHook('onListen', async () => {
+      for (const secondary of readSecondaryServers(fastify)) {
+        serveHttp2(secondary)
+        if (server === fastify.server) ignoreOtherUpgrades(secondary, server)
+      }
+    })
   }
 
   function serveHttp2 (server: Server): void {

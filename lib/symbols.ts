@@ -5,3 +5,6 @@ export const kUpgrade = Symbol('fastify-websocket-h2.upgrade')
 export const kConnect = Symbol('fastify-websocket-h2.connect')
 export const kSendLimits = Symbol('fastify-websocket-h2.send-limits')
 export const kHandled = Symbol('fastify-websocket-h2.handled')
+
+/** Marks the listeners for 'upgrade' that are ours. */
+export const kOwnListener = Symbol('fastify-websocket-h2.own-listener')
