@@ -20,11 +20,15 @@ export type * from './types/index.ts'
 
 const taken = new WeakSet<Server>()
 
+/** Fulfils what plugins declare that were written for it: `fp(plugin, { dependencies: ['@fastify/websocket'] })`. */
+const standIn = fp(async () => {}, { name: '@fastify/websocket' })
+
 async function websocketH2 (fastify: FastifyInstance, given: types.WebsocketPluginOptions): Promise<void> {
   const options = readOptions(given, fastify.log)
   const server = options.server ?? fastify.server
   if (fastify.hasDecorator('websocketServer') || taken.has(server)) throw new FST_WS_ALREADY_REGISTERED()
   taken.add(server)
+  void fastify.register(standIn)
 
   const websocketServer = createWebSocketServer(options.websocketServer)
   const sessions = new Sessions({
