@@ -6,9 +6,10 @@ import { limitHandshake } from './lib/handshake-timer.ts'
 import { createInjectWS } from './lib/inject.ts'
 import { readSecondaryServers } from './lib/internals.ts'
 import { readOptions } from './lib/options.ts'
+import { ignoreOtherUpgrades } from './lib/other-upgrade.ts'
 import { addWebsocketRoutes } from './lib/routes.ts'
 import { Sessions } from './lib/sessions.ts'
-import { Shutdown } from './lib/shutdown.ts'
+import { Shutdown, addShutdownHooks } from './lib/shutdown.ts'
 import { kUpgrade } from './lib/symbols.ts'
 import { serveUpgrade } from './lib/transport-h1.ts'
 import { advertiseExtendedConnect, isHttp2Server, serveExtendedConnect } from './lib/transport-h2.ts'
@@ -20,13 +21,16 @@ export type * from './types/index.ts'
 
 const taken = new WeakSet<Server>()
 
+/** Fulfils what plugins declare that were written for it: `fp(plugin, { dependencies: ['@fastify/websocket'] })`. */
+const standIn = fp(async () => {}, { name: '@fastify/websocket' })
+
 async function websocketH2 (fastify: FastifyInstance, given: types.WebsocketPluginOptions): Promise<void> {
   const options = readOptions(given, fastify.initialConfig.pluginTimeout ?? 0, fastify.log)
   const server = options.server ?? fastify.server
   const isOwnServer = server === fastify.server
   if (fastify.hasDecorator('websocketServer') || taken.has(server)) throw new FST_WS_ALREADY_REGISTERED()
   taken.add(server)
-
+  void fastify.register(standIn)
   const websocketServer = createWebSocketServer(options.websocketServer)
   const sessions = new Sessions({
     receiveWindow: options.receiveWindow,
@@ -40,20 +44,22 @@ async function websocketH2 (fastify: FastifyInstance, given: types.WebsocketPlug
   fastify.decorate('injectWS', createInjectWS(fastify, server))
   addWebsocketRoutes(fastify, websocketServer, options, shutdown, serve)
 
-  // The onClose hook that is added last runs first, ahead of every preClose hook: one of these may never end.
-  fastify.addHook('onReady', async () => { fastify.addHook('onClose', async () => { shutdown.begin() }) })
-  fastify.addHook('preClose', async () => { await shutdown.closeSockets(fastify) })
   fastify.addHook('onClose', async () => {
-    await shutdown.finish()
     for (const stop of stops) stop()
     taken.delete(server)
   })
+  addShutdownHooks(fastify, shutdown)
 
   // Without a websocket route nothing of this is there: a server that has none goes on as if it had no plugin.
   function serve (): void {
     stops.push(serveUpgrade(server, dispatch, fastify.log))
     serveConnections(server)
-    fastify.addHook('onListen', async () => { readSecondaryServers(fastify).forEach(serveConnections) })
+    fastify.addHook('onListen', async () => {
+      for (const secondary of readSecondaryServers(fastify)) {
+        serveConnections(secondary)
+        if (isOwnServer) ignoreOtherUpgrades(secondary, server)
+      }
+    })
   }
 
   function serveConnections (server: Server): void {

@@ -9,6 +9,7 @@ import { connect } from './client.ts'
 import { FST_WS_INVALID_OPTION, FST_WS_UNEXPECTED_RESPONSE } from './errors.ts'
 import { guardDestroy, injectConnection } from './internals.ts'
 import { createLoopback } from './loopback.ts'
+import { kOwnListener } from './symbols.ts'
 import { isHttp2Server } from './transport-h2.ts'
 import type { RawRequest } from './upgrade.ts'
 import type { ConnectOptions, WebSocket } from '../types/index.ts'
@@ -102,6 +103,8 @@ function serverOnRequest (request: RawRequest): void {
   const properties = injected.get('stream' in request ? request.stream.session! : request.socket)
   if (properties !== undefined) Object.defineProperties(request, Object.getOwnPropertyDescriptors(properties))
 }
+
+Object.assign(serverOnRequest, { [kOwnListener]: true })
 
 async function untilOpen (socket: WebSocket): Promise<void> {
   await new Promise<void>((resolve, reject) => {

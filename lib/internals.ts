@@ -2,6 +2,8 @@
  * Everything that we lean on and nobody documents. Each entry says why there is no documented way;
  * test/internals.test.ts breaks loudly when one of them changes.
  */
+import http from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2Server, Http2Session, Http2Stream, Settings } from 'node:http2'
 import type { Server, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -179,6 +181,44 @@ export function guardDestroy (connection: Duplex): (session: Http2Session) => vo
       connection.once(kWritten, destroyAgain).once('close', destroyAgain)
     }
   }
+}
+
+/**
+ * Makes a server ask which requests with an Upgrade field are upgrades, besides what it asks already. Node serves the
+ * others as requests, with their bodies. Returns what undoes it, or undefined where this Node does not ask.
+ *
+ * Node documents `shouldUpgradeCallback` as an option of `createServer()`, which Fastify has called before a plugin is
+ * registered. The server keeps it as a property, and reads it for each request. Node 20 has nothing like it.
+ */
+export function narrowUpgrades (
+  server: Server, isUpgrade: (request: IncomingMessage) => boolean
+): (() => void) | undefined {
+  const asking = server as { shouldUpgradeCallback?: (request: IncomingMessage) => boolean }
+  const { shouldUpgradeCallback: former } = asking
+  if (former === undefined) return undefined
+
+  const narrowed = (request: IncomingMessage): boolean => isUpgrade(request) && former.call(server, request)
+  asking.shouldUpgradeCallback = narrowed
+  return () => { if (asking.shouldUpgradeCallback === narrowed) asking.shouldUpgradeCallback = former }
+}
+
+/**
+ * Gives a connection, of which Node's parser has let go for an upgrade, back to a parser of the server.
+ *
+ * The documented way, to emit 'connection', tells the user's listeners of a connection that they know, and starts
+ * another TLS handshake on a server with TLS. This is what Node itself calls for each new connection.
+ */
+export function parseAgain (server: Server, connection: Duplex): void {
+  (http as unknown as { _connectionListener: (this: Server, connection: Duplex) => void })
+    ._connectionListener.call(server, connection)
+}
+
+/**
+ * The response that a connection of HTTP/1.1 is assigned to. `assignSocket()` of a second one throws; only this tells
+ * for which request the first was made.
+ */
+export function readResponse (connection: Duplex): ServerResponse | undefined {
+  return (connection as { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined
 }
 
 function readSymbol (target: object, description: string): unknown {

@@ -138,6 +138,14 @@ export class Shutdown {
   }
 }
 
+/** Runs a shutdown with the close of a Fastify instance. */
+export function addShutdownHooks (fastify: FastifyInstance, shutdown: Shutdown): void {
+  // The onClose hook that is added last runs first, ahead of every preClose hook: one of these may never end.
+  fastify.addHook('onReady', async () => { fastify.addHook('onClose', async () => { shutdown.begin() }) })
+  fastify.addHook('preClose', async () => { await shutdown.closeSockets(fastify) })
+  fastify.addHook('onClose', async () => { await shutdown.finish() })
+}
+
 /** Calls a hook as Fastify does: one that has a parameter calls it when it is done. */
 async function callHook (hook: PreCloseHook, fastify: FastifyInstance): Promise<void> {
   await new Promise<void>((resolve, reject) => {

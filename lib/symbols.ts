@@ -6,3 +6,6 @@ export const kConnect = Symbol('fastify-websocket-h2.connect')
 export const kSendLimits = Symbol('fastify-websocket-h2.send-limits')
 export const kHandled = Symbol('fastify-websocket-h2.handled')
 export const kLog = Symbol('fastify-websocket-h2.log')
+
+/** Marks the listeners for 'upgrade' that are ours. */
+export const kOwnListener = Symbol('fastify-websocket-h2.own-listener')

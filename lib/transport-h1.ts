@@ -3,28 +3,41 @@ import type { Server, Socket } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
 import type { WebSocketServer } from 'ws'
 import { isWebSocketUpgrade } from './handshake.ts'
+import { hasOtherListeners, ignoreOtherUpgrades, serveAsRequest } from './other-upgrade.ts'
 import { createResponse, detachResponse } from './response.ts'
 import { freeAfterEnd, freeAfterFinish } from './stream-socket.ts'
 import type { RouteSocket } from './socket.ts'
-import { kConnect, kUpgrade } from './symbols.ts'
+import { kConnect, kOwnListener, kUpgrade } from './symbols.ts'
 import type { Dispatch, OnSocket, RawRequest, Upgrade } from './upgrade.ts'
 import { readCloseTimeout } from './websocket-server.ts'
 
 /** Serves the RFC 6455 upgrades of a server's HTTP/1.1 connections. Returns what stops it. */
 export function serveUpgrade (server: Server, dispatch: Dispatch, log: FastifyBaseLogger): () => void {
   function serverOnUpgrade (request: IncomingMessage, socket: Socket, head: Buffer): void {
+    if (hasOtherListeners(server)) {
+      // They may claim the connection, and some do so without a look whether it is free.
+      process.nextTick(serve, request, socket, head)
+    } else if (isWebSocketUpgrade(request.headers) || !serveAsRequest(server, request, socket, head)) {
+      serve(request, socket, head)
+    }
+  }
+
+  function serve (request: IncomingMessage, socket: Socket, head: Buffer): void {
     const response = createResponse(request, socket)
     if (response === undefined) return
 
-    // RFC 9110 section 7.8: a server may ignore an Upgrade. Java's HttpClient sends "Upgrade: h2c" with its first.
     if (isWebSocketUpgrade(request.headers)) {
       (request as RawRequest)[kUpgrade] = new H1Upgrade(request, response, socket, head, log)
     }
     dispatch(request, response)
   }
 
-  server.on('upgrade', serverOnUpgrade)
-  return () => { server.off('upgrade', serverOnUpgrade) }
+  server.on('upgrade', Object.assign(serverOnUpgrade, { [kOwnListener]: true }))
+  const undo = ignoreOtherUpgrades(server)
+  return () => {
+    server.off('upgrade', serverOnUpgrade)
+    undo?.()
+  }
 }
 
 class H1Upgrade implements Upgrade {

@@ -11,7 +11,7 @@ interface Import {
 const IMPORT = /^(?:import|export)\s+(type\b)?[^'"();=]*?\bfrom '([^']+)'|^import '([^']+)'/gm
 
 // A list of declarations is looked things up in, not read.
-const LIMITS: Record<string, number> = { 'index.ts': 120 }
+const LIMITS: Record<string, number> = { 'index.ts': 120, 'lib/internals.ts': 320 }
 
 const root = new URL('../', import.meta.url)
 const files = readdirSync(new URL('lib', root)).map((name) => `lib/${name}`)
@@ -82,7 +82,8 @@ void t.test('the files at the bottom import no more of ours than they may', asyn
     'lib/message-hold.ts': ['lib/message-sequence.ts'],
     'lib/message-iterator.ts': ['lib/message-hold.ts', 'lib/message-sequence.ts'],
     'lib/slow-consumer.ts': ['lib/check.ts', 'lib/errors.ts', 'types/index.ts'],
-    'lib/response.ts': [],
+    'lib/other-upgrade.ts': ['lib/handshake.ts', 'lib/internals.ts', 'lib/next-turn.ts', 'lib/symbols.ts'],
+    'lib/response.ts': ['lib/internals.ts'],
     'lib/shutdown.ts': ['lib/next-turn.ts', 'lib/sessions.ts', 'lib/shutdown-options.ts', 'types/index.ts'],
     'lib/shutdown-options.ts': ['lib/check.ts', 'lib/errors.ts', 'types/index.ts']
   }

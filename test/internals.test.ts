@@ -1,9 +1,10 @@
 import { EventEmitter, once } from 'node:events'
-import { createServer as createHttpServer, request as requestHttp } from 'node:http'
+import { ServerResponse, createServer as createHttpServer, request as requestHttp } from 'node:http'
 import { connect, constants, createSecureServer, createServer } from 'node:http2'
 import type { ClientHttp2Stream, Http2Stream, ServerHttp2Stream } from 'node:http2'
 import { createServer as createHttpsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import { connect as connectTcp } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { setFlagsFromString } from 'node:v8'
 import { runInThisContext } from 'node:vm'
@@ -14,8 +15,9 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import {
-  clearSessionTimeout, forgetEndStream, guardDestroy, hasFailed, hookStream, injectConnection, overrideOptions,
-  passChunk, passWrite, passWrites, readSecondaryServers, readServerSettings, restoreMethods, sendsAtOnce
+  clearSessionTimeout, forgetEndStream, guardDestroy, hasFailed, hookStream, injectConnection, narrowUpgrades,
+  overrideOptions, parseAgain, passChunk, passWrite, passWrites, readResponse, readSecondaryServers, readServerSettings,
+  restoreMethods, sendsAtOnce
 } from '../lib/internals.ts'
 import { createLoopback } from '../lib/loopback.ts'
 import { CLOSE, PING, TEXT, wsFrame, wsText } from './helpers/ws-frames.ts'
@@ -282,4 +284,73 @@ void t.test('guardDestroy: with its connection a session is gone, whatever was b
   connection.destroy()
   await closed
   t.equal(session.destroyed, true)
+})
+
+const UPGRADE = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tea\r\n\r\n'
+
+void t.test('narrowUpgrades: what is no upgrade is a request, until it is undone', {
+  skip: Number(process.versions.node.split('.')[0]) < 22 ? 'Node 20 has nothing like it' : false
+}, async (t) => {
+  const pems = await generate([{ name: 'commonName', value: 'localhost' }], { keyType: 'ec' })
+  const tls = { key: pems.private, cert: pems.cert }
+  const servers = [createHttpServer(), createHttpsServer(tls), createSecureServer({ ...tls, allowHTTP1: true })]
+  for (const server of servers) {
+    server.on('request', (_request, response) => { response.end('request') })
+    server.on('upgrade', (_request, socket) => { socket.end('upgrade') })
+    t.match(await ask(server), /upgrade$/)
+    const undo = narrowUpgrades(server, ({ headers }) => headers.upgrade !== 'tea')
+    t.match(await ask(server), /request$/)
+    undo?.()
+    t.match(await ask(server), /upgrade$/)
+  }
+
+  async function ask (server: typeof servers[number]): Promise<string> {
+    const [client, connection] = createLoopback()
+    Object.assign(connection, { alpnProtocol: 'http/1.1' })
+    injectConnection(server, connection)
+    client.end(UPGRADE)
+    return (await client.toArray()).join('')
+  }
+})
+
+void t.test('parseAgain: a connection that was reported as an upgrade is one of requests again', async (t) => {
+  const server = createHttpServer((request, response) => { response.end(`${request.url}`) })
+  server.on('upgrade', (_request, socket, head) => {
+    t.equal(String(head), 'GET /two')
+    socket.unshift(Buffer.concat([Buffer.from('GET /one HTTP/1.1\r\nHost: x\r\n\r\n'), head]))
+    setImmediate(parseAgain, server, socket)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const connections: unknown[] = []
+  server.on('connection', (connection) => connections.push(connection))
+
+  const client = connectTcp((server.address() as AddressInfo).port, '127.0.0.1')
+  client.write(`${UPGRADE}GET /two`)
+  t.match(String((await once(client, 'data'))[0]), /\/one$/)
+  client.write(' HTTP/1.1\r\nHost: x\r\n\r\n')
+  t.match(String((await once(client, 'data'))[0]), /\/two$/)
+  t.equal(connections.length, 1, 'nobody hears of it as of another connection')
+
+  server.closeIdleConnections()
+  await once(client, 'close')
+})
+
+void t.test('readResponse: the response that has a connection, by its request', async (t) => {
+  const server = createHttpServer()
+  const asked = once(server, 'upgrade')
+  const [client, connection] = createLoopback()
+  injectConnection(server, connection)
+  client.write(UPGRADE)
+  const [request, socket] = await asked
+  t.equal(readResponse(socket), undefined)
+  const response = new ServerResponse(request)
+  response.assignSocket(socket)
+  t.equal(readResponse(socket), response)
+  t.equal(readResponse(socket)?.req, request)
+  t.throws(() => new ServerResponse(request).assignSocket(socket as Socket), { code: 'ERR_HTTP_SOCKET_ASSIGNED' })
+  response.detachSocket(socket as Socket)
+  t.equal(readResponse(socket), undefined)
+  client.destroy()
 })

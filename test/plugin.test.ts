@@ -79,7 +79,7 @@ void t.test('HTTP/1.1: an Upgrade to another protocol is served as the plain req
     app.get('/ws', { websocket: true }, () => t.fail('not a socket'))
   })
   const connection = connectTcp((app.server.address() as AddressInfo).port, '127.0.0.1')
-  connection.write('GET /plain HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: \r\n\r\n')
+  connection.write('GET /plain HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: \r\n\r\n')
   const answer = await text(connection)
   t.match(answer, /^HTTP\/1\.1 200 OK\r\n/)
   t.match(answer, /\r\nconnection: close\r\n/i)
