@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { FastifyRequest } from 'fastify'
-import { endIfDead } from './sessions.ts'
+import { destroyIfUnresponsive, measureProgress } from './liveness.ts'
 import type { WebSocket } from '../types/index.ts'
 
 const kHeartbeat = Symbol('fastify-websocket-h2.heartbeat')
@@ -9,8 +9,15 @@ const kHeartbeat = Symbol('fastify-websocket-h2.heartbeat')
 type Connection = Duplex & { [kHeartbeat]: Heartbeat }
 
 /**
- * Pings a socket (RFC 6455 section 5.5.2), so that no proxy takes it for idle, and terminates it when its peer has gone
- * without a word: it has sent nothing since the last ping, and taken nothing of what waits for it.
+ * Beats without a sign of life after which a peer is taken for disconnected although data waits for it: the ping is
+ * behind that data. The kernel takes more only when a good part of its send buffer, up to 4 MB, is free again, so a
+ * client that reads 10 KB/s may show progress every third beat.
+ */
+const BEATS_WITH_BACKLOG = 3
+
+/**
+ * Pings a socket (RFC 6455 section 5.5.2), so that no proxy takes it for idle, and terminates it when its peer is
+ * unresponsive: when nothing was received since the last ping, and the peer took nothing of the data that waits for it.
  */
 export class Heartbeat {
   readonly #socket: WebSocket
@@ -21,7 +28,10 @@ export class Heartbeat {
   /** Whether there was a sign of life since the last ping. */
   #isAlive = true
   #isListening = false
-  #waiting = 0
+  /** Whether data was waiting for the peer at the last beat. */
+  #hadBacklog = false
+  #progress = 0
+  #silentBeats = 0
 
   /**
    * @param interval in ms
@@ -44,11 +54,14 @@ export class Heartbeat {
     const { readyState, OPEN, bufferedAmount, isPaused } = this.#socket
     // Closing has a timer of its own.
     if (readyState !== OPEN) return
-    if (!this.#isAlive && bufferedAmount >= this.#waiting) return this.#end()
+    const hasBacklog = bufferedAmount > 0
+    const hasProgressed = this.#hasProgressed()
+    this.#silentBeats = this.#isAlive || hasProgressed ? 0 : this.#silentBeats + 1
+    if (this.#silentBeats >= (hasBacklog ? BEATS_WITH_BACKLOG : 1)) return this.#end()
 
     // What a paused socket does not read may be the pong.
     this.#isAlive = isPaused
-    this.#waiting = bufferedAmount
+    this.#hadBacklog = hasBacklog
     this.#listen()
     this.#socket.ping()
   }
@@ -63,6 +76,13 @@ export class Heartbeat {
     clearInterval(this.#timer)
   }
 
+  /** What leaves says something of the peer only if it had to wait for it: the kernel takes a ping by itself. */
+  #hasProgressed (): boolean {
+    const last = this.#progress
+    this.#progress = measureProgress(this.#connection)
+    return this.#hadBacklog && this.#progress !== last
+  }
+
   /** Not to its messages alone: a large one may take longer than a beat. Once, so that others pay nothing for it. */
   #listen (): void {
     if (this.#isListening) return
@@ -71,8 +91,8 @@ export class Heartbeat {
   }
 
   #end (): void {
-    this.#request.log.info('a websocket client has gone silent: terminated')
-    endIfDead(this.#connection, this.#interval)
+    this.#request.log.info('a websocket client is unresponsive: terminated')
+    destroyIfUnresponsive(this.#connection, this.#interval)
     this.#socket.terminate()
   }
 }

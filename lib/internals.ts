@@ -81,6 +81,34 @@ function prototypeOf (stream: Http2Stream): StreamHooks {
   return Object.getPrototypeOf(stream)
 }
 
+/** The write queue of a connection. */
+export interface SendQueue {
+  /** Bytes that the kernel has taken of what was written. */
+  accepted: number
+  /** Bytes that wait until it takes more, because the peer does not read. */
+  queued: number
+}
+
+interface StreamHandle {
+  bytesWritten: number
+  writeQueueSize: number
+  _parent?: StreamHandle
+}
+
+/**
+ * Returns the write queue of a TCP connection, of TLS or not; undefined for one that is not the system's.
+ *
+ * `socket.bytesWritten` counts a write as soon as it waits in libuv, `writableLength` until all of it has left, and
+ * neither counts what an HTTP/2 session writes. Nothing documented shows that a peer reads a large write slowly. Node
+ * does the same where it decides whether a socket that writes has timed out (`_onTimeout` in lib/net.js). TLS has a
+ * queue of its own, before that of the connection under it.
+ */
+export function readSendQueue (connection: Duplex): SendQueue | undefined {
+  const { _handle: handle } = connection as Duplex & { _handle?: StreamHandle | null }
+  const { bytesWritten, writeQueueSize: queued } = handle?._parent ?? handle ?? {} as Partial<StreamHandle>
+  return bytesWritten === undefined || queued === undefined ? undefined : { accepted: bytesWritten - queued, queued }
+}
+
 /**
  * Stops the timer of `session.setTimeout()` of a session that is closed.
  *

@@ -38,6 +38,8 @@ export class SendBudget {
 export class Outflow {
   /** Bytes that have gone of the write that is under way. */
   gone = 0
+  /** Bytes that have left. */
+  sent = 0
   readonly #stream: Http2Stream
   readonly #budget: SendBudget
   #slice = 0
@@ -64,6 +66,7 @@ export class Outflow {
     passWrites(this.#stream, slice.map(toItem), (error) => {
       this.close()
       this.gone += length
+      if (error == null) this.sent += length
       if (error == null && rest.length > 0) return this.#next(rest, done)
       this.gone = 0
       done(error)

@@ -18,13 +18,17 @@ const kSession = Symbol('fastify-websocket-h2.session')
 
 const CONNECTION_EVENTS = ['connection', 'secureConnection']
 
-/** What carries a server's sessions: `session.socket` is not to be destroyed. */
+/** What carries a server's sessions: `session.socket` is a Proxy that does not allow `destroy()`. */
 const connections = new WeakMap<Http2Session, Duplex>()
 
-/** Sessions that have been asked for a sign of life. */
-const suspects = new WeakSet<Http2Session>()
-
 type CountedStream = Http2Stream & { [kInflow]: Inflow, [kSession]: Session }
+
+/** Returns the connection that carries a socket: that of its session over HTTP/2. Undefined once it is unknown. */
+export function connectionOf (carrier: Duplex): Duplex | undefined {
+  if (!('session' in carrier)) return carrier
+  const { session } = carrier as Http2Stream
+  return session === undefined ? undefined : connections.get(session)
+}
 
 /** What holds for every session of a server, or of a client. */
 export interface SessionOptions {
@@ -161,24 +165,6 @@ export class Session {
   #setTimeout (milliseconds: number): void {
     if (this.#options.timeout !== undefined && !this.#session.destroyed) this.#session.setTimeout(milliseconds)
   }
-}
-
-/**
- * Ends the session of a stream whose peer has gone, unless the session itself answers a PING (RFC 9113 section 6.7):
- * behind a proxy the peer may have gone alone. Node itself waits for as long as TCP does. Where a write over TLS has
- * failed (nodejs/node#55804) it waits for ever, and so it does with the connection of a session that is destroyed.
- *
- * @param timeout for the answer, in ms
- */
-export function endIfDead (carrier: Duplex, timeout: number): void {
-  const { session } = carrier as Partial<Http2Stream>
-  if (session === undefined || session.destroyed || suspects.has(session)) return
-  suspects.add(session)
-  const timer = setTimeout(() => (connections.get(session) ?? session).destroy(), timeout)
-  session.ping(() => {
-    clearTimeout(timer)
-    suspects.delete(session)
-  })
 }
 
 function closeSession (session: Http2Session): void {

@@ -52,6 +52,11 @@ export function countGone (socket: Carrier): number {
   return socket[kOutflow]?.gone ?? 0
 }
 
+/** Returns the bytes that have left a stream; 0 for a connection. */
+export function countSent (carrier: Carrier): number {
+  return carrier[kOutflow]?.sent ?? 0
+}
+
 /**
  * Whether all that was written has been sent, and the end with it. A stream that closes with the last of it, because
  * its peer has ended too, is destroyed by Node ahead of its 'finish'.

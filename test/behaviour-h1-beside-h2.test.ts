@@ -1,4 +1,5 @@
 import { behaveWithConsumers } from './behaviour-consumers.ts'
+import { behaveAlive } from './behaviour-heartbeat.ts'
 import { behaveInjected } from './behaviour-inject.ts'
 import { behaveByMessage } from './behaviour-messages.ts'
 import { behaveByRoute } from './behaviour-routes.ts'
@@ -12,3 +13,4 @@ behaveByRoute(H1_BESIDE_H2)
 behaveUnderPressure(H1_BESIDE_H2)
 behaveWithConsumers(H1_BESIDE_H2)
 behaveInjected(H1_BESIDE_H2)
+behaveAlive(H1_BESIDE_H2)

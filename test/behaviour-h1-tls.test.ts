@@ -1,4 +1,5 @@
 import { behaveWithConsumers } from './behaviour-consumers.ts'
+import { behaveAlive } from './behaviour-heartbeat.ts'
 import { behaveInjected } from './behaviour-inject.ts'
 import { behaveByMessage } from './behaviour-messages.ts'
 import { behaveByRoute } from './behaviour-routes.ts'
@@ -12,3 +13,4 @@ behaveByRoute(H1_TLS)
 behaveUnderPressure(H1_TLS)
 behaveWithConsumers(H1_TLS)
 behaveInjected(H1_TLS)
+behaveAlive(H1_TLS)

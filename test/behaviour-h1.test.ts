@@ -1,4 +1,5 @@
 import { behaveWithConsumers } from './behaviour-consumers.ts'
+import { behaveAlive } from './behaviour-heartbeat.ts'
 import { behaveInjected } from './behaviour-inject.ts'
 import { behaveByMessage } from './behaviour-messages.ts'
 import { behaveByRoute } from './behaviour-routes.ts'
@@ -12,3 +13,4 @@ behaveByRoute(H1)
 behaveUnderPressure(H1)
 behaveWithConsumers(H1)
 behaveInjected(H1)
+behaveAlive(H1)

@@ -1,4 +1,5 @@
 import { behaveWithConsumers } from './behaviour-consumers.ts'
+import { behaveAlive } from './behaviour-heartbeat.ts'
 import { behaveInjected } from './behaviour-inject.ts'
 import { behaveByMessage } from './behaviour-messages.ts'
 import { behaveByRoute } from './behaviour-routes.ts'
@@ -12,3 +13,4 @@ behaveByRoute(H2_TLS)
 behaveUnderPressure(H2_TLS)
 behaveWithConsumers(H2_TLS)
 behaveInjected(H2_TLS)
+behaveAlive(H2_TLS)

@@ -1,4 +1,5 @@
 import { behaveWithConsumers } from './behaviour-consumers.ts'
+import { behaveAlive } from './behaviour-heartbeat.ts'
 import { behaveInjected } from './behaviour-inject.ts'
 import { behaveByMessage } from './behaviour-messages.ts'
 import { behaveByRoute } from './behaviour-routes.ts'
@@ -12,3 +13,4 @@ behaveByRoute(H2C)
 behaveUnderPressure(H2C)
 behaveWithConsumers(H2C)
 behaveInjected(H2C)
+behaveAlive(H2C)

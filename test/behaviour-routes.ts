@@ -130,7 +130,7 @@ export function behaveByRoute (transport: Transport): void {
     t.equal((await end).code, 1006)
     for (let count = 0; count < 2; count++) await once(lively, 'ping')
     for (const socket of [never, lively, talkative]) t.equal(socket.readyState, socket.OPEN)
-    t.match(logs.filter(({ msg }) => msg.includes('silent')), [{ level: INFO }])
+    t.match(logs.filter(({ msg }) => msg.includes('unresponsive')), [{ level: INFO }])
     t.same(logs.filter(({ level }) => level > INFO), [])
   }, { heartbeat: 500 })
 
