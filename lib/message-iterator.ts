@@ -1,5 +1,6 @@
 import type { WebSocket } from 'ws'
 import type { MessageHold, Reader } from './message-hold.ts'
+import { NOWHERE } from './message-sequence.ts'
 import type { Message, Place } from './message-sequence.ts'
 
 type Result = IteratorResult<string | Buffer, void>
@@ -15,7 +16,7 @@ interface Waiting {
  * with the first call of `next()`. No async generator: `return()` of one waits for a `next()` that waits for a message.
  */
 export class MessageIterator implements AsyncGenerator<string | Buffer, void, undefined>, Reader {
-  at!: Place
+  at: Place = NOWHERE
   readonly #socket: WebSocket
   readonly #hold: MessageHold
   #waiting: Waiting[] = []

@@ -149,6 +149,9 @@ export interface WebsocketPluginOptions {
    * Default: 16777216; `Infinity` is no limit.
    */
   sendLimit?: number | undefined
-  /** What to do about a peer that reads more slowly than it is sent to. Default: `'close'`. */
+  /**
+   * What to do about a peer that reads more slowly than it is sent to. A function must be synchronous.
+   * Default: `'close'`.
+   */
   slowConsumer?: SlowConsumer | undefined
 }

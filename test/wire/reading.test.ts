@@ -34,6 +34,30 @@ await t.test('a socket that is paused for each message reads on, and opens its w
   t.ok(client.increments(1) > 100_000, 'the client may send on')
 })
 
+await t.test('pause() holds back the messages that came in the same DATA frame', async (t) => {
+  const wire = await serve(t, (app) => {
+    app.get('/steps', { websocket: true }, (socket) => {
+      socket.on('message', (data) => {
+        socket.send(`got ${data}`)
+        socket.pause()
+      })
+    })
+  })
+  const client = await wire.client()
+  client.connect(1, '/steps')
+  await client.response(1)
+  client.data(1, Buffer.concat([wsText('one'), wsText('two'), wsText('three')]))
+  await client.untilSaid(1, 'Text got one')
+  await client.settled()
+  t.strictSame(client.wsTrace(1), ['HEADERS', 'Text got one'])
+  wire.sockets[0]!.resume()
+  await client.untilSaid(1, 'Text got two')
+  await client.settled()
+  t.strictSame(client.wsTrace(1), ['HEADERS', 'Text got one', 'Text got two'])
+  wire.sockets[0]!.terminate()
+  await wire.emptied()
+})
+
 await t.test('what comes ahead of its stream, over a connection that is not Node\'s own, is the beginning', async (t) => {
   const wire = await serve(t, addEcho)
   const proxy = createServer((connection) => {
