@@ -61,3 +61,9 @@ export const FST_WS_SLOW_CONSUMER = createError<[bytes: number, limit: number]>(
   'FST_WS_SLOW_CONSUMER',
   'the peer has %s bytes to read, more than the sendLimit of %s: wait for \'drain\' before you send more'
 )
+
+/** A socket ended before all of a message was sent. Given to the callback of `send()`, `ping()` or `pong()`. */
+export const FST_WS_NOT_SENT = createError(
+  'FST_WS_NOT_SENT',
+  'the connection ended before all of this was sent: the peer may have received none of it'
+)

@@ -8,7 +8,7 @@ import type { Message } from './message-hold.ts'
 import { writeShort } from './message-writer.ts'
 import type { Data, SendCallback, SendOptions } from './message-writer.ts'
 import { isPeerError } from './peer-error.ts'
-import { countGone, hasSaidAll } from './stream-socket.ts'
+import { countGone, hasSaidAll, holdEnd, trackWrites } from './stream-socket.ts'
 import { kConnect, kHandled, kSendLimits } from './symbols.ts'
 import type { SlowConsumer, WebSocket } from '../types/index.ts'
 
@@ -62,6 +62,8 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
 
     [kConnect] (connection: Duplex): void {
       this.#connection = connection
+      trackWrites(connection)
+      holdEnd(connection)
       this.#deflates = this.extensions !== ''
       this.#isPlain = isPlain && !this.#deflates
       connection.on('drain', () => this.#drain())
