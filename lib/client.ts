@@ -41,7 +41,8 @@ export function connect (target: string | URL | ClientHttp2Session, given: Sessi
   const socket = new ClientSocket(url, protocols, options) as WsWebSocket & RouteSocket
   socket[kSendLimits] = sendLimits
   socket.once('upgrade', (response) => {
-    socket.once('open', () => socket[kConnect](response.socket))
+    // Ahead of listeners that send.
+    socket.prependOnceListener('open', () => socket[kConnect](response.socket))
   })
   return socket
 }

@@ -79,3 +79,9 @@ export const FST_WS_INVALID_SLOW_CONSUMER = createError<[verb: string, result: s
   500,
   TypeError
 )
+
+/** A socket ended before all of a message was sent. Given to the callback of `send()`, `ping()` or `pong()`. */
+export const FST_WS_NOT_SENT = createError(
+  'FST_WS_NOT_SENT',
+  'the connection ended before all of this was sent: the peer may have received none of it'
+)

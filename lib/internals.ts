@@ -34,20 +34,20 @@ export interface WriteItem {
 export type WriteCallback = (error?: Error | null) => void
 
 /** What stands between a stream and Node: it gets what comes in and what goes out, and passes it on as it likes. */
-export interface StreamHooks {
-  push: (this: Http2Stream, chunk: Buffer | null) => boolean
-  _write: (this: Http2Stream, chunk: Buffer | string, encoding: BufferEncoding, done: WriteCallback) => void
-  _writev: (this: Http2Stream, items: WriteItem[], done: WriteCallback) => void
+export interface StreamHooks<Stream extends Duplex = Duplex> {
+  push: (this: Stream, chunk: Buffer | null) => boolean
+  _write: (this: Stream, chunk: Buffer | string, encoding: BufferEncoding, done: WriteCallback) => void
+  _writev: (this: Stream, items: WriteItem[], done: WriteCallback) => void
 }
 
 /**
- * Puts hooks on one stream.
+ * Puts hooks on one stream, or on a connection.
  *
  * Node's own side hands each DATA frame to `push`, and Writable hands what is to be sent to `_write` and `_writev`:
  * documented for those who make streams, not for those who have one. The documented way, a stream around the stream,
  * sends every message through two more queues.
  */
-export function hookStream (stream: Http2Stream, hooks: Partial<StreamHooks>): void {
+export function hookStream<Stream extends Duplex> (stream: Stream, hooks: Partial<StreamHooks<Stream>>): void {
   Object.assign(stream, hooks)
 }
 
@@ -67,17 +67,17 @@ export function passChunk (stream: Http2Stream, chunk: Buffer | null): boolean {
 
 /** What `_write` does without a hook. */
 export function passWrite (
-  stream: Http2Stream, chunk: WriteItem['chunk'], encoding: BufferEncoding, done: WriteCallback
+  stream: Duplex, chunk: WriteItem['chunk'], encoding: BufferEncoding, done: WriteCallback
 ): void {
   prototypeOf(stream)._write.call(stream, chunk, encoding, done)
 }
 
 /** What `_writev` does without a hook. */
-export function passWrites (stream: Http2Stream, items: WriteItem[], done: WriteCallback): void {
+export function passWrites (stream: Duplex, items: WriteItem[], done: WriteCallback): void {
   prototypeOf(stream)._writev.call(stream, items, done)
 }
 
-function prototypeOf (stream: Http2Stream): StreamHooks {
+function prototypeOf (stream: Duplex): StreamHooks {
   return Object.getPrototypeOf(stream)
 }
 

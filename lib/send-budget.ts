@@ -1,6 +1,4 @@
-import type { Http2Stream } from 'node:http2'
-import { passWrites } from './internals.ts'
-import type { WriteCallback, WriteItem } from './internals.ts'
+import type { WriteItem } from './internals.ts'
 
 /** Size, in bytes, up to which a write goes to Node as it is. */
 export const SMALL_WRITE = 4096
@@ -34,48 +32,8 @@ export class SendBudget {
   }
 }
 
-/** The large writes of one stream. */
-export class Outflow {
-  /** Bytes that have gone of the write that is under way. */
-  gone = 0
-  /** Bytes that have left. */
-  sent = 0
-  readonly #stream: Http2Stream
-  readonly #budget: SendBudget
-  #slice = 0
-
-  constructor (stream: Http2Stream, budget: SendBudget) {
-    this.#stream = stream
-    this.#budget = budget
-  }
-
-  write (items: WriteItem[], done: WriteCallback): void {
-    this.#next(items.map(toBuffer), done)
-  }
-
-  /** Gives back what Node will not tell about any more: before 22 the callback of a reset stream may never come. */
-  close (): void {
-    this.#budget.giveBack(this.#slice)
-    this.#slice = 0
-  }
-
-  #next (rest: Buffer[], done: WriteCallback): void {
-    this.#slice = this.#budget.take()
-    const slice = cut(rest, this.#slice)
-    const length = slice.reduce((sum, { length }) => sum + length, 0)
-    passWrites(this.#stream, slice.map(toItem), (error) => {
-      this.close()
-      this.gone += length
-      if (error == null) this.sent += length
-      if (error == null && rest.length > 0) return this.#next(rest, done)
-      this.gone = 0
-      done(error)
-    })
-  }
-}
-
 /** Takes up to `size` bytes from the front of a list of buffers. */
-function cut (rest: Buffer[], size: number): Buffer[] {
+export function cut (rest: Buffer[], size: number): Buffer[] {
   const slice: Buffer[] = []
   for (let left = size; left > 0 && rest.length > 0;) {
     const [first] = rest as [Buffer]
@@ -98,10 +56,10 @@ export function sizeOfAll (items: readonly WriteItem[]): number {
   return size
 }
 
-function toBuffer ({ chunk, encoding }: WriteItem): Buffer {
+export function toBuffer ({ chunk, encoding }: WriteItem): Buffer {
   return typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk
 }
 
-function toItem (chunk: Buffer): WriteItem {
+export function toItem (chunk: Buffer): WriteItem {
   return { chunk, encoding: 'buffer' as BufferEncoding }
 }

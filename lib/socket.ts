@@ -11,7 +11,7 @@ import type { Data, SendCallback, SendOptions } from './message-writer.ts'
 import { isPeerError } from './peer-error.ts'
 import { judge } from './slow-consumer.ts'
 import type { Verdict } from './slow-consumer.ts'
-import { countGone, hasSaidAll } from './stream-socket.ts'
+import { countGone, hasSaidAll, holdEnd, trackWrites } from './stream-socket.ts'
 import { kConnect, kHandled, kLog, kSendLimits } from './symbols.ts'
 import type { SlowConsumer, WebSocket } from '../types/index.ts'
 
@@ -65,6 +65,8 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
 
     [kConnect] (connection: Duplex): void {
       this.#connection = connection
+      trackWrites(connection)
+      holdEnd(connection)
       this.#deflates = this.extensions !== ''
       this.#isPlain = isPlain && !this.#deflates
       connection.on('drain', () => this.#drain())

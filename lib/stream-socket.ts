@@ -1,17 +1,17 @@
 import { constants } from 'node:http2'
 import type { Http2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
-import { forgetEndStream, hookStream, passWrite, passWrites } from './internals.ts'
+import { forgetEndStream, hookStream } from './internals.ts'
 import type { WriteCallback, WriteItem } from './internals.ts'
 import { nextTurn } from './next-turn.ts'
-import { Outflow, SMALL_WRITE, sizeOf, sizeOfAll } from './send-budget.ts'
+import { Outflow } from './outflow.ts'
+import { SMALL_WRITE } from './send-budget.ts'
 import type { SendBudget } from './send-budget.ts'
 
 const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = constants
 
 const kCloseTimeout = Symbol('fastify-websocket-h2.closeTimeout')
 const kOutflow = Symbol('fastify-websocket-h2.outflow')
-const kSaidAll = Symbol('fastify-websocket-h2.saidAll')
 const kTimer = Symbol('fastify-websocket-h2.timer')
 
 /**
@@ -21,7 +21,6 @@ const kTimer = Symbol('fastify-websocket-h2.timer')
 interface Carrier extends Duplex {
   [kCloseTimeout]?: number
   [kOutflow]?: Outflow
-  [kSaidAll]?: boolean
   [kTimer]?: NodeJS.Timeout
 }
 
@@ -38,13 +37,31 @@ const LINGER = 250
  * slices.
  */
 export function toStreamSocket (stream: Http2Stream, budget: SendBudget): Http2Stream {
-  const outflow = new Outflow(stream, budget)
   stream.destroy = destroyLater
   stream.on('aborted', streamOnAborted)
-  hookStream(stream, { _write: writeChunk, _writev: writeChunks })
-  Object.assign(stream, { [kOutflow]: outflow })
+  trackWrites(stream, budget)
   freeAfterFinish(stream)
   return stream
+}
+
+/**
+ * Has each write of a connection or stream called back once, and counts what leaves. A Duplex that was made with
+ * functions of its own is left alone: what they stand for is not known.
+ *
+ * @param budget of an HTTP/2 session
+ */
+export function trackWrites (carrier: Carrier, budget?: SendBudget): void {
+  if (kOutflow in carrier || Object.hasOwn(carrier, '_write') || Object.hasOwn(carrier, '_writev')) return
+  hookStream(carrier, { _write: writeChunk, _writev: writeChunks })
+  Object.assign(carrier, { [kOutflow]: new Outflow(carrier, budget) }).on('close', carrierLoseWrite)
+}
+
+/**
+ * Has the end of a stream wait for the last slice of what was written. Node sends END_STREAM behind the slice that it
+ * has, and drops the rest.
+ */
+export function holdEnd (carrier: Carrier): void {
+  if (carrier[kOutflow]?.isSliced === true) carrier.end = endLater
 }
 
 /** Bytes that a connection or stream still counts as its own, and that Node has sent already. */
@@ -62,7 +79,7 @@ export function countSent (carrier: Carrier): number {
  * its peer has ended too, is destroyed by Node ahead of its 'finish'.
  */
 export function hasSaidAll (socket: Carrier): boolean {
-  return socket.writableFinished || socket[kSaidAll] === true
+  return socket.writableFinished || socket[kOutflow]?.hasEnded === true
 }
 
 /**
@@ -105,7 +122,14 @@ function carrierOnEnd (this: Carrier): void {
 
 function carrierOnClose (this: Carrier): void {
   clearTimeout(this[kTimer])
-  this[kOutflow]?.close()
+}
+
+function carrierLoseWrite (this: Carrier): void {
+  process.nextTick(loseWrite, this)
+}
+
+function loseWrite (carrier: Carrier, error?: Error): void {
+  carrier[kOutflow]!.lose(error)
 }
 
 function destroyCarrier (socket: Duplex): void {
@@ -119,7 +143,7 @@ function destroyCarrier (socket: Duplex): void {
 function destroyLater (this: Http2Stream, error?: Error): Http2Stream {
   const isAlive = !this.closed && !this.destroyed && this.session?.destroyed === false
   if (error !== undefined || !isAlive) {
-    if (this.state.localClose === 1) (this as Carrier)[kSaidAll] = true
+    if (this.state.localClose === 1) (this as Carrier)[kOutflow]!.hasEnded = true
     return destroyNow(this, error)
   }
 
@@ -135,6 +159,8 @@ function sendReset (stream: Http2Stream): void {
 }
 
 function destroyNow (stream: Http2Stream, error?: Error): Http2Stream {
+  // Ahead of its 'close', as over TCP.
+  process.nextTick(loseWrite, stream, error)
   return Object.getPrototypeOf(stream).destroy.call(stream, error)
 }
 
@@ -143,14 +169,19 @@ function streamOnAborted (this: Http2Stream): void {
   nextTurn(destroyCarrier, this)
 }
 
-function writeChunk (
-  this: Http2Stream, chunk: Buffer | string, encoding: BufferEncoding, done: WriteCallback
-): void {
-  if (sizeOf(chunk) <= SMALL_WRITE) passWrite(this, chunk, encoding, done)
-  else (this as Carrier)[kOutflow]!.write([{ chunk, encoding }], done)
+function endLater (this: Carrier & Http2Stream, ...parameters: unknown[]): Carrier {
+  const outflow = this[kOutflow]!
+  outflow.endsLater = !this.closed && this.writableLength > SMALL_WRITE
+  if (!outflow.endsLater) Object.getPrototypeOf(this).end.apply(this, parameters)
+  return this
 }
 
-function writeChunks (this: Http2Stream, items: WriteItem[], done: WriteCallback): void {
-  if (sizeOfAll(items) <= SMALL_WRITE) passWrites(this, items, done)
-  else (this as Carrier)[kOutflow]!.write(items, done)
+function writeChunk (
+  this: Carrier, chunk: Buffer | string, encoding: BufferEncoding, done: WriteCallback
+): void {
+  this[kOutflow]!.write(chunk, encoding, done)
+}
+
+function writeChunks (this: Carrier, items: WriteItem[], done: WriteCallback): void {
+  this[kOutflow]!.writeAll(items, done)
 }

@@ -1,6 +1,11 @@
 import { once } from 'node:events'
+import { createReadStream } from 'node:fs'
+import { truncate } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import { createWebSocketStream } from 'ws'
 import type { WebSocket as WsWebSocket } from 'ws'
+import { Callbacks } from './helpers/callbacks.ts'
 import { closed, message, sentences, text } from './helpers/transports.ts'
 import type { Transport } from './helpers/transports.ts'
 import type { WebSocket } from '../index.ts'
@@ -315,6 +320,88 @@ export function behaveUnderPressure (transport: Transport): void {
     t.equal(length, 8 * MEGABYTE.length)
   }, { options: { perMessageDeflate: true } })
 
+  for (const [end, finish] of CUTS) {
+    sentence(`callbacks of what a server did not send are called once, with an error: ${end}`, (app) => {
+      app.get('/flood', { websocket: true }, (socket) => {
+        const callbacks = new Callbacks()
+        sendMuch(socket, callbacks)
+        app.server.emit('flooded', socket, callbacks)
+      })
+    }, async (t, { app, connect }) => {
+      const flooded = once(app.server, 'flooded')
+      const socket = connect('/flood')
+      socket.on('error', () => {})
+      socket.on('upgrade', () => process.nextTick(() => socket.pause()))
+      const [server, callbacks] = await flooded
+      await once(socket, 'open')
+      const gone = once(server, 'close')
+      finish(server, socket)
+      await gone
+      await callbacks.settled()
+      t.strictSame(callbacks.words, callbacks.words.map(() => 'not sent'))
+      t.equal(server.bufferedAmount, 0)
+    }, { sendLimit: Infinity, options: { closeTimeout: 200 } })
+
+    sentence(`callbacks of what a client did not send are called once, with an error: ${end}`, (app) => {
+      app.get('/deaf', { websocket: true }, (socket) => {
+        socket.pause()
+        app.server.emit('deaf', socket)
+      })
+    }, async (t, { app, open }) => {
+      const deaf = once(app.server, 'deaf')
+      const socket = await open('/deaf', { sendLimit: Infinity, closeTimeout: 200 })
+      socket.on('error', () => {})
+      const [server] = await deaf
+      const callbacks = new Callbacks()
+      sendMuch(socket, callbacks)
+      const gone = once(socket, 'close')
+      finish(socket, server)
+      await gone
+      await callbacks.settled()
+      t.strictSame(callbacks.words, callbacks.words.map(() => 'not sent'))
+      t.equal(socket.bufferedAmount, 0)
+      server.terminate()
+    })
+  }
+
+  sentence('callbacks of what waits to be compressed are called once, with an error, when the socket ends', (app) => {
+    app.get('/flood', { websocket: true }, (socket) => {
+      const callbacks = new Callbacks()
+      sendMuch(socket, callbacks)
+      app.server.emit('flooded', socket, callbacks)
+    })
+  }, async (t, { app, connect }) => {
+    const flooded = once(app.server, 'flooded')
+    const socket = connect('/flood', { perMessageDeflate: true })
+    socket.on('error', () => {})
+    socket.on('upgrade', () => process.nextTick(() => socket.pause()))
+    const [server, callbacks] = await flooded
+    server.terminate()
+    await callbacks.settled()
+    t.strictSame(callbacks.words, callbacks.words.map(() => 'not sent'))
+  }, { sendLimit: Infinity, options: { perMessageDeflate: true } })
+
+  sentence('a file that is piped to a client that goes away is closed', (app) => {
+    app.get('/file', { websocket: true }, async (socket) => {
+      app.server.emit('open')
+      const [path] = await once(app.server, 'path')
+      const file = createReadStream(path, { highWaterMark: MEGABYTE.length })
+      file.once('data', () => app.server.emit('piping')).once('close', () => app.server.emit('ended'))
+      await pipeline(file, createWebSocketStream(socket)).catch(() => {})
+    })
+  }, async (t, { app, connect }) => {
+    const path = join(t.testdir({ file: '' }), 'file')
+    await truncate(path, 64 * MEGABYTE.length)
+    const [opened, piping, ended] = ['open', 'piping', 'ended'].map(async (event) => await once(app.server, event))
+    const socket = connect('/file')
+    socket.on('upgrade', () => process.nextTick(() => socket.pause()))
+    await opened
+    app.server.emit('path', path)
+    await piping
+    socket.terminate()
+    await ended
+  })
+
   sentence('a client that reads nothing is closed with 1008 past the sendLimit, and logged once', (app) => {
     app.get('/flood', { websocket: true }, (socket) => {
       app.server.emit('socket', socket)
@@ -394,6 +481,22 @@ export function behaveUnderPressure (transport: Transport): void {
     t.not(server.readyState, server.OPEN)
     t.equal((await closed(socket)).code, 1008)
   }, { sendLimit: 2 * MEGABYTE.length, slowConsumer: 'drop' })
+}
+
+/** How a socket that has much to send may end, at its own hand or at its peer's. */
+const CUTS: Array<[name: string, finish: (socket: WebSocket, peer: WebSocket) => void]> = [
+  ['terminate()', (socket) => socket.terminate()],
+  ['terminate() of the peer', (_socket, peer) => peer.terminate()],
+  ['close(), and a peer that does not answer', (socket) => socket.close(1000)]
+]
+
+/** Sends more than any buffer below the process holds, as one message, and others behind it. */
+function sendMuch (socket: WebSocket, callbacks: Callbacks): void {
+  socket.send(Buffer.alloc(16 * MEGABYTE.length), callbacks.next)
+  socket.send('text', callbacks.next)
+  socket.ping('ping', undefined, callbacks.next)
+  socket.send(MEGABYTE, callbacks.next)
+  socket.pong('pong', undefined, callbacks.next)
 }
 
 const asked: Array<[socket: WebSocket, bytes: number]> = []

@@ -6,6 +6,7 @@ import { createServer as createHttpsServer } from 'node:https'
 import { connect as connectTcp } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { Duplex } from 'node:stream'
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls'
 import { setFlagsFromString } from 'node:v8'
 import { runInThisContext } from 'node:vm'
 import fastify from 'fastify'
@@ -16,7 +17,7 @@ import type { Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import {
   clearSessionTimeout, forgetEndStream, guardDestroy, hasFailed, hookStream, injectConnection, narrowUpgrades,
-  overrideOptions, parseAgain, passChunk, passWrite, passWrites, readResponse, readSecondaryServers, readServerSettings,
+  overrideOptions, parseAgain, passChunk, passWrite, passWrites, readResponse, readSecondaryServers, readSendQueue, readServerSettings,
   restoreMethods, sendsAtOnce
 } from '../lib/internals.ts'
 import { createLoopback } from '../lib/loopback.ts'
@@ -116,6 +117,33 @@ void t.test('restoreMethods: the stream of a socket is fast, and stays so', asyn
   t.ok(isFast(stream!))
   await hearEcho(client, 1, 'and now?')
   t.ok(isFast(stream!))
+})
+
+for (const secure of [false, true]) {
+  void t.test(`readSendQueue: what a client has not taken yet of one write${secure ? ' over TLS' : ''}`, async (t) => {
+    const pems = await generate([{ name: 'commonName', value: 'localhost' }], { keyType: 'ec' })
+    const server = secure ? createTlsServer({ key: pems.private, cert: pems.cert }) : createTcpServer()
+    const accepted = once(server, secure ? 'secureConnection' : 'connection')
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    const tcp = connectTcp((server.address() as AddressInfo).port, '127.0.0.1')
+    const client = secure ? connectTls({ socket: tcp, rejectUnauthorized: false }) : tcp
+    const [connection] = await accepted
+    t.teardown(() => { client.destroy(); connection.destroy(); server.close() })
+
+    client.pause()
+    const written = new Promise((resolve) => { connection.write(Buffer.alloc(32 * 1024 * 1024), resolve) })
+    const before = readSendQueue(connection)!
+    t.ok(before.queued > 0)
+    client.resume()
+    await written
+    const after = readSendQueue(connection)!
+    t.ok(after.accepted >= before.accepted + before.queued)
+    t.equal(after.queued, 0)
+  })
+}
+
+void t.test('readSendQueue: nothing is known of a connection that is not the system\'s', async (t) => {
+  t.equal(readSendQueue(createLoopback()[0]), undefined)
 })
 
 void t.test('clearSessionTimeout: Node leaves the timer of a closed session running', async (t) => {
