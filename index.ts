@@ -30,7 +30,7 @@ async function websocketH2 (fastify: FastifyInstance, given: types.WebsocketPlug
   taken.add(server)
   void fastify.register(standIn)
 
-  const websocketServer = createWebSocketServer(options.websocketServer)
+  const websocketServer = createWebSocketServer(options.websocketServer, fastify.log)
   const sessions = new Sessions({
     receiveWindow: options.receiveWindow,
     timeout: fastify.initialConfig.http2SessionTimeout ?? 0,

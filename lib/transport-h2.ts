@@ -1,11 +1,14 @@
 import { ServerResponse } from 'node:http'
-import type { IncomingMessage } from 'node:http'
-import type { Http2Server, Http2ServerRequest, Http2Stream, Settings } from 'node:http2'
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
+import type {
+  Http2Server, Http2ServerRequest, Http2Stream, ServerHttp2Stream, ServerStreamResponseOptions, Settings
+} from 'node:http2'
 import type { Server, Socket } from 'node:net'
 import { Writable } from 'node:stream'
 import type { FastifyBaseLogger } from 'fastify'
 import type { WebSocketServer } from 'ws'
 import { checkExtendedConnect, toStreamHead, toUpgradeHeaders } from './handshake.ts'
+import { combineValues } from './header-fields.ts'
 import { readServerSettings, restoreMethods } from './internals.ts'
 import { MessageReader } from './message-reader.ts'
 import type { MessageLimits } from './message-reader.ts'
@@ -85,6 +88,7 @@ class H2Upgrade implements Upgrade {
   log: FastifyBaseLogger
   headerLines: readonly string[] = []
   timer: NodeJS.Timeout | undefined
+  isAnswered = false
   readonly response: ServerResponse
   readonly #request: Http2ServerRequest
   readonly #reader: MessageReader
@@ -112,6 +116,14 @@ class H2Upgrade implements Upgrade {
       this.#reader.start(websocket, server.options as unknown as MessageLimits)
       onSocket(websocket as RouteSocket, socket)
     })
+  }
+
+  startAnswer (): void {
+    this.isAnswered = true
+  }
+
+  drop (): void {
+    this.#request.stream.destroy()
   }
 
   /** Unless it has been answered. */
@@ -164,7 +176,17 @@ class H2Upgrade implements Upgrade {
     if (headers[':status'] === '502' && status !== 502) {
       this.log.warn({ url, status }, 'a 2xx reply to a websocket handshake would have opened the socket: 502 sent')
     }
-    stream.respond(headers, { endStream: headers[':status'] !== '200' })
+    respond(stream, headers, { endStream: headers[':status'] !== '200' })
+  }
+}
+
+/** Several values of a field such as ETag are sent over HTTP/1.1, too. */
+function respond (stream: ServerHttp2Stream, headers: OutgoingHttpHeaders, options: ServerStreamResponseOptions): void {
+  try {
+    stream.respond(headers, options)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_HTTP2_HEADER_SINGLE_VALUE') throw error
+    stream.respond(combineValues(headers), options)
   }
 }
 

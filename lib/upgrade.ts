@@ -17,6 +17,12 @@ export interface Upgrade {
   /** What hooks want sent along with the answer, as lines of HTTP/1.1. */
   headerLines: readonly string[]
 
+  /** What refuses. */
+  readonly response: ServerResponse
+
+  /** Whether ws has begun to answer: from then on nothing can refuse. */
+  readonly isAnswered: boolean
+
   /** Refuses, unless the handshake is done with before. */
   timer: NodeJS.Timeout | undefined
 
@@ -28,6 +34,12 @@ export interface Upgrade {
    * @throws what `verifyClient` or `handleProtocols` throw; nothing has been answered then
    */
   accept (server: WebSocketServer, onSocket: OnSocket): void
+
+  /** Is told that ws writes the head that opens the socket next. */
+  startAnswer (): void
+
+  /** Breaks off what carries the handshake. */
+  drop (): void
 }
 
 /** @param connection what carries the socket */

@@ -1,3 +1,4 @@
+import { behaveInHandshakes } from './behaviour-handshake.ts'
 import { behaveInjected } from './behaviour-inject.ts'
 import { behaveByMessage } from './behaviour-messages.ts'
 import { behaveByRoute } from './behaviour-routes.ts'
@@ -6,6 +7,7 @@ import { behave } from './behaviour.ts'
 import { H1 } from './helpers/transports.ts'
 
 behave(H1)
+behaveInHandshakes(H1)
 behaveByMessage(H1)
 behaveByRoute(H1)
 behaveUnderPressure(H1)
