@@ -105,7 +105,8 @@ export function toStreamHead (response: string, request: IncomingHttpHeaders, ma
     // and give up without the answer.
     if (name === 'sec-websocket-accept' && !(accepted && hasKey(request))) continue
 
-    const value = line.slice(colon + 1).trim()
+    // RFC 9110 section 5.6.3: not what JavaScript takes for whitespace, which has a byte beyond ASCII.
+    const value = line.slice(colon + 1).replace(/^[\t ]+|[\t ]+$/g, '')
     const known = headers[name]
     headers[name] = known === undefined ? value : [known, value].flat()
   }

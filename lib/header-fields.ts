@@ -12,6 +12,8 @@ export const NOT_FOR_STREAMS = new Set([
 // RFC 9110 sections 5.1, 5.5 and 5.6.2, as Node has it for any response: characters beyond ASCII are one byte each.
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const FIELD_LINE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*$/
+/** What ws says of the connection. */
+const UPGRADE_LINES = ['Upgrade: websocket', 'Connection: Upgrade']
 const STATUS_LINE = /^HTTP\/1\.1 101 [\x20-\x7e]*$/
 
 // What the handshake itself decides. A hook that sets one of these means some other answer.
@@ -21,15 +23,20 @@ const NOT_FOR_HOOKS = new Set([
 ])
 
 /**
- * Holds the head that ws is about to write, to which listeners of 'headers' may have added anything, against HTTP/1.1.
+ * The lines of a head that ws is about to write, to which listeners of 'headers' may have added anything. What they say
+ * of the connection or of a body, which a 101 has not, is left out.
  *
  * @throws FST_WS_INVALID_HEADER where a line is none, or could break out of the head
  */
-export function checkHead ([statusLine, ...fieldLines]: readonly unknown[]): void {
+export function checkHead ([statusLine, ...fieldLines]: readonly unknown[]): string[] {
   if (!matches(STATUS_LINE, statusLine)) throw new FST_WS_INVALID_HEADER(String(statusLine))
+  const lines = [statusLine]
   for (const line of fieldLines) {
-    if (!matches(FIELD_LINE, line)) throw new FST_WS_INVALID_HEADER(String(line).split(':', 1)[0]!)
+    const [name] = String(line).split(':', 1) as [string]
+    if (!matches(FIELD_LINE, line)) throw new FST_WS_INVALID_HEADER(name)
+    if (UPGRADE_LINES.includes(line) || !NOT_FOR_STREAMS.has(name.toLowerCase())) lines.push(line)
   }
+  return lines
 }
 
 /** Whether something is a token (RFC 9110 section 5.6.2), as a subprotocol has to be. */
@@ -73,14 +80,13 @@ export function toHeaderLines (headers: OutgoingHttpHeaders): string[] {
 }
 
 /**
- * Fields with one value each, but for Set-Cookie: RFC 9110 section 5.3 lets a gateway combine the lines of one
- * field so.
+ * Fields with one value each, but for Set-Cookie: RFC 9110 section 5.3 lets a gateway combine the lines of a field so.
  */
 export function combineValues (
   fields: Readonly<Record<string, number | string | string[] | undefined>>
 ): OutgoingHttpHeaders {
   return Object.fromEntries(Object.entries(fields).map(([name, value]) => {
-    return [name, Array.isArray(value) && name !== 'set-cookie' ? value.join(', ') : value]
+    return [name, Array.isArray(value) && name !== 'set-cookie' ? value.filter((each) => each !== '').join(', ') : value]
   }))
 }
 
@@ -101,6 +107,6 @@ function checkField (name: string, value: string): void {
   }
 }
 
-function matches (pattern: RegExp, value: unknown): boolean {
+function matches (pattern: RegExp, value: unknown): value is string {
   return typeof value === 'string' && pattern.test(value)
 }

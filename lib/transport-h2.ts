@@ -25,6 +25,9 @@ const kResponse = Symbol('fastify-websocket-h2.response')
 
 const NOTHING_AHEAD = Buffer.alloc(0)
 
+/** What makes a response write as it does over HTTP/1.1: Node encodes its fields by how it sends the body. */
+const HTTP1_REQUEST: Partial<IncomingMessage> = { method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} }
+
 /** Answers a response that ended with an interim status, such as 103, and nothing after it. */
 const UNANSWERED = 'HTTP/1.1 502 Bad Gateway\r\n\r\n'
 
@@ -97,7 +100,7 @@ class H2Upgrade implements Upgrade {
     this.log = log
     this.#request = request
     this.#reader = reader
-    this.response = new ServerResponse(request as unknown as IncomingMessage)
+    this.response = Object.assign(new ServerResponse(HTTP1_REQUEST as IncomingMessage), { req: request })
     this.response.assignSocket(this.#createSink())
     this.response.on('finish', responseOnFinish)
     Object.assign(request.stream, { [kResponse]: this.response }).on('close', streamOnClose)

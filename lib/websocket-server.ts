@@ -20,7 +20,7 @@ class CheckingServer extends WebSocketServer {
     const isHeard = super.emit(event, ...parameters)
     if (event === 'headers') {
       const [lines, request] = parameters as [lines: string[], request: RawRequest]
-      checkHead(lines)
+      lines.splice(0, lines.length, ...checkHead(lines))
       request[kUpgrade]?.startAnswer()
     }
     return isHeard
