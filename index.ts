@@ -31,7 +31,7 @@ async function websocketH2 (fastify: FastifyInstance, given: types.WebsocketPlug
   if (fastify.hasDecorator('websocketServer') || taken.has(server)) throw new FST_WS_ALREADY_REGISTERED()
   taken.add(server)
   void fastify.register(standIn)
-  const websocketServer = createWebSocketServer(options.websocketServer)
+  const websocketServer = createWebSocketServer(options.websocketServer, fastify.log)
   const sessions = new Sessions({
     receiveWindow: options.receiveWindow,
     timeout: fastify.initialConfig.http2SessionTimeout ?? 0,

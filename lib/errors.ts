@@ -54,10 +54,25 @@ export const FST_WS_SHUTTING_DOWN = createError<[url: string]>(
   503
 )
 
-/** A hook set a response header that cannot be sent with the handshake. Answered with 500. */
+/**
+ * A hook, `verifyClient` or a listener for `'headers'` set a response header that cannot be sent with the handshake.
+ * Answered with 500.
+ */
 export const FST_WS_INVALID_HEADER = createError<[name: string]>(
   'FST_WS_INVALID_HEADER',
   'the response header "%s" cannot be sent with a websocket handshake: its name or value has characters that HTTP does not allow'
+)
+
+/** `handleProtocols` chose what cannot be a subprotocol (RFC 6455 section 4.2.2). Answered with 500. */
+export const FST_WS_INVALID_SUBPROTOCOL = createError<[received: string]>(
+  'FST_WS_INVALID_SUBPROTOCOL',
+  'handleProtocols must return one of the subprotocols, or false, got %s'
+)
+
+/** `verifyClient` refused a handshake with a status that refuses nothing. Logged, and answered with 500. */
+export const FST_WS_INVALID_REFUSAL = createError<[status: string]>(
+  'FST_WS_INVALID_REFUSAL',
+  'verifyClient must refuse a handshake with a status from 300 to 599, got %s'
 )
 
 /**

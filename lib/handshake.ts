@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http'
+import { STATUS_CODES } from 'node:http'
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
-import { FST_WS_INVALID_HEADER } from './errors.ts'
+import { NOT_FOR_STREAMS, eachField } from './header-fields.ts'
 
 /** Why a request is not a WebSocket handshake, as the status and headers that say so. */
 export interface Refusal {
@@ -23,24 +23,11 @@ const VERSION = '13'
 const NO_KEY = 'AAAAAAAAAAAAAAAAAAAAAA=='
 const KEY = /^[+/0-9A-Za-z]{22}==$/
 
-// RFC 9113 section 8.2.2: connection-specific fields have no place in HTTP/2. The rest describe a body, and a refusal
-// goes out without one: a body makes Firefox open another connection for its next socket.
-const NOT_FOR_STREAMS = new Set([
-  'connection', 'http2-settings', 'keep-alive', 'proxy-connection', 'te', 'transfer-encoding', 'upgrade',
-  'content-encoding', 'content-length', 'content-type', 'trailer'
-])
-
 // What an Extended CONNECT says with its pseudo-headers, and what RFC 8441 section 5 does without.
 const NOT_FOR_CONNECT = new Set([...NOT_FOR_STREAMS, 'host', 'sec-websocket-key'])
 
 // RFC 6455 section 1.3.
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
-
-// What the handshake itself decides. A hook that sets one of these means some other answer.
-const NOT_FOR_HOOKS = new Set([
-  ...NOT_FOR_STREAMS, 'date',
-  'sec-websocket-accept', 'sec-websocket-extensions', 'sec-websocket-protocol', 'sec-websocket-version'
-])
 
 /** Holds a CONNECT against RFC 8441: undefined where it asks for a WebSocket, else what to answer. */
 export function checkExtendedConnect (headers: IncomingHttpHeaders, endStream: boolean): Refusal | undefined {
@@ -118,7 +105,8 @@ export function toStreamHead (response: string, request: IncomingHttpHeaders, ma
     // and give up without the answer.
     if (name === 'sec-websocket-accept' && !(accepted && hasKey(request))) continue
 
-    const value = line.slice(colon + 1).trim()
+    // RFC 9110 section 5.6.3: not what JavaScript takes for whitespace, which has a byte beyond ASCII.
+    const value = line.slice(colon + 1).replace(/^[\t ]+|[\t ]+$/g, '')
     const known = headers[name]
     headers[name] = known === undefined ? value : [known, value].flat()
   }
@@ -149,37 +137,6 @@ export function toUpgradeHead (status: number, answer: IncomingHttpHeaders, key:
     : [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, 'connection: close']
   for (const [name, value] of eachField(fields)) lines.push(`${name}: ${value}`)
   return `${lines.join('\r\n')}\r\n\r\n`
-}
-
-/**
- * The lines that hooks add to the answer, in the form of HTTP/1.1.
- *
- * @throws FST_WS_INVALID_HEADER where a name or value could break out of its line
- */
-export function toHeaderLines (headers: OutgoingHttpHeaders): string[] {
-  const lines: string[] = []
-  for (const [name, value] of eachField(headers)) {
-    if (!NOT_FOR_HOOKS.has(name.toLowerCase())) lines.push(toHeaderLine(name, value))
-  }
-  return lines
-}
-
-/** A field that has several values is there as often. */
-function * eachField (headers: OutgoingHttpHeaders): Generator<[name: string, value: string]> {
-  for (const [name, value] of Object.entries(headers)) {
-    if (value === undefined) continue
-    for (const each of [value].flat()) yield [name, String(each)]
-  }
-}
-
-function toHeaderLine (name: string, value: string): string {
-  try {
-    validateHeaderName(name)
-    validateHeaderValue(name, value)
-  } catch (cause) {
-    throw Object.assign(new FST_WS_INVALID_HEADER(name), { cause })
-  }
-  return `${name}: ${value}`
 }
 
 /** RFC 6455 section 4.2.2. */

@@ -4,7 +4,7 @@ import type { Server } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
 import {
   BOOLEAN, BOOLEAN_OR_OBJECT, BYTES, BYTES_OR_INFINITY, COUNT, FUNCTION, MILLISECONDS, OBJECT, STRING, check, checkAll,
-  isBetween, isObject, isPromise, isSyncFunction, unknownNames
+  isBetween, isObject, isSyncFunction, unknownNames
 } from './check.ts'
 import type { Check, Checks } from './check.ts'
 import { readShutdownOptions } from './shutdown-options.ts'
@@ -12,7 +12,7 @@ import type { ShutdownSettings } from './shutdown-options.ts'
 import type { SendLimits } from './socket.ts'
 import type { ReceiveWindowSizes } from './window-sizes.ts'
 import type {
-  VerifyClient, WebsocketErrorHandler, WebsocketPluginOptions, WebsocketRouteOptions,
+  WebsocketErrorHandler, WebsocketPluginOptions, WebsocketRouteOptions,
   WebsocketServerOptions
 } from '../types/index.ts'
 
@@ -137,15 +137,13 @@ export function readOptions (given: WebsocketPluginOptions, pluginTimeout: numbe
     log.warn(`option "options.${name}" is none that we know: it is passed on to ws as it is`)
   }
 
-  const { server, verifyClient, ...websocketServer } = given.options ?? {}
+  const { server, ...websocketServer } = given.options ?? {}
   if (websocketServer.path !== undefined) {
     log.warn('option "options.path" refuses every other path: a websocket route is the way to name one')
   }
   return Object.freeze({
     // ws takes a property that is there but undefined for a limit that is not wanted.
-    websocketServer: withoutNothing({
-      ...websocketServer, verifyClient: verifyClient && waitForVerdict(verifyClient, log)
-    }),
+    websocketServer: withoutNothing(websocketServer),
     server,
     errorHandler: given.errorHandler,
     shutdown: readShutdownOptions(given, pluginTimeout),
@@ -186,20 +184,6 @@ export function readSendLimits (
   { sendLimit, slowConsumer }: { [Name in keyof SendLimits]?: SendLimits[Name] | undefined }, defaults: SendLimits
 ): SendLimits {
   return { ...defaults, ...withoutNothing({ sendLimit, slowConsumer }) }
-}
-
-/** ws takes a promise for a yes. */
-function waitForVerdict (verify: VerifyClient, log: FastifyBaseLogger): VerifyClient {
-  if (verify.length === 2) return verify
-
-  return (info, done) => {
-    const verdict = verify(info, done)
-    if (!isPromise(verdict)) return done(Boolean(verdict))
-    verdict.then((verified) => done(Boolean(verified))).catch((error: unknown) => {
-      log.error(error, 'verifyClient failed')
-      done(false, 500)
-    })
-  }
 }
 
 /** The properties that have a value. */

@@ -1,12 +1,11 @@
 import type { OutgoingHttpHeaders } from 'node:http'
-import { inspect } from 'node:util'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod, RouteOptions } from 'fastify'
 import type { WebSocketServer } from 'ws'
 import {
   FST_WS_INVALID_HANDLER, FST_WS_INVALID_METHOD, FST_WS_NO_WEBSOCKET_ROUTE, FST_WS_SHUTTING_DOWN, FST_WS_SLOW_CONSUMER
 } from './errors.ts'
 import { clearLimit } from './handshake-timer.ts'
-import { toHeaderLines } from './handshake.ts'
+import { toHeaderLines } from './header-fields.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { readRouteOptions } from './options.ts'
 import type { Options, RouteOptions as OwnOptions } from './options.ts'
@@ -14,9 +13,13 @@ import { isPeerError } from './peer-error.ts'
 import type { Shutdown } from './shutdown.ts'
 import type { RouteSocket } from './socket.ts'
 import { kHandled, kLog, kSendLimits, kUpgrade } from './symbols.ts'
+import { logError, toError } from './thrown.ts'
 import type { WebSocket, WebsocketHandler } from '../types/index.ts'
 import type { RawRequest, Upgrade } from './upgrade.ts'
 import { withOptions } from './websocket-server.ts'
+
+/** What nobody can throw. */
+const NOTHING = Symbol('nothing')
 
 const kWebsocketRoute = Symbol('fastify-websocket-h2.route')
 
@@ -96,13 +99,18 @@ function createHandler (
     if (upgrade === undefined) return httpHandler.call(this, request, reply)
 
     if (shutdown.hasBegun) throw new FST_WS_SHUTTING_DOWN(request.url)
-    upgrade.headerLines = toHeaderLines(reply.getHeaders() as OutgoingHttpHeaders)
-    upgrade.accept(server, (socket, connection) => {
-      clearLimit(upgrade)
-      shutdown.addSocket(socket)
-      if (heartbeat > 0) new Heartbeat(socket, connection, heartbeat, request).start()
-      serve(this, socket, request, reply)
-    })
+    try {
+      upgrade.headerLines = toHeaderLines(reply.getHeaders() as OutgoingHttpHeaders)
+      upgrade.accept(server, (socket, connection) => {
+        clearLimit(upgrade)
+        shutdown.addSocket(socket)
+        if (heartbeat > 0) new Heartbeat(socket, connection, heartbeat, request).start()
+        serve(this, socket, request, reply)
+      })
+    } catch (error) {
+      if (upgrade.isAnswered) upgrade.drop()
+      throw toError(error, 'a websocket handshake')
+    }
     reply.hijack()
     return undefined
   }
@@ -110,12 +118,12 @@ function createHandler (
   function serve (fastify: FastifyInstance, socket: RouteSocket, request: FastifyRequest, reply: FastifyReply): void {
     socket[kSendLimits] = sendLimits
     socket[kLog] = request.log
-    let reported: unknown
+    let reported: unknown = NOTHING
     const onError = async (error: unknown): Promise<void> => {
       // A handler that reads its socket as an iterable throws what 'error' has told.
       if (error === reported) return
       reported = error
-      await handleError(fastify, toError(error), socket, request, reply)
+      await handleError(fastify, toError(error, 'a websocket handler'), socket, request, reply)
     }
     socket.on('error', onError)
     callHandler(fastify, socket, request).catch(onError).finally(() => socket[kHandled]())
@@ -132,8 +140,8 @@ function createHandler (
     try {
       await errorHandler.call(fastify, error, socket, request, reply)
     } catch (failure) {
-      request.log.error(failure, 'the websocket errorHandler failed')
       socket.terminate()
+      logError(request.log, toError(failure, 'a websocket errorHandler'), 'the websocket errorHandler failed')
     }
   }
 }
@@ -143,15 +151,9 @@ function createHandler (
  * Close that says so.
  */
 function closeWithError (error: Error, socket: WebSocket, request: FastifyRequest, _reply: FastifyReply): void {
-  if (isPeerError(error)) request.log.info(error)
-  else if (error instanceof FST_WS_SLOW_CONSUMER) request.log.warn(error)
-  else request.log.error(error)
+  const level = isPeerError(error) ? 'info' : error instanceof FST_WS_SLOW_CONSUMER ? 'warn' : 'error'
+  logError(request.log, error, undefined, level)
   socket.close(1011)
-}
-
-/** JavaScript lets one throw anything; an errorHandler need not know. */
-function toError (thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(`a websocket handler threw ${inspect(thrown)}`, { cause: thrown })
 }
 
 function replyNotFound (_request: FastifyRequest, reply: FastifyReply): void {

@@ -44,8 +44,9 @@ class H1Upgrade implements Upgrade {
   log: FastifyBaseLogger
   headerLines: readonly string[] = []
   timer: NodeJS.Timeout | undefined
+  isAnswered = false
+  readonly response: ServerResponse
   readonly #request: IncomingMessage
-  readonly #response: ServerResponse
   readonly #socket: Socket
   readonly #head: Buffer
 
@@ -54,15 +55,16 @@ class H1Upgrade implements Upgrade {
   ) {
     this.log = log
     this.#request = request
-    this.#response = response
+    this.response = response
     this.#socket = socket
     this.#head = head
   }
 
   accept (server: WebSocketServer, onSocket: OnSocket): void {
     server.handleUpgrade(this.#request, this.#socket, this.#head, (socket) => {
+      this.#socket.setDefaultEncoding('utf8')
       // From here on the connection is the WebSocket's: a late reply must not write into it.
-      detachResponse(this.#response, this.#socket)
+      detachResponse(this.response, this.#socket)
       freeAfterFinish(this.#socket)
       freeAfterEnd(this.#socket, readCloseTimeout(server));
       (socket as RouteSocket)[kConnect](this.#socket)
@@ -71,6 +73,16 @@ class H1Upgrade implements Upgrade {
   }
 
   refuseUnprocessed (): void {
-    this.#response.writeHead(503, { 'content-length': 0 }).end()
+    this.response.writeHead(503, { 'content-length': 0 }).end()
+  }
+
+  startAnswer (): void {
+    this.isAnswered = true
+    // ws writes its head as it writes any string. Node, and an HTTP/2 stream, send each character of one as a byte.
+    this.#socket.setDefaultEncoding('latin1')
+  }
+
+  drop (): void {
+    this.#socket.destroy()
   }
 }

@@ -1,12 +1,15 @@
 import { ServerResponse } from 'node:http'
 import { constants } from 'node:http2'
-import type { IncomingMessage } from 'node:http'
-import type { Http2Server, Http2ServerRequest, Http2Stream, Settings } from 'node:http2'
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
+import type {
+  Http2Server, Http2ServerRequest, Http2Stream, ServerHttp2Stream, ServerStreamResponseOptions, Settings
+} from 'node:http2'
 import type { Server, Socket } from 'node:net'
 import { Writable } from 'node:stream'
 import type { FastifyBaseLogger } from 'fastify'
 import type { WebSocketServer } from 'ws'
 import { checkExtendedConnect, toStreamHead, toUpgradeHeaders } from './handshake.ts'
+import { combineValues } from './header-fields.ts'
 import { readServerSettings, restoreMethods } from './internals.ts'
 import { MessageReader } from './message-reader.ts'
 import type { MessageLimits } from './message-reader.ts'
@@ -23,6 +26,9 @@ import { readCloseTimeout } from './websocket-server.ts'
 const kResponse = Symbol('fastify-websocket-h2.response')
 
 const NOTHING_AHEAD = Buffer.alloc(0)
+
+/** What makes a response write as it does over HTTP/1.1: Node encodes its fields by how it sends the body. */
+const HTTP1_REQUEST: Partial<IncomingMessage> = { method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} }
 
 /** Answers a response that ended with an interim status, such as 103, and nothing after it. */
 const UNANSWERED = 'HTTP/1.1 502 Bad Gateway\r\n\r\n'
@@ -87,6 +93,7 @@ class H2Upgrade implements Upgrade {
   log: FastifyBaseLogger
   headerLines: readonly string[] = []
   timer: NodeJS.Timeout | undefined
+  isAnswered = false
   readonly response: ServerResponse
   readonly #request: Http2ServerRequest
   readonly #reader: MessageReader
@@ -95,7 +102,7 @@ class H2Upgrade implements Upgrade {
     this.log = log
     this.#request = request
     this.#reader = reader
-    this.response = new ServerResponse(request as unknown as IncomingMessage)
+    this.response = Object.assign(new ServerResponse(HTTP1_REQUEST as IncomingMessage), { req: request })
     this.response.assignSocket(this.#createSink())
     this.response.on('finish', responseOnFinish)
     Object.assign(request.stream, { [kResponse]: this.response }).on('close', streamOnClose)
@@ -119,6 +126,14 @@ class H2Upgrade implements Upgrade {
   /** RFC 9113 section 8.7: REFUSED_STREAM says that nothing was done, so that a proxy may ask another server. */
   refuseUnprocessed (): void {
     nextTurn(resetStream, this.#request.stream, constants.NGHTTP2_REFUSED_STREAM)
+  }
+
+  startAnswer (): void {
+    this.isAnswered = true
+  }
+
+  drop (): void {
+    this.#request.stream.destroy()
   }
 
   /** Unless it has been answered. */
@@ -171,7 +186,17 @@ class H2Upgrade implements Upgrade {
     if (headers[':status'] === '502' && status !== 502) {
       this.log.warn({ url, status }, 'a 2xx reply to a websocket handshake would have opened the socket: 502 sent')
     }
-    stream.respond(headers, { endStream: headers[':status'] !== '200' })
+    respond(stream, headers, { endStream: headers[':status'] !== '200' })
+  }
+}
+
+/** Several values of a field such as ETag are sent over HTTP/1.1, too. */
+function respond (stream: ServerHttp2Stream, headers: OutgoingHttpHeaders, options: ServerStreamResponseOptions): void {
+  try {
+    stream.respond(headers, options)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_HTTP2_HEADER_SINGLE_VALUE') throw error
+    stream.respond(combineValues(headers), options)
   }
 }
 

@@ -17,6 +17,12 @@ export interface Upgrade {
   /** What hooks want sent along with the answer, as lines of HTTP/1.1. */
   headerLines: readonly string[]
 
+  /** What refuses. */
+  readonly response: ServerResponse
+
+  /** Whether ws has begun to answer: from then on nothing can refuse. */
+  readonly isAnswered: boolean
+
   /** Refuses, unless the handshake is done with before. */
   timer: NodeJS.Timeout | undefined
 
@@ -31,6 +37,12 @@ export interface Upgrade {
 
   /** Refuses a request that nothing has been done about, in a way that lets its client try again elsewhere. */
   refuseUnprocessed (): void
+
+  /** Is told that ws writes the head that opens the socket next. */
+  startAnswer (): void
+
+  /** Breaks off what carries the handshake. */
+  drop (): void
 }
 
 /** @param connection what carries the socket */

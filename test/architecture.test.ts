@@ -57,6 +57,7 @@ void t.test('the files at the bottom import no more of ours than they may', asyn
     'types/socket.ts': [],
     'lib/symbols.ts': [],
     'lib/errors.ts': [],
+    'lib/thrown.ts': [],
     'lib/next-turn.ts': [],
     'lib/internals.ts': ['lib/next-turn.ts'],
     'lib/check.ts': ['lib/errors.ts'],
@@ -64,7 +65,8 @@ void t.test('the files at the bottom import no more of ours than they may', asyn
     'lib/options.ts': [
       'lib/check.ts', 'lib/shutdown-options.ts', 'lib/socket.ts', 'lib/window-sizes.ts', 'types/index.ts'
     ],
-    'lib/handshake.ts': ['lib/errors.ts'],
+    'lib/handshake.ts': ['lib/header-fields.ts'],
+    'lib/header-fields.ts': ['lib/errors.ts'],
     'lib/handshake-timer.ts': ['lib/symbols.ts', 'lib/upgrade.ts'],
     'lib/heartbeat.ts': ['lib/liveness.ts', 'types/index.ts'],
     'lib/liveness.ts': ['lib/internals.ts', 'lib/sessions.ts', 'lib/stream-socket.ts'],

@@ -1,5 +1,6 @@
 import { behaveWithConsumers } from './behaviour-consumers.ts'
 import { behaveAlive } from './behaviour-heartbeat.ts'
+import { behaveInHandshakes } from './behaviour-handshake.ts'
 import { behaveInjected } from './behaviour-inject.ts'
 import { behaveByMessage } from './behaviour-messages.ts'
 import { behaveByRoute } from './behaviour-routes.ts'
@@ -8,6 +9,7 @@ import { behave } from './behaviour.ts'
 import { H2C } from './helpers/transports.ts'
 
 behave(H2C)
+behaveInHandshakes(H2C)
 behaveByMessage(H2C)
 behaveByRoute(H2C)
 behaveUnderPressure(H2C)

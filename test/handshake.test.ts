@@ -1,8 +1,9 @@
+import type { OutgoingHttpHeaders } from 'node:http'
 import t from 'tap'
 import {
-  checkExtendedConnect, isWebSocketUpgrade, toConnectHeaders, toHeaderLines, toStreamHead, toUpgradeHead,
-  toUpgradeHeaders
+  checkExtendedConnect, isWebSocketUpgrade, toConnectHeaders, toStreamHead, toUpgradeHead, toUpgradeHeaders
 } from '../lib/handshake.ts'
+import { checkHead, combineValues, toHeaderLines, toRefusalFields } from '../lib/header-fields.ts'
 
 const CONNECT = { ':method': 'CONNECT', ':protocol': 'websocket', 'sec-websocket-version': '13' }
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ=='
@@ -98,4 +99,33 @@ void t.test('toHeaderLines', async (t) => {
   t.same(toHeaderLines({ Connection: 'close', 'content-length': 5, 'Sec-WebSocket-Protocol': 'x' }), [])
   t.throws(() => toHeaderLines({ 'x-a': 'b\r\nc: d' }), { code: 'FST_WS_INVALID_HEADER' })
   t.throws(() => toHeaderLines({ 'x a': 'b' }), { code: 'FST_WS_INVALID_HEADER' })
+})
+
+void t.test('toRefusalFields', async (t) => {
+  t.same(toRefusalFields({}, 3), ['Content-Length', '3', 'Content-Type', 'text/html'])
+  t.same(toRefusalFields({ 'CONTENT-type': 'text/plain', 'content-length': 9, 'X-A': ['b', 'c'], Connection: 'upgrade' }, 0), [
+    'Content-Length', '0', 'X-A', 'b', 'X-A', 'c', 'Content-Type', 'text/plain'
+  ])
+  const invalid: OutgoingHttpHeaders[] = [
+    { 'x-a': 'b\r\nc: d' }, { 'x\r\na': 'b' }, { 'x-a': '\u010a' }, { 'x-a': ['b', '\0'] }
+  ]
+  for (const headers of invalid) {
+    t.throws(() => toRefusalFields(headers, 0), { code: 'FST_WS_INVALID_HEADER' })
+  }
+})
+
+void t.test('combineValues', async (t) => {
+  t.same(combineValues({ ':status': '200', etag: ['a', 'b'], 'set-cookie': ['a=1', 'b=2'] }), {
+    ':status': '200', etag: 'a, b', 'set-cookie': ['a=1', 'b=2']
+  })
+})
+
+void t.test('checkHead', async (t) => {
+  const head = ['HTTP/1.1 101 Switching Protocols', 'Upgrade: websocket', 'x-a:\xe9']
+  t.same(checkHead([...head, 'content-length: 5', 'Connection: Upgrade', 'connection: close']), [...head, 'Connection: Upgrade'])
+  for (const line of ['', 'x', 'x y: z', 'x-a: b\r\nc: d', 'x-a: b\n', 'x-a: \u010a', ' folded: x', ':status: 200', undefined, 7]) {
+    t.throws(() => checkHead([...head, line]), { code: 'FST_WS_INVALID_HEADER' })
+  }
+  t.throws(() => checkHead([]), { code: 'FST_WS_INVALID_HEADER' })
+  t.throws(() => checkHead(['HTTP/1.1 200 OK', 'x-a: b']), { code: 'FST_WS_INVALID_HEADER' })
 })

@@ -8,15 +8,16 @@ import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import type { Test } from 'tap'
 import { WebSocketServer } from 'ws'
-import type { WebSocket } from 'ws'
+import type { WebSocket as WsWebSocket } from 'ws'
 import websocket from '../index.ts'
+import type { WebSocket } from '../index.ts'
 import { connect } from '../lib/client.ts'
 import { H1, H1_BESIDE_H2, H1_TLS, addEcho, closed, text } from './helpers/transports.ts'
 import type { Transport } from './helpers/transports.ts'
 
 interface Upstream {
   url: string
-  sockets: Set<WebSocket>
+  sockets: Set<WsWebSocket>
   /** Codes that its sockets were closed with. */
   codes: number[]
 }

@@ -14,6 +14,12 @@ import { closed } from './helpers/transports.ts'
 
 const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
 
+/** Errors that a client gets as the status of an answer. */
+const ANSWERED = [
+  'FST_WS_NO_WEBSOCKET_ROUTE', 'FST_WS_SHUTTING_DOWN', 'FST_WS_INVALID_HEADER', 'FST_WS_INVALID_SUBPROTOCOL',
+  'FST_WS_INVALID_REFUSAL'
+]
+
 function section (title: string): string {
   return readme.split(`\n## ${title}\n`)[1]?.split('\n## ')[0] ?? ''
 }
@@ -27,7 +33,7 @@ void t.test('README lists every error, with its status', async (t) => {
   t.same(rows(table).sort(), Object.keys(errors).sort())
   for (const [code, FastifyError] of Object.entries(errors)) {
     const { statusCode } = new (FastifyError as unknown as new (...args: string[]) => { statusCode: number })('', '', '')
-    const isAnswer = ['FST_WS_NO_WEBSOCKET_ROUTE', 'FST_WS_SHUTTING_DOWN', 'FST_WS_INVALID_HEADER'].includes(code)
+    const isAnswer = ANSWERED.includes(code)
     t.ok(table.includes(`| \`${code}\` | ${isAnswer ? `${statusCode} ` : ''}|`), code)
   }
 })

@@ -3,8 +3,9 @@ import { STATUS_CODES } from 'node:http'
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
 import fc from 'fast-check'
 import {
-  checkExtendedConnect, toConnectHeaders, toHeaderLines, toStreamHead, toUpgradeHead, toUpgradeHeaders
+  checkExtendedConnect, toConnectHeaders, toStreamHead, toUpgradeHead, toUpgradeHeaders
 } from '../../lib/handshake.ts'
+import { toHeaderLines } from '../../lib/header-fields.ts'
 import { holds } from './runs.ts'
 
 const RUNS = 3000
