@@ -112,11 +112,37 @@ export function overrideOptions (server: WebSocketServer, options: WebSocketServ
   })
 }
 
-/**
- * Whether ws has found an error in what a peer sent: it ignores what comes after that, and tells a tick later.
- */
+/** The Writable in which ws parses frames. */
+interface Receiver {
+  /** Set when ws finds an error in what the peer sent; the error is emitted a tick later. */
+  _errored: boolean
+  _write: (this: Receiver, chunk: Buffer, encoding: BufferEncoding, done: WriteCallback) => void
+}
+
+function receiverOf (websocket: WebSocket): Receiver {
+  return (websocket as unknown as { _receiver: Receiver })._receiver
+}
+
+/** Returns whether ws has found an error in what a peer sent: it emits the error a tick later. */
 export function hasFailed (websocket: WebSocket): boolean {
-  return (websocket as unknown as { _receiver: { _errored: boolean } })._receiver._errored !== false
+  return receiverOf(websocket)._errored !== false
+}
+
+/**
+ * Makes the receiver of ws discard all that follows an error. Must be called before the receiver parses anything.
+ *
+ * Chunks are queued in the receiver while it waits for zlib, or for the next turn of `allowSynchronousEvents: false`.
+ * Writable passes on the whole queue, though one of its chunks has failed, and ws parses what follows the error: it may
+ * emit a message, or throw a TypeError, which ends the process (ws 8.22.2 to 8.23.0). There is no documented way
+ * between a connection and its receiver. docs/upstream/ws-receiver-after-error.md has a reproduction.
+ */
+export function guardReceiver (websocket: WebSocket): void {
+  receiverOf(websocket)._write = writeUnlessFailed
+}
+
+function writeUnlessFailed (this: Receiver, chunk: Buffer, encoding: BufferEncoding, done: WriteCallback): void {
+  if (this._errored) done()
+  else Object.getPrototypeOf(this)._write.call(this, chunk, encoding, done)
 }
 
 /**

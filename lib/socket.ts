@@ -2,7 +2,7 @@ import { on } from 'node:events'
 import type { Duplex } from 'node:stream'
 import type { WebSocket as WsWebSocket } from 'ws'
 import { FST_WS_SLOW_CONSUMER } from './errors.ts'
-import { sendsAtOnce } from './internals.ts'
+import { guardReceiver, sendsAtOnce } from './internals.ts'
 import { MessageHold, toValue } from './message-hold.ts'
 import type { Message } from './message-hold.ts'
 import { writeShort } from './message-writer.ts'
@@ -189,6 +189,8 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
 
     override emit (event: string | symbol, ...parameters: unknown[]): boolean {
       if (event === 'message') return this.#receive(parameters as Message)
+      // Servers and clients emit it as soon as they have a receiver, and before that has parsed anything.
+      if (event === 'open') guardReceiver(this)
       if (event === 'error' && isPeerError(parameters[0])) this.#told = this.#closesWith
       if (event === 'close') {
         this.#hold?.deliver()

@@ -5,6 +5,7 @@ import type { ClientHttp2Stream, Http2Stream, ServerHttp2Stream } from 'node:htt
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { Duplex } from 'node:stream'
+import type { Writable } from 'node:stream'
 import { setFlagsFromString } from 'node:v8'
 import { runInThisContext } from 'node:vm'
 import fastify from 'fastify'
@@ -14,8 +15,8 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import {
-  forgetEndStream, guardDestroy, hasFailed, hookStream, injectConnection, overrideOptions, passChunk, passWrite,
-  passWrites, readSecondaryServers, readServerSettings, restoreMethods, sendsAtOnce
+  forgetEndStream, guardDestroy, guardReceiver, hasFailed, hookStream, injectConnection, overrideOptions, passChunk,
+  passWrite, passWrites, readSecondaryServers, readServerSettings, restoreMethods, sendsAtOnce
 } from '../lib/internals.ts'
 import { createLoopback } from '../lib/loopback.ts'
 import { CLOSE, PING, TEXT, wsFrame, wsText } from './helpers/ws-frames.ts'
@@ -194,6 +195,39 @@ void t.test('hasFailed: an error in what a peer sent is known before it is told'
     await told
     connection.destroy()
   }
+})
+
+/** What Writable passes to the receiver of a socket, whether or not an earlier chunk has failed. */
+function writeToReceiver (socket: WebSocket, chunk: Buffer): Error | null | undefined {
+  const { _receiver } = socket as unknown as { _receiver: Pick<Writable, '_write'> }
+  let result: Error | null | undefined
+  _receiver._write(chunk, 'buffer' as BufferEncoding, (error) => { result = error })
+  return result
+}
+
+void t.test('guardReceiver: ws parses what follows an error, or throws; once it does neither, this can go', async (t) => {
+  const [broken] = await openSocket()
+  t.match(writeToReceiver(broken, wsFrame(TEXT, Buffer.of(0xff))), { code: 'WS_ERR_INVALID_UTF8' })
+  t.throws(() => writeToReceiver(broken, wsText('late')), TypeError)
+
+  const [other] = await openSocket()
+  const messages: string[] = []
+  other.on('message', (data) => messages.push(String(data)))
+  t.match(writeToReceiver(other, wsFrame(TEXT, '', { masked: false })), { code: 'WS_ERR_EXPECTED_MASK' })
+  writeToReceiver(other, wsText('late'))
+  t.same(messages, ['late'])
+})
+
+void t.test('guardReceiver: what follows an error is discarded, and V8 keeps the receiver fast', async (t) => {
+  const [socket] = await openSocket()
+  guardReceiver(socket)
+  const messages: string[] = []
+  socket.on('message', (data) => messages.push(String(data)))
+  writeToReceiver(socket, wsText('right'))
+  t.match(writeToReceiver(socket, wsFrame(TEXT, Buffer.of(0xff))), { code: 'WS_ERR_INVALID_UTF8' })
+  t.equal(writeToReceiver(socket, wsText('late')), undefined)
+  t.same(messages, ['right'])
+  t.ok(isFast((socket as unknown as { _receiver: object })._receiver))
 })
 
 void t.test('sendsAtOnce: not while a Blob is read, be it empty or that of a ping', async (t) => {
