@@ -1,10 +1,11 @@
-import { once } from 'node:events'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { connect as openSession } from 'node:http2'
+import type { AddressInfo } from 'node:net'
 import { Duplex } from 'node:stream'
-import { deflateRawSync, constants } from 'node:zlib'
+import { promisify } from 'node:util'
+import { constants, deflateRawSync, inflateRaw } from 'node:zlib'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import type { Test } from 'tap'
@@ -34,6 +35,14 @@ const BREACHES: Array<[name: string, frame: Buffer, error: string, code: number]
 
 /** Frames that the same client sends right after it. */
 const REST = [wsText('late'), wsFrame(PING, 'late'), wsText('later'), wsFrame(CLOSE)]
+
+/** What takes some milliseconds to inflate. */
+const SLOW = 'x'.repeat(8 * 1024 * 1024)
+
+/** Waits about as long as it takes to inflate that. */
+async function inflateSlow (): Promise<void> {
+  await promisify(inflateRaw)(deflateRawSync(SLOW))
+}
 
 const first = wsText('first')
 const heard: string[] = []
@@ -164,21 +173,33 @@ await t.test('a message that cannot be inflated closes with 1007, is logged as t
   t.strictSame(wire.warnings, [])
 })
 
+await t.test('a compressed message behind one that breaks the protocol is not inflated when the connection closes', async (t) => {
+  const wire = await serve(t, addRoute, { plugin: { options: { perMessageDeflate: true } }, server: { http2: false } })
+  const chunks = await openOverTcp(wire)
+  chunks.push(deflated('first'), wsFrame(TEXT, '', { masked: false }), deflated(SLOW))
+  wire.sockets[0]!.on('error', () => chunks.connection.destroy())
+  await closed(wire.sockets[0]!)
+  await inflateSlow()
+  t.strictSame(heard, ['message first'])
+  t.strictSame(wire.events[0], ['error WS_ERR_EXPECTED_MASK', 'close 1006'])
+})
+
 /** Frames as a server sends them. */
 const REPLIES = [
   wsFrame(TEXT, Buffer.of(0xff), { masked: false }), wsFrame(TEXT, 'late', { masked: false }),
   wsFrame(PING, 'late', { masked: false }), wsFrame(TEXT, 'later', { masked: false })
 ]
 
-async function checkClient (t: Test, socket: WebSocket): Promise<void> {
+async function checkClient (t: Test, socket: WebSocket, error: string, code: number): Promise<void> {
   const codes: unknown[] = []
   socket.on('error', (error: Error & { code?: string }) => codes.push(error.code))
-  const code = await closed(socket)
-  t.strictSame([...codes, code], ['WS_ERR_INVALID_UTF8', 1007])
+  t.equal(await closed(socket), code)
+  t.strictSame(codes, [error])
   t.strictSame(heard, ['message first'])
 }
 
-await t.test('connect(): what follows an error of a server is discarded, over HTTP/1.1', async (t) => {
+/** A client, and the connection to its server. */
+async function openClient (): Promise<[socket: WebSocket, chunks: Chunks]> {
   const chunks = new Chunks()
   const socket = connect('ws://localhost', { http: '1.1', createConnection: () => chunks.connection as never })
   listen(socket)
@@ -186,12 +207,29 @@ await t.test('connect(): what follows an error of a server is discarded, over HT
   const answer = ['HTTP/1.1 101 Switching Protocols', 'Connection: Upgrade', 'Upgrade: websocket',
     `Sec-WebSocket-Accept: ${createHash('sha1').update(key + GUID).digest('base64')}`,
     `Sec-WebSocket-Extensions: ${DEFLATE}`]
-  const { payload } = readWsFrames(deflated('first'))[0][0]!
   const opened = once(socket, 'open')
   chunks.push(Buffer.from(answer.join('\r\n') + HEAD_END))
   await opened
-  chunks.push(wsFrame(TEXT, payload, { masked: false, rsv: RSV1 }), ...REPLIES)
-  await checkClient(t, socket)
+  return [socket, chunks]
+}
+
+/** A compressed message as a server sends it. */
+function deflatedReply (text: string): Buffer {
+  return wsFrame(TEXT, readWsFrames(deflated(text))[0][0]!.payload, { masked: false, rsv: RSV1 })
+}
+
+await t.test('connect(): what follows an error of a server is discarded, over HTTP/1.1', async (t) => {
+  const [socket, chunks] = await openClient()
+  chunks.push(deflatedReply('first'), ...REPLIES)
+  await checkClient(t, socket, 'WS_ERR_INVALID_UTF8', 1007)
+})
+
+await t.test('connect(): a compressed message behind an error of a server is not inflated when the connection closes', async (t) => {
+  const [socket, chunks] = await openClient()
+  chunks.push(deflatedReply('first'), wsFrame(3, '', { masked: false }), deflatedReply(SLOW))
+  socket.on('error', () => chunks.connection.destroy())
+  await checkClient(t, socket, 'WS_ERR_INVALID_OPCODE', 1006)
+  await inflateSlow()
 })
 
 await t.test('connect(): what follows an error of a server is discarded, over HTTP/2', async (t) => {
@@ -202,5 +240,5 @@ await t.test('connect(): what follows an error of a server is discarded, over HT
   const [{ socket: stream }] = await once(socket, 'upgrade')
   listen(socket)
   for (const chunk of [wsFrame(TEXT, 'first', { masked: false }), ...REPLIES]) stream.push(chunk)
-  await checkClient(t, socket)
+  await checkClient(t, socket, 'WS_ERR_INVALID_UTF8', 1007)
 })
