@@ -1,4 +1,5 @@
 import type { WebSocket } from 'ws'
+import { copyOf } from './memory.ts'
 
 export type Message = [data: Buffer, isBinary: boolean]
 
@@ -50,7 +51,7 @@ export class MessageHold {
   add ([data, isBinary]: Message): void {
     if (this.#drops) return
     // A view of what the connection brought would keep all of that.
-    const kept = Buffer.isBuffer(data) ? Buffer.from(data) : data
+    const kept = Buffer.isBuffer(data) ? copyOf(data) : data
     this.#messages.push([kept, isBinary])
     this.#bytes += sizeOf([kept, isBinary])
     if (this.#isHeard) this.deliver()

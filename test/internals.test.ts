@@ -5,7 +5,7 @@ import type { ClientHttp2Stream, Http2Stream, ServerHttp2Stream } from 'node:htt
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { Duplex } from 'node:stream'
-import type { Writable } from 'node:stream'
+import { setImmediate as turn } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInThisContext } from 'node:vm'
 import fastify from 'fastify'
@@ -15,11 +15,12 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import {
-  forgetEndStream, guardDestroy, guardReceiver, hasFailed, hookStream, injectConnection, overrideOptions, passChunk,
-  passWrite, passWrites, readSecondaryServers, readServerSettings, restoreMethods, sendsAtOnce
+  forgetEndStream, guardDestroy, hasFailed, hookStream, injectConnection, isAlone, overrideOptions, passChunk,
+  passWrite, passWrites, readSecondaryServers, readServerSettings, receiverOf, restoreMethods, sendsAtOnce
 } from '../lib/internals.ts'
 import { createLoopback } from '../lib/loopback.ts'
-import { CLOSE, PING, TEXT, wsFrame, wsText } from './helpers/ws-frames.ts'
+import { guardReceiver } from '../lib/receiver.ts'
+import { BINARY, CLOSE, PING, PONG, TEXT, wsFrame, wsText } from './helpers/ws-frames.ts'
 import { addEcho, hearEcho, openEcho, serve } from './wire/server.ts'
 
 /** A stream of a plain server, and its client's end. */
@@ -117,6 +118,46 @@ void t.test('restoreMethods: the stream of a socket is fast, and stays so', asyn
   t.ok(isFast(stream!))
 })
 
+/** The DATA chunks of two streams of one session, of which the second is sent some bytes by itself first. */
+async function receiveChunks (t: Test): Promise<{ alone: Buffer, shared: Buffer[] }> {
+  const wire = await serve(t, addEcho)
+  const client = await wire.client()
+  for (const id of [1, 3]) await openEcho(client, id)
+  const chunks: Buffer[] = []
+  for (const stream of wire.streams) {
+    hookStream(stream, {
+      push (chunk) {
+        if (chunk !== null) chunks.push(chunk)
+        return true
+      }
+    })
+  }
+  await client.settled()
+  client.data(3, Buffer.alloc(1000, 'a'))
+  // A PING would be part of the same read.
+  while (chunks.length === 0) await turn()
+  client.together(() => {
+    client.data(1, Buffer.alloc(500, 'b'))
+    client.data(3, Buffer.alloc(500, 'c'))
+  })
+  await client.settled()
+  const [alone, ...shared] = chunks
+  return { alone: alone!, shared }
+}
+
+void t.test('isAlone: the memory of such a chunk is the header of its frame, and itself', async (t) => {
+  const { alone, shared } = await receiveChunks(t)
+  t.ok(isAlone(alone))
+  t.equal(alone.byteOffset, 9)
+  t.equal(alone.buffer.byteLength, 1009)
+  // The type and the stream of an HTTP/2 frame: RFC 9113 section 4.1.
+  t.strictSame(Buffer.from(alone.buffer as ArrayBuffer).subarray(0, 9), Buffer.of(0, 3, 232, 0, 0, 0, 0, 0, 3))
+
+  t.equal(shared.length, 2)
+  for (const chunk of shared) t.notOk(isAlone(chunk))
+  t.equal(shared[0]!.buffer, shared[1]!.buffer, 'streams share what one read has brought')
+})
+
 void t.test('readServerSettings: the settings that a server was created with, and those it was given later', async (t) => {
   const server = createServer({ settings: { maxConcurrentStreams: 77 } })
   t.match(readServerSettings(server), { maxConcurrentStreams: 77 })
@@ -199,13 +240,12 @@ void t.test('hasFailed: an error in what a peer sent is known before it is told'
 
 /** What Writable passes to the receiver of a socket, whether or not an earlier chunk has failed. */
 function writeToReceiver (socket: WebSocket, chunk: Buffer): Error | null | undefined {
-  const { _receiver } = socket as unknown as { _receiver: Pick<Writable, '_write'> }
   let result: Error | null | undefined
-  _receiver._write(chunk, 'buffer' as BufferEncoding, (error) => { result = error })
+  receiverOf(socket)._write(chunk, 'utf8', (error) => { result = error })
   return result
 }
 
-void t.test('guardReceiver: ws parses what follows an error, or throws; once it does neither, this can go', async (t) => {
+void t.test('receiverOf: ws parses what follows an error, or throws; once it does neither, guardReceiver need not', async (t) => {
   const [broken] = await openSocket()
   t.match(writeToReceiver(broken, wsFrame(TEXT, Buffer.of(0xff))), { code: 'WS_ERR_INVALID_UTF8' })
   t.throws(() => writeToReceiver(broken, wsText('late')), TypeError)
@@ -218,7 +258,7 @@ void t.test('guardReceiver: ws parses what follows an error, or throws; once it 
   t.same(messages, ['late'])
 })
 
-void t.test('guardReceiver: what follows an error is discarded, and V8 keeps the receiver fast', async (t) => {
+void t.test('receiverOf: what follows an error is discarded once the receiver is guarded, which V8 keeps fast', async (t) => {
   const [socket] = await openSocket()
   guardReceiver(socket)
   const messages: string[] = []
@@ -227,7 +267,20 @@ void t.test('guardReceiver: what follows an error is discarded, and V8 keeps the
   t.match(writeToReceiver(socket, wsFrame(TEXT, Buffer.of(0xff))), { code: 'WS_ERR_INVALID_UTF8' })
   t.equal(writeToReceiver(socket, wsText('late')), undefined)
   t.same(messages, ['right'])
-  t.ok(isFast((socket as unknown as { _receiver: object })._receiver))
+  t.ok(isFast(receiverOf(socket)))
+})
+
+void t.test('receiverOf: it emits what frames contain, as "message", "ping" and "pong"', async (t) => {
+  const [socket, connection] = await openSocket()
+  const receiver = receiverOf(socket)
+  const { emit } = receiver
+  const events: unknown[] = []
+  receiver.emit = (event, first, second) => {
+    events.push([event, String(first), second])
+    return emit.call(receiver, event, first, second)
+  }
+  connection.push(Buffer.concat([wsText('a'), wsFrame(BINARY, 'b'), wsFrame(PING, 'c'), wsFrame(PONG, 'd')]))
+  t.same(events, [['message', 'a', false], ['message', 'b', true], ['ping', 'c', undefined], ['pong', 'd', undefined]])
 })
 
 void t.test('sendsAtOnce: not while a Blob is read, be it empty or that of a ping', async (t) => {

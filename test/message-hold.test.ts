@@ -110,3 +110,14 @@ void t.test('no timer is left when the socket closes', async (t) => {
   mock.timers.tick(5000)
   t.notOk(hold.isEmpty, 'what is held stays for one who listens after the close')
 })
+
+void t.test('a message that is held has its memory for itself', async (t) => {
+  const { socket, hold } = setUp()
+  const pooled = Buffer.from('held')
+  t.ok(pooled.buffer.byteLength > pooled.length)
+  hold.add([pooled, false])
+  const delivered = new Promise<Buffer>((resolve) => { socket.once('message', resolve) })
+  const data = await delivered
+  t.equal(String(data), 'held')
+  t.equal(data.buffer.byteLength, data.length)
+})

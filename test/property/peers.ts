@@ -11,6 +11,17 @@ const END_STREAM = 1
 const MAX_DATA = 16384
 const HEAD_END = '\r\n\r\n'
 
+/** The connections of a server, by the port that they come from. */
+export function connectionsOf (server: Server): Map<number, Socket> {
+  const connections = new Map<number, Socket>()
+  server.on('connection', (connection) => {
+    const { remotePort } = connection
+    connections.set(remotePort!, connection)
+    connection.once('close', () => connections.delete(remotePort!))
+  })
+  return connections
+}
+
 /** What the server's side of a socket saw, in words. */
 export class Observed {
   readonly socket: WebSocket
@@ -44,7 +55,7 @@ export interface Peer {
   breakOff (): void
 }
 
-function toHead (path: string, fields: string[] = []): string {
+function toHead (path: string, fields: string[]): string {
   return [`GET ${path} HTTP/1.1`, 'Host: localhost', 'Connection: Upgrade', 'Upgrade: websocket',
     'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', ...fields].join('\r\n') + HEAD_END
 }
@@ -55,11 +66,16 @@ export class TcpPeer implements Peer {
   end: 'ended' | 'dropped' | undefined
   readonly #socket: Socket
   readonly #connections: Map<number, Socket>
+  readonly #fields: string[]
   #said = 0
 
-  /** @param connections those of the server, by the port that they come from */
-  constructor (port: number, connections: Map<number, Socket>) {
+  /**
+   * @param connections those of the server, by the port that they come from
+   * @param fields more of the handshake
+   */
+  constructor (port: number, connections: Map<number, Socket>, fields: string[] = []) {
     this.#connections = connections
+    this.#fields = fields
     this.#socket = connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true })
     this.#socket.on('data', (chunk: Buffer) => { this.bytes = Buffer.concat([this.bytes, chunk]) })
     this.#socket.on('end', () => { this.end ??= 'ended' })
@@ -67,8 +83,8 @@ export class TcpPeer implements Peer {
   }
 
   async open (path: string, early: Buffer): Promise<void> {
-    await once(this.#socket, 'connect')
-    this.say(Buffer.concat([Buffer.from(toHead(path)), early]), 0, false)
+    if (this.#socket.connecting) await once(this.#socket, 'connect')
+    this.say(Buffer.concat([Buffer.from(toHead(path, this.#fields)), early]), 0, false)
     await until(() => this.bytes.includes(HEAD_END), 'the answer')
     this.bytes = this.bytes.subarray(this.bytes.indexOf(HEAD_END) + HEAD_END.length)
   }
