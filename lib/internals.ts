@@ -85,8 +85,8 @@ const FRAME_HEADER = 9
  * Returns whether a chunk is all that one read of the connection brought, but for the header of its HTTP/2 frame. A
  * chunk of a stream is a view of such a read, in which frames of other streams may precede and follow it.
  *
- * All that is documented of a chunk is that it is a Buffer. The documented way, to copy each, costs a tenth of the CPU
- * for messages of 16 KB, which most often come alone, in one record of TLS.
+ * All that is documented of a chunk is that it is a Buffer. The documented way, to copy each, costs 3 µs of the 50 that a
+ * message of 16 KB takes, and most such messages come alone, in one record of TLS.
  */
 export function isAlone ({ buffer, byteOffset, length }: Buffer): boolean {
   return byteOffset <= FRAME_HEADER && byteOffset + length === buffer.byteLength
