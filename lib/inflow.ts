@@ -21,7 +21,7 @@ export interface ChunkReader {
 }
 
 // A DATA chunk is a view of all that one read of the connection brought, and keeps that alive.
-export const PINNED = 8
+const PINNED = 8
 const SLAB = 1024
 
 /** What one HTTP/2 stream brings. */

@@ -13,9 +13,8 @@ export function takeMask (chunk: Buffer, end: number): number {
   return mask
 }
 
-/** Copies a payload that is the rest of a chunk, unmasked. */
-export function copyUnmasked (chunk: Buffer, start: number): Buffer {
-  const payload = Buffer.allocUnsafe(chunk.length - start)
+/** Copies a payload that is the rest of a chunk, unmasked. Returns the copy, which is as long. */
+export function copyUnmasked (payload: Buffer, chunk: Buffer, start: number): Buffer {
   const mask = chunk.readInt32LE(start - MASK_SIZE)
   if (payload.length < WORTH_WORDS) {
     copyBytes(payload, chunk, start, mask)

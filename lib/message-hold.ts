@@ -1,5 +1,5 @@
 import type { WebSocket } from 'ws'
-import { MessageSequence, NOWHERE, copyOf } from './message-sequence.ts'
+import { MessageSequence, NOWHERE, toHeld } from './message-sequence.ts'
 import type { Message, Place } from './message-sequence.ts'
 
 /** Bytes of messages that are held for one socket before its peer has to wait. */
@@ -91,7 +91,7 @@ export class MessageHold {
   add (message: Message): void {
     if (this.#isDropping) return
     // A reader takes it soon.
-    this.#sequence.add(this.#readers.length > 0 ? message : copyOf(message))
+    this.#sequence.add(this.#readers.length > 0 ? message : toHeld(message))
     this.deliver()
   }
 

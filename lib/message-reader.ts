@@ -1,10 +1,10 @@
 import { isUtf8 } from 'node:buffer'
 import type { Http2Stream } from 'node:http2'
 import type { WebSocket } from 'ws'
-import { PINNED } from './inflow.ts'
-import { hasFailed, passChunk } from './internals.ts'
+import { hasFailed, isAlone, passChunk } from './internals.ts'
 import { LongMessage } from './long-message.ts'
 import { MASK_SIZE, copyUnmasked, takeMask, unmask } from './masking.ts'
+import { OwnMemory } from './memory.ts'
 
 /** What ws was told about the messages of a socket. */
 export interface MessageLimits {
@@ -44,6 +44,7 @@ export class MessageReader {
   #validates = true
   #maxPayload = 0
   #long: LongMessage | undefined
+  readonly #memory = new OwnMemory()
   // Of what is left to ws.
   /** Bytes that are left of the payload at hand. */
   #left = 0
@@ -121,11 +122,18 @@ export class MessageReader {
     if (size > this.#maxPayload || start + size < length) return false
 
     const isBinary = first === WHOLE_BINARY
-    if (start + size === length) return this.#emit(takePayload(chunk, start), isBinary)
+    if (start + size === length) return this.#emit(this.#takePayload(chunk, start), isBinary)
     const mask = takeMask(chunk, start)
     this.#long = new LongMessage(chunk.subarray(0, start), size, isBinary, mask)
     this.#long.add(chunk.subarray(start))
     return true
+  }
+
+  /** Returns the payload of a message, unmasked. It shares no memory with other sockets. */
+  #takePayload (chunk: Buffer, start: number): Buffer {
+    if (!isAlone(chunk)) return copyUnmasked(this.#memory.take(chunk.length - start), chunk, start)
+    unmask(chunk, start, chunk.length, takeMask(chunk, start))
+    return chunk.subarray(start)
   }
 
   #goOn (long: LongMessage, chunk: Buffer): boolean {
@@ -181,14 +189,4 @@ function sizeOfPayload (header: Buffer): number {
   const field = header[1]! & LENGTH
   if (field < LENGTH_16) return field
   return field === LENGTH_16 ? header.readUInt16BE(2) : Number(header.readBigUInt64BE(2))
-}
-
-/**
- * The payload of a message, unmasked. A small one is copied: a chunk is a view of all that one read of the connection
- * brought, and who keeps a message would keep that.
- */
-function takePayload (chunk: Buffer, start: number): Buffer {
-  if (chunk.buffer.byteLength >= PINNED * (chunk.length - start)) return copyUnmasked(chunk, start)
-  unmask(chunk, start, chunk.length, takeMask(chunk, start))
-  return chunk.subarray(start)
 }

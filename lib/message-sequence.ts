@@ -1,3 +1,5 @@
+import { copyOf } from './memory.ts'
+
 export type Message = [data: Buffer, isBinary: boolean]
 
 /** Cost, in bytes, of holding a message in addition to its data, so that many tiny ones count for what they take. */
@@ -69,19 +71,13 @@ export class MessageSequence {
 
   /** Frees the messages that nobody has received from the chunks that they came in. */
   detach (): void {
-    for (let place = this.first; place !== this.end; place = place.next!) place.message = copyOf(place.message!)
+    for (let place = this.first; place !== this.end; place = place.next!) place.message = toHeld(place.message!)
   }
 }
 
-/**
- * A view of what the connection received would keep all of that alive. Not in Buffer's pool: `message.buffer` would
- * show what else is there.
- */
-export function copyOf ([data, isBinary]: Message): Message {
-  if (!Buffer.isBuffer(data)) return [data, isBinary]
-  const copy = Buffer.allocUnsafeSlow(data.length)
-  copy.set(data)
-  return [copy, isBinary]
+/** A view of what the connection received would keep all of that alive. */
+export function toHeld ([data, isBinary]: Message): Message {
+  return [Buffer.isBuffer(data) ? copyOf(data) : data, isBinary]
 }
 
 function sizeOf ([data]: Message): number {

@@ -9,6 +9,7 @@ import type { Message } from './message-sequence.ts'
 import { writeShort } from './message-writer.ts'
 import type { Data, SendCallback, SendOptions } from './message-writer.ts'
 import { isPeerError } from './peer-error.ts'
+import { guardReceiver } from './receiver.ts'
 import { judge } from './slow-consumer.ts'
 import type { Verdict } from './slow-consumer.ts'
 import { countGone, hasSaidAll, holdEnd, trackWrites } from './stream-socket.ts'
@@ -193,6 +194,8 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
 
     override emit (event: string | symbol, ...parameters: unknown[]): boolean {
       if (event === 'message') return this.#receive(parameters as Message)
+      // Servers and clients emit it as soon as they have a receiver, and before that has parsed anything.
+      if (event === 'open') guardReceiver(this)
       if (event === 'error' && isPeerError(parameters[0])) this.#told = this.#closesWith
       if (event === 'close') {
         this.#hold?.deliver()

@@ -7,6 +7,7 @@ import { connect as connectTcp, createServer as createTcpServer } from 'node:net
 import type { AddressInfo, Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls'
+import { setImmediate as turn } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInThisContext } from 'node:vm'
 import fastify from 'fastify'
@@ -16,12 +17,13 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import {
-  clearSessionTimeout, forgetEndStream, guardDestroy, hasFailed, hookStream, injectConnection, narrowUpgrades,
+  clearSessionTimeout, forgetEndStream, guardDestroy, hasFailed, hookStream, injectConnection, isAlone, narrowUpgrades,
   overrideOptions, parseAgain, passChunk, passWrite, passWrites, readResponse, readSecondaryServers, readSendQueue,
-  readServerSettings, restoreMethods, sendsAtOnce
+  readServerSettings, receiverOf, restoreMethods, sendsAtOnce
 } from '../lib/internals.ts'
 import { createLoopback } from '../lib/loopback.ts'
-import { CLOSE, PING, TEXT, wsFrame, wsText } from './helpers/ws-frames.ts'
+import { guardReceiver } from '../lib/receiver.ts'
+import { BINARY, CLOSE, PING, PONG, TEXT, wsFrame, wsText } from './helpers/ws-frames.ts'
 import { addEcho, hearEcho, openEcho, serve } from './wire/server.ts'
 
 /** A stream of a plain server, and its client's end. */
@@ -165,6 +167,46 @@ void t.test('clearSessionTimeout: Node leaves the timer of a closed session runn
   t.equal(session[symbol]._destroyed, true)
 })
 
+/** The DATA chunks of two streams of one session, of which the second is sent some bytes by itself first. */
+async function receiveChunks (t: Test): Promise<{ alone: Buffer, shared: Buffer[] }> {
+  const wire = await serve(t, addEcho)
+  const client = await wire.client()
+  for (const id of [1, 3]) await openEcho(client, id)
+  const chunks: Buffer[] = []
+  for (const stream of wire.streams) {
+    hookStream(stream, {
+      push (chunk) {
+        if (chunk !== null) chunks.push(chunk)
+        return true
+      }
+    })
+  }
+  await client.settled()
+  client.data(3, Buffer.alloc(1000, 'a'))
+  // A PING would be part of the same read.
+  while (chunks.length === 0) await turn()
+  client.together(() => {
+    client.data(1, Buffer.alloc(500, 'b'))
+    client.data(3, Buffer.alloc(500, 'c'))
+  })
+  await client.settled()
+  const [alone, ...shared] = chunks
+  return { alone: alone!, shared }
+}
+
+void t.test('isAlone: the memory of such a chunk is the header of its frame, and itself', async (t) => {
+  const { alone, shared } = await receiveChunks(t)
+  t.ok(isAlone(alone))
+  t.equal(alone.byteOffset, 9)
+  t.equal(alone.buffer.byteLength, 1009)
+  // The type and the stream of an HTTP/2 frame: RFC 9113 section 4.1.
+  t.strictSame(Buffer.from(alone.buffer as ArrayBuffer).subarray(0, 9), Buffer.of(0, 3, 232, 0, 0, 0, 0, 0, 3))
+
+  t.equal(shared.length, 2)
+  for (const chunk of shared) t.notOk(isAlone(chunk))
+  t.equal(shared[0]!.buffer, shared[1]!.buffer, 'streams share what one read has brought')
+})
+
 void t.test('readServerSettings: the settings that a server was created with, and those it was given later', async (t) => {
   const server = createServer({ settings: { maxConcurrentStreams: 77 } })
   t.match(readServerSettings(server), { maxConcurrentStreams: 77 })
@@ -243,6 +285,51 @@ void t.test('hasFailed: an error in what a peer sent is known before it is told'
     await told
     connection.destroy()
   }
+})
+
+/** What Writable passes to the receiver of a socket, whether or not an earlier chunk has failed. */
+function writeToReceiver (socket: WebSocket, chunk: Buffer): Error | null | undefined {
+  let result: Error | null | undefined
+  receiverOf(socket)._write(chunk, 'utf8', (error) => { result = error })
+  return result
+}
+
+void t.test('receiverOf: ws parses what follows an error, or throws; once it does neither, guardReceiver need not', async (t) => {
+  const [broken] = await openSocket()
+  t.match(writeToReceiver(broken, wsFrame(TEXT, Buffer.of(0xff))), { code: 'WS_ERR_INVALID_UTF8' })
+  t.throws(() => writeToReceiver(broken, wsText('late')), TypeError)
+
+  const [other] = await openSocket()
+  const messages: string[] = []
+  other.on('message', (data) => messages.push(String(data)))
+  t.match(writeToReceiver(other, wsFrame(TEXT, '', { masked: false })), { code: 'WS_ERR_EXPECTED_MASK' })
+  writeToReceiver(other, wsText('late'))
+  t.same(messages, ['late'])
+})
+
+void t.test('receiverOf: what follows an error is discarded once the receiver is guarded, which V8 keeps fast', async (t) => {
+  const [socket] = await openSocket()
+  guardReceiver(socket)
+  const messages: string[] = []
+  socket.on('message', (data) => messages.push(String(data)))
+  writeToReceiver(socket, wsText('right'))
+  t.match(writeToReceiver(socket, wsFrame(TEXT, Buffer.of(0xff))), { code: 'WS_ERR_INVALID_UTF8' })
+  t.equal(writeToReceiver(socket, wsText('late')), undefined)
+  t.same(messages, ['right'])
+  t.ok(isFast(receiverOf(socket)))
+})
+
+void t.test('receiverOf: it emits what frames contain, as "message", "ping" and "pong"', async (t) => {
+  const [socket, connection] = await openSocket()
+  const receiver = receiverOf(socket)
+  const { emit } = receiver
+  const events: unknown[] = []
+  receiver.emit = (event, first, second) => {
+    events.push([event, String(first), second])
+    return emit.call(receiver, event, first, second)
+  }
+  connection.push(Buffer.concat([wsText('a'), wsFrame(BINARY, 'b'), wsFrame(PING, 'c'), wsFrame(PONG, 'd')]))
+  t.same(events, [['message', 'a', false], ['message', 'b', true], ['ping', 'c', undefined], ['pong', 'd', undefined]])
 })
 
 void t.test('sendsAtOnce: not while a Blob is read, be it empty or that of a ping', async (t) => {

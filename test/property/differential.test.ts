@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { Server } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
@@ -12,7 +12,7 @@ import type { FrameClient } from '../helpers/h2-frames.ts'
 import { echo, serve } from '../wire/server.ts'
 import { script, toPieces } from './frames.ts'
 import type { Script } from './frames.ts'
-import { Observed, StreamPeer, TcpPeer } from './peers.ts'
+import { Observed, StreamPeer, TcpPeer, connectionsOf } from './peers.ts'
 import type { Peer } from './peers.ts'
 import { holds, until } from './runs.ts'
 
@@ -40,17 +40,6 @@ function observe (socket: WebSocket, path: string): void {
 
 function addRoute (app: FastifyInstance): void {
   app.get('/:id', { websocket: true }, (socket, request) => { observe(socket, request.url) })
-}
-
-/** The connections of a server, by the port that they come from. */
-function connectionsOf (server: Server): Map<number, Socket> {
-  const connections = new Map<number, Socket>()
-  server.on('connection', (connection) => {
-    const { remotePort } = connection
-    connections.set(remotePort!, connection)
-    connection.once('close', () => connections.delete(remotePort!))
-  })
-  return connections
 }
 
 async function listenBare (): Promise<[Server, WebSocketServer]> {

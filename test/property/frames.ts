@@ -1,3 +1,4 @@
+import { constants, deflateRawSync } from 'node:zlib'
 import fc from 'fast-check'
 import { BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT } from '../helpers/ws-frames.ts'
 
@@ -35,6 +36,10 @@ const MASK = Buffer.of(0x9d, 0x00, 0x4c, 0xf1)
 
 /** What fits into the first window of a stream, with some padding. */
 const LARGEST_SCRIPT = 40_000
+
+// RFC 7692 section 7.2.1.
+const RSV1 = 4
+const SYNC_TAIL = 4
 
 const BAD_TEXT = ['ff', 'c080', 'eda080', 'f8a1a1a1a1', 'e282', '616263ff', 'f4908080']
 const BAD_CODES = [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535]
@@ -91,6 +96,38 @@ const wrong: fc.Arbitrary<RawFrame> = fc.oneof(
 export const frames: fc.Arbitrary<RawFrame[]> = fc.array(fc.oneof(
   { weight: 8, arbitrary: message },
   { weight: 3, arbitrary: ping.map((one) => [one]) },
+  { weight: 1, arbitrary: close.map((one) => [one]) },
+  { weight: 2, arbitrary: wrong.map((one) => [one]) }
+), { maxLength: 12 }).map((groups) => groups.flat())
+
+/** A compressed message, in one frame or more; of some, bytes have been changed or are missing. */
+const compressed = fc.record({
+  kind: fc.oneof(
+    fc.tuple(fc.constant(TEXT), text), fc.tuple(fc.constant(BINARY), bytes), fc.tuple(fc.constant(TEXT), bytes),
+    fc.tuple(fc.constant(BINARY), fc.constant('00'.repeat(20_000)))
+  ),
+  cuts: fc.oneof({ weight: 3, arbitrary: fc.constant<number[]>([]) }, fc.array(fc.nat(40), { maxLength: 4 })),
+  changes: fc.oneof(
+    { weight: 3, arbitrary: fc.constant<Array<[number, number]>>([]) },
+    fc.array(fc.tuple(fc.nat(40), fc.nat(255)), { maxLength: 2 })
+  ),
+  missing: fc.oneof({ weight: 5, arbitrary: fc.constant(0) }, fc.nat(4))
+}).map(({ kind: [opcode, payload], cuts, changes, missing }) => {
+  const whole = deflateRawSync(Buffer.from(payload, 'hex'), { finishFlush: constants.Z_SYNC_FLUSH })
+  const deflated = whole.subarray(0, Math.max(0, whole.length - SYNC_TAIL - missing))
+  for (const [at, byte] of changes) if (at < deflated.length) deflated[at] = byte
+  const parts = cut(deflated, cuts)
+  return parts.map((part, index) => {
+    const fin = index === parts.length - 1
+    return index === 0 ? { ...frame(opcode, hex(part)), fin, rsv: RSV1 } : { ...frame(CONTINUATION, hex(part)), fin }
+  })
+})
+
+/** Frames of a client that has negotiated permessage-deflate (RFC 7692). */
+export const deflatedFrames: fc.Arbitrary<RawFrame[]> = fc.array(fc.oneof(
+  { weight: 8, arbitrary: compressed },
+  { weight: 3, arbitrary: message },
+  { weight: 2, arbitrary: ping.map((one) => [one]) },
   { weight: 1, arbitrary: close.map((one) => [one]) },
   { weight: 2, arbitrary: wrong.map((one) => [one]) }
 ), { maxLength: 12 }).map((groups) => groups.flat())

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import type { Socket } from 'node:net'
+import type { Server, Socket } from 'node:net'
+import { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import { PADDED, endsStream } from '../helpers/h2-frames.ts'
 import type { FrameClient } from '../helpers/h2-frames.ts'
@@ -9,6 +10,17 @@ import { until } from './runs.ts'
 const END_STREAM = 1
 const MAX_DATA = 16384
 const HEAD_END = '\r\n\r\n'
+
+/** The connections of a server, by the port that they come from. */
+export function connectionsOf (server: Server): Map<number, Socket> {
+  const connections = new Map<number, Socket>()
+  server.on('connection', (connection) => {
+    const { remotePort } = connection
+    connections.set(remotePort!, connection)
+    connection.once('close', () => connections.delete(remotePort!))
+  })
+  return connections
+}
 
 /** What the server's side of a socket saw, in words. */
 export class Observed {
@@ -43,17 +55,27 @@ export interface Peer {
   breakOff (): void
 }
 
+function toHead (path: string, fields: string[]): string {
+  return [`GET ${path} HTTP/1.1`, 'Host: localhost', 'Connection: Upgrade', 'Upgrade: websocket',
+    'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', ...fields].join('\r\n') + HEAD_END
+}
+
 /** A socket over HTTP/1.1, on a connection of its own. */
 export class TcpPeer implements Peer {
   bytes: Buffer = Buffer.alloc(0)
   end: 'ended' | 'dropped' | undefined
   readonly #socket: Socket
   readonly #connections: Map<number, Socket>
+  readonly #fields: string[]
   #said = 0
 
-  /** @param connections those of the server, by the port that they come from */
-  constructor (port: number, connections: Map<number, Socket>) {
+  /**
+   * @param connections those of the server, by the port that they come from
+   * @param fields more of the handshake
+   */
+  constructor (port: number, connections: Map<number, Socket>, fields: string[] = []) {
     this.#connections = connections
+    this.#fields = fields
     this.#socket = connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true })
     this.#socket.on('data', (chunk: Buffer) => { this.bytes = Buffer.concat([this.bytes, chunk]) })
     this.#socket.on('end', () => { this.end ??= 'ended' })
@@ -61,10 +83,8 @@ export class TcpPeer implements Peer {
   }
 
   async open (path: string, early: Buffer): Promise<void> {
-    const head = [`GET ${path} HTTP/1.1`, 'Host: localhost', 'Connection: Upgrade', 'Upgrade: websocket',
-      'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='].join('\r\n')
-    await once(this.#socket, 'connect')
-    this.say(Buffer.concat([Buffer.from(head + HEAD_END), early]), 0, false)
+    if (this.#socket.connecting) await once(this.#socket, 'connect')
+    this.say(Buffer.concat([Buffer.from(toHead(path, this.#fields)), early]), 0, false)
     await until(() => this.bytes.includes(HEAD_END), 'the answer')
     this.bytes = this.bytes.subarray(this.bytes.indexOf(HEAD_END) + HEAD_END.length)
   }
@@ -86,6 +106,61 @@ export class TcpPeer implements Peer {
 
   breakOff (): void {
     this.#socket.resetAndDestroy()
+  }
+}
+
+/** A socket over HTTP/1.1, on a connection in memory: each piece is one read of the server. */
+export class MemoryPeer implements Peer {
+  bytes: Buffer = Buffer.alloc(0)
+  end: 'ended' | 'dropped' | undefined
+  readonly #fields: string[]
+  readonly #connection: Duplex
+  #hasEnded = false
+
+  /** @param fields more of the handshake */
+  constructor (server: Server, fields: string[] = []) {
+    this.#fields = fields
+    this.#connection = new Duplex({
+      read () {},
+      write: (chunk, _encoding, done) => {
+        this.bytes = Buffer.concat([this.bytes, chunk])
+        done()
+      },
+      final: (done) => {
+        this.end ??= 'ended'
+        done()
+      },
+      destroy: (_error, done) => {
+        this.end ??= 'dropped'
+        done(null)
+      }
+    })
+    server.emit('connection', this.#connection)
+  }
+
+  async open (path: string, early: Buffer): Promise<void> {
+    this.say(Buffer.concat([Buffer.from(toHead(path, this.#fields)), early]))
+    await until(() => this.bytes.includes(HEAD_END), 'the answer')
+    this.bytes = this.bytes.subarray(this.bytes.indexOf(HEAD_END) + HEAD_END.length)
+  }
+
+  say (piece: Buffer, _padding = 0, ends = false): void {
+    // ws unmasks what it reads.
+    if (!this.#hasEnded) this.#connection.push(Buffer.from(piece))
+    if (ends) this.endSide()
+  }
+
+  endSide (): void {
+    if (!this.#hasEnded) this.#connection.push(null)
+    this.#hasEnded = true
+  }
+
+  async settled (): Promise<void> {
+    await until(() => this.#connection.readableLength === 0 || this.#connection.destroyed, 'all is read')
+  }
+
+  breakOff (): void {
+    this.#connection.destroy()
   }
 }
 
