@@ -92,7 +92,7 @@ type Plugin = typeof websocketH2 & {
  * Serves WebSocket routes over HTTP/1.1 (RFC 6455) and HTTP/2 (RFC 8441) alike.
  *
  * @throws FST_WS_INVALID_OPTION where an option has a value that it cannot have
- * @throws FST_WS_ALREADY_REGISTERED where the server has the plugin, or @fastify/websocket, already
+ * @throws FST_WS_ALREADY_REGISTERED where the server has the plugin, or `@fastify/websocket`, already
  * @example
  * await app.register(fastifyWebsocketH2)
  * app.get('/echo', { websocket: true }, (socket, request) => {
@@ -102,7 +102,7 @@ type Plugin = typeof websocketH2 & {
 const fastifyWebsocketH2 = fp(websocketH2, { fastify: '5.x', name: 'fastify-websocket-h2' }) as Plugin
 fastifyWebsocketH2.fastifyWebsocket = fastifyWebsocketH2
 
-/** The types that one finds at the function of @fastify/websocket, which is all that a CommonJS module can import. */
+/** The types that one finds at the function of `@fastify/websocket`, which is all that a CommonJS module can import. */
 // eslint-disable-next-line @typescript-eslint/no-redeclare
 declare namespace fastifyWebsocketH2 {
   type WebSocket = types.WebSocket

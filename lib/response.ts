@@ -7,9 +7,9 @@ import { readResponse } from './internals.ts'
  * Makes the response of a connection that Node's HTTP parser has let go of. It ends the connection (RFC 9931: bytes
  * sent in hope of a 101 would be read as a request otherwise).
  *
- * @returns undefined where another listener of the server has made a response for the request, as @fastify/http-proxy
- * does. And where an earlier request is still being answered: this one was pipelined, which an Upgrade or CONNECT must
- * not be, and there is no way to answer it in order, so the connection is destroyed
+ * @returns undefined where another listener of the server has made a response for the request, as `@fastify/http-proxy`
+ * does; and, with the connection destroyed, where an earlier request is still being answered: this one was pipelined,
+ * which an Upgrade or CONNECT must not be, and there is no way to answer it in order
  */
 export function createResponse (request: IncomingMessage, socket: Socket): ServerResponse | undefined {
   if (readResponse(socket)?.req === request) return undefined

@@ -4,6 +4,7 @@ import { connect as connectTcp } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import fastify from 'fastify'
+import type { FastifyServerOptions } from 'fastify'
 import t from 'tap'
 import websocket, { fastifyWebsocketH2 } from '../index.ts'
 import { H1, H1_BESIDE_H2, H2C, closed, start } from './helpers/transports.ts'
@@ -169,6 +170,26 @@ void t.test('HTTP/2: a refusal is freed though a hook reads the request', async 
   t.equal((await refused('/ws')).status, 401)
   await freed
   t.equal(session?.destroyed, false)
+})
+
+void t.test('a logger that cannot serialize errors ends no process', async (t) => {
+  for (const transport of [H1, H2C]) {
+    const lines: string[] = []
+    const { connect, refused } = await start(t, transport, (app) => {
+      app.get('/fails', { websocket: true }, () => { throw new Error('boom') })
+    }, {
+      options: { verifyClient: async ({ req }, done) => req.url === '/fails' ? done(true) : Promise.reject(new Error('no')) }
+    }, {
+      logger: {
+        stream: { write (line: string) { lines.push(JSON.parse(line).msg) } },
+        serializers: { err () { throw new Error('not today') } }
+      }
+    } as FastifyServerOptions)
+    t.equal((await closed(connect('/fails'))).code, 1011)
+    t.ok(lines.some((line) => line.includes('boom')))
+    t.equal((await refused('/fails?not')).status, 500)
+    t.ok(lines.some((line) => line.includes('verifyClient failed: no')))
+  }
 })
 
 void t.test('advertise: false keeps HTTP/2 clients on the HTTP/1.1 upgrade', async (t) => {

@@ -72,16 +72,25 @@ export interface WebsocketServerOptions extends Omit<ServerOptions, OwnServerOpt
   skipUTF8Validation?: boolean | undefined
   /** Class of the sockets, which has to extend that of ws. Default: that of ws. */
   WebSocket?: ServerOptions['WebSocket']
-  /** Chooses one of the subprotocols that a client offers (RFC 6455 section 1.9). Default: the first. */
+  /**
+   * Chooses one of the subprotocols that a client offers (RFC 6455 section 1.9). For a promise, or anything else that
+   * is no subprotocol, the client gets 500. Default: the first.
+   */
   handleProtocols?: (protocols: Set<string>, request: IncomingMessage) => string | false
   /**
-   * Whether a client may have a socket: by what it returns or, if it has a second parameter, by what it calls that
-   * with. Runs after the hooks of the route, which are the better place to ask. Default: every client may.
+   * Whether a client may have a socket: by what it returns, or a promise of that, or, if it has a second parameter, by
+   * what it calls that with. Runs after the hooks of the route, which are the better place to ask. Default: every
+   * client may.
    */
   verifyClient?: VerifyClient | undefined
 }
 
-/** Says whether a client may have a socket. One without `done` has to return it: a promise of it lets everyone in. */
+/**
+ * Says whether a client may have a socket. A function with one parameter returns it, or a promise of it, which is
+ * awaited. One with two parameters calls `done` with it, and with the status (300 to 599, default 401), the text and
+ * the headers of a refusal; the first call counts. Where it fails, or refuses with what HTTP does not allow, the client
+ * gets 500.
+ */
 export type VerifyClient = (
   info: {
     /** The Origin field (RFC 6454). Whatever is not a browser can leave it out. */
