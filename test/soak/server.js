@@ -1,9 +1,14 @@
 /** The server of the soak: routes that do to a socket what handlers do, and a report of what is left of it all. */
+import { createReadStream, existsSync, readdirSync } from 'node:fs'
+import { pipeline } from 'node:stream/promises'
 import fastify from 'fastify'
 import { generate } from 'selfsigned'
+import { createWebSocketStream } from 'ws'
 import websocket from '../../dist/index.js'
 
 const MEGABYTE = Buffer.alloc(1024 * 1024)
+/** Where Linux lists what a process has open. */
+const OPEN_FILES = '/proc/self/fd'
 
 const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }], { keyType: 'ec' })
 const app = fastify({ http2: true, https: { key, cert, allowHTTP1: true } })
@@ -30,6 +35,10 @@ app.get('/pause', { websocket: true }, (socket) => {
 app.get('/flood', { websocket: true }, (socket) => {
   for (let count = 0; count < 8; count++) socket.send(MEGABYTE)
 })
+app.get('/file', { websocket: true }, async (socket) => {
+  const file = createReadStream(process.execPath, { end: 4 * MEGABYTE.length })
+  await pipeline(file, createWebSocketStream(socket)).catch(() => {})
+})
 app.get('/cut', { websocket: true }, (socket) => { socket.on('message', () => socket.terminate()) })
 app.get('/fail', { websocket: true }, async () => { throw new Error('soaked') })
 app.get('/slow', {
@@ -53,6 +62,7 @@ process.on('message', async () => {
     connections: connections.size,
     streams: streams.size,
     sockets: app.websocketServer.clients.size,
+    files: existsSync(OPEN_FILES) ? readdirSync(OPEN_FILES).length : 0,
     resources: process.getActiveResourcesInfo().length,
     heap: process.memoryUsage().heapUsed,
     buffers: process.memoryUsage().arrayBuffers

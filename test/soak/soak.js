@@ -29,7 +29,7 @@ const MASKED_CLOSE = Buffer.from([0x88, 0x82, 0, 0, 0, 0, 3, 0xe8])
 const UNMASKED = Buffer.from([0x81, 0x01, 0x61])
 const HALF = MASKED_TEXT.subarray(0, 7)
 const LARGE = Buffer.concat([Buffer.from([0x82, 0xff, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0]), Buffer.alloc(256 * 1024)])
-const PATHS = ['/echo', '/iterate', '/late', '/pause', '/flood', '/cut', '/fail', '/slow']
+const PATHS = ['/echo', '/iterate', '/late', '/pause', '/flood', '/file', '/cut', '/fail', '/slow']
 
 /** What a client does on a stream of HTTP/2 once it has asked for a socket. */
 const STREAM_ENDS = {
@@ -46,6 +46,14 @@ const STREAM_ENDS = {
   'reset in a message': async (stream) => { await answered(stream); stream.write(HALF, () => reset(stream)) },
   'break the protocol': async (stream) => { await answered(stream); stream.resume().write(UNMASKED) },
   'read nothing': async (stream) => { await answered(stream); await sleep(pick(100)); reset(stream) },
+  'read slowly': async (stream) => {
+    await answered(stream)
+    for (let count = 0; count < 10; count++) {
+      await sleep(10)
+      stream.read()
+    }
+    reset(stream)
+  },
   'end without a Close': async (stream) => { await answered(stream); stream.resume().end() },
   'leave it to the session': async (stream) => { await answered(stream) }
 }
@@ -56,6 +64,16 @@ const SOCKET_ENDS = {
   'talk and close': async (socket) => { await opened(socket); socket.send('text'); await sleep(pick(50)); socket.close(1000) },
   terminate: async (socket) => { await opened(socket); socket.send(LARGE); await sleep(pick(50)); socket.terminate() },
   'terminate at once': async (socket) => { await sleep(pick(20)); socket.terminate() },
+  'read slowly': async (socket) => {
+    await opened(socket)
+    for (let count = 0; count < 5; count++) {
+      socket.pause()
+      await sleep(20)
+      socket.resume()
+      await sleep(1)
+    }
+    socket.terminate()
+  },
   'read nothing': async (socket) => { await opened(socket); socket.pause(); await sleep(pick(100)); socket.terminate() },
   'break the protocol': async (socket) => { await opened(socket); socket.send('x', { mask: false }) }
 }
@@ -71,6 +89,7 @@ server.disconnect()
 
 const checks = {
   'nothing is open': after.connections + after.streams + after.sockets === 0,
+  'no file is left open': after.files <= before.files,
   'no timer or handle is left': after.resources <= before.resources,
   'the heap is what it was': after.heap - before.heap < TOLERANCE,
   'so are the buffers': after.buffers - before.buffers < TOLERANCE
