@@ -422,7 +422,7 @@ void t.test('narrowUpgrades: what is no upgrade is a request, until it is undone
 
   async function ask (server: typeof servers[number]): Promise<string> {
     const [client, connection] = createLoopback()
-    Object.assign(connection, { alpnProtocol: 'http/1.1' })
+    Object.assign(connection, { alpnProtocol: 'http/1.1', server })
     injectConnection(server, connection)
     client.end(UPGRADE)
     return (await client.toArray()).join('')
