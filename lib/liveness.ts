@@ -18,6 +18,12 @@ export function measureProgress (carrier: Duplex): number {
   return countSent(carrier) + (queue !== undefined && queue.queued > 0 ? queue.accepted : 0)
 }
 
+/** Returns the bytes that the kernel has taken from the connection of a carrier, whoever wrote them. */
+export function countCarried (carrier: Duplex): number {
+  const connection = connectionOf(carrier)
+  return (connection && readSendQueue(connection)?.accepted) ?? 0
+}
+
 /**
  * Destroys the connection of an HTTP/2 session that does not answer a PING (RFC 9113 section 6.7). A session whose
  * connection is congested is given time, as long as its peer takes something. Behind a proxy the peer of one socket may

@@ -69,7 +69,7 @@ void t.test('the files at the bottom import no more of ours than they may', asyn
     'lib/handshake.ts': ['lib/header-fields.ts'],
     'lib/header-fields.ts': ['lib/errors.ts'],
     'lib/handshake-timer.ts': ['lib/symbols.ts', 'lib/upgrade.ts'],
-    'lib/heartbeat.ts': ['lib/liveness.ts', 'types/index.ts'],
+    'lib/heartbeat.ts': ['lib/liveness.ts', 'lib/next-turn.ts', 'types/index.ts'],
     'lib/liveness.ts': ['lib/internals.ts', 'lib/sessions.ts', 'lib/stream-socket.ts'],
     'lib/upgrade.ts': ['lib/socket.ts', 'lib/symbols.ts'],
     'lib/stream-socket.ts': ['lib/internals.ts', 'lib/next-turn.ts', 'lib/outflow.ts', 'lib/send-budget.ts'],

@@ -89,6 +89,101 @@ export function behaveAlive (transport: Transport): void {
       t.match(logs.filter(({ msg }) => msg.includes('unresponsive')), [{ level: INFO }])
     }, { heartbeat: 100, sendLimit: Infinity })
   }
+
+  sentence('heartbeat waits for the end of a message that a client reads slowly from the kernel', (app) => {
+    app.get('/', { websocket: true }, (socket) => {
+      reportBeats(app, socket)
+      socket.send(Buffer.alloc(BACKLOG))
+    })
+  }, async (t, { app, open }) => {
+    const socket = await openPaused(open)
+    const whole = once(socket, 'message').then(([data]) => data.length)
+    const [server] = app.websocketServer.clients
+    const gone = once(server!, 'close').then(() => 'gone')
+    void (async () => {
+      const untilWhole = whole.then(() => false)
+      while (await Promise.race([beat(app, server!), untilWhole])) await Promise.race([readSome(socket), whole])
+    })()
+    t.equal(await Promise.race([whole, gone]), BACKLOG)
+  }, { heartbeat: 200, sendLimit: Infinity })
+
+  sentence('heartbeat ends a client that reads all that waits for it, and then is silent', (app) => {
+    app.get('/', { websocket: true }, (socket) => {
+      reportBeats(app, socket)
+      socket.send(Buffer.alloc(BACKLOG))
+    })
+  }, async (t, { app, open }) => {
+    const socket = await openPaused(open)
+    const [server] = app.websocketServer.clients
+    const gone = once(server!, 'close')
+    t.ok(await beat(app, server!))
+    socket.resume()
+    t.equal((await gone)[0], 1006)
+  }, { heartbeat: 100, sendLimit: Infinity })
+
+  sentence('heartbeat ends a client that takes nothing, though its server sends on', (app) => {
+    app.get('/', { websocket: true }, (socket) => reportBeats(app, socket, () => socket.send(MEGABYTE)))
+  }, async (t, { app, open }) => {
+    await openPaused(open)
+    const [server] = app.websocketServer.clients
+    t.equal((await once(server!, 'close'))[0], 1006)
+  }, { heartbeat: 100, sendLimit: Infinity })
+
+  // These clients answer pings.
+
+  sentence('heartbeat gives a client time to read what was sent ahead of the ping', (app) => {
+    app.get('/', { websocket: true }, (socket) => {
+      reportBeats(app, socket)
+      socket.send(MEGABYTE.subarray(0, MEGABYTE.length / 4))
+    })
+  }, async (t, { app, open }) => {
+    const socket = await open('/')
+    socket.on('message', () => {})
+    socket.pause()
+    const [server] = app.websocketServer.clients
+    for (let beats = 0; beats < 3; beats++) t.ok(await beat(app, server!))
+    socket.resume()
+    for (let beats = 0; beats < BEATS; beats++) t.ok(await beat(app, server!))
+  }, { heartbeat: 200 })
+
+  sentence('heartbeat does not judge a socket that was paused at either of two beats', (app) => {
+    app.get('/', { websocket: true }, (socket) => reportBeats(app, socket))
+  }, async (t, { app, open }) => {
+    await open('/')
+    const [server] = app.websocketServer.clients
+    for (let beats = 0; beats < BEATS; beats++) {
+      t.ok(await beat(app, server!))
+      if (beats % 3 === 0) server!.pause()
+      else if (beats % 3 === 1) server!.resume()
+    }
+  }, { heartbeat: 200 })
+
+  sentence('heartbeat reads a pong that came while the process was busy', (app) => {
+    app.get('/', { websocket: true }, (socket) => reportBeats(app, socket))
+  }, async (t, { app, open }) => {
+    const socket = await open('/')
+    const [server] = app.websocketServer.clients
+    for (let beats = 0; beats < 3 && t.ok(await beat(app, server!)); beats++) {
+      await once(socket, 'ping')
+      // The pong is on its way.
+      await new Promise(setImmediate)
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400)
+    }
+    t.ok(await beat(app, server!))
+  }, { heartbeat: 200 })
+}
+
+/** Waits for the next ping to a client: false where its socket closes instead. */
+async function beat (app: FastifyInstance, socket: WebSocket): Promise<boolean> {
+  if (socket.readyState !== socket.OPEN) return false
+  const ended = new AbortController()
+  const { signal } = ended
+  const isOpen = await Promise.race([
+    once(app.server, 'beat', { signal }).then(() => true, () => false),
+    once(socket, 'close', { signal }).then(() => false, () => false)
+  ])
+  ended.abort()
+  return isOpen
 }
 
 /** Reports each beat of the heartbeat, after which it has judged the client. */

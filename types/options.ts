@@ -142,8 +142,8 @@ export interface WebsocketPluginOptions {
   /**
    * Time, in ms, between pings to each client (RFC 6455 section 5.5.2), which keep quiet sockets alive through proxies.
    * A client that sends nothing from one ping to the next is unresponsive: its socket is terminated, with 1006, and its
-   * HTTP/2 session destroyed if that does not answer a PING either. Where data waits for the client, the ping waits
-   * behind it: then it is terminated after three pings between which it took nothing of that data. 0 is no pings.
+   * HTTP/2 session destroyed if that does not answer a PING either. A client that has to read much before it reads the
+   * ping is terminated after up to four intervals in which it took nothing of what waits for it. 0 is no pings.
    * Default: 30000.
    */
   heartbeat?: number | undefined
