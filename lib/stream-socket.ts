@@ -1,7 +1,7 @@
 import { constants } from 'node:http2'
 import type { Http2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
-import { forgetEndStream, hookStream } from './internals.ts'
+import { forgetEndStream, hookStream, readSendQueue } from './internals.ts'
 import type { WriteCallback, WriteItem } from './internals.ts'
 import { nextTurn } from './next-turn.ts'
 import { Outflow } from './outflow.ts'
@@ -92,10 +92,10 @@ export function freeAfterFinish (socket: Carrier): void {
 }
 
 /**
- * Frees a connection or stream whose peer has ended its side, but does not read what we have left to say. ws starts
+ * Frees a connection or stream whose peer has ended its side, and takes nothing of what is left to be sent. ws starts
  * its close timer only when it sends a Close frame, and here it sends none.
  *
- * @param closeTimeout in ms
+ * @param closeTimeout time, in ms, in which the peer has to take something
  */
 export function freeAfterEnd (socket: Carrier, closeTimeout: number): void {
   socket[kCloseTimeout] = closeTimeout
@@ -117,7 +117,21 @@ function carrierOnFinish (this: Carrier): void {
 }
 
 function carrierOnEnd (this: Carrier): void {
-  this[kTimer] ??= setTimeout(destroyCarrier, this[kCloseTimeout], this)
+  this[kTimer] ??= setTimeout(destroyIfStuck, this[kCloseTimeout], this, countTaken(this))
+}
+
+/** @param taken at the beginning of the time that is over now */
+function destroyIfStuck (carrier: Carrier, taken: number): void {
+  const now = countTaken(carrier)
+  if (now === taken) carrier.destroy()
+  else carrier[kTimer] = setTimeout(destroyIfStuck, carrier[kCloseTimeout], carrier, now)
+}
+
+/** Counts what the peer's windows let through, or what the kernel took, which is less than a large write. */
+function countTaken (carrier: Carrier): number {
+  const outflow = carrier[kOutflow]
+  if (outflow?.isSliced === true) return outflow.sent
+  return readSendQueue(carrier)?.accepted ?? outflow?.sent ?? -carrier.writableLength
 }
 
 function carrierOnClose (this: Carrier): void {

@@ -173,6 +173,19 @@ for (const [says, bytes, end, seen] of parting) {
   })
 }
 
+await t.test('a client that ends its side and reads slowly gets everything, though it takes longer than closeTimeout', async (t) => {
+  const opened = await open(t, { plugin: { options: { closeTimeout: 1500 } } }, { ...NO_WINDOW, windowUpdates: false })
+  const { client, socket } = opened
+  socket.send(MEGABYTE)
+  client.end(1)
+  client.windowUpdate(0, 2 * MEGABYTE.length)
+  for (let step = 0; step < 36; step++) {
+    await sleep(100)
+    client.windowUpdate(1, 30_000)
+  }
+  t.strictSame(await ending(opened), [['HEADERS', `Binary ${MEGABYTE.length}`, 'END_STREAM'], ['close 1006']])
+})
+
 await t.test('trailers end the client\'s side as any END_STREAM does', async (t) => {
   const opened = await open(t)
   opened.client.headers(1, [['x-trailer', 'bye']], true)
