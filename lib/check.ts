@@ -9,6 +9,8 @@ export type Checks = Readonly<Record<string, Check>>
 /** An option's name as its user knows it. */
 export type Namer = (name: string) => string
 
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+
 export const BOOLEAN: Check = ['a boolean', (value) => typeof value === 'boolean']
 export const FUNCTION: Check = ['a function', isFunction]
 export const OBJECT: Check = ['an object', isObject]
@@ -64,6 +66,11 @@ export function isFunction (value: unknown): boolean {
 
 export function isSyncFunction (value: unknown): boolean {
   return isFunction(value) && !types.isAsyncFunction(value)
+}
+
+/** Whether something is a token (RFC 9110 section 5.6.2), as a subprotocol has to be (RFC 6455 section 4.1). */
+export function isToken (value: unknown): value is string {
+  return typeof value === 'string' && TOKEN.test(value)
 }
 
 export function isObject (value: unknown): value is object {

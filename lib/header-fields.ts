@@ -10,7 +10,6 @@ export const NOT_FOR_STREAMS = new Set([
 ])
 
 // RFC 9110 sections 5.1, 5.5 and 5.6.2, as Node has it for any response: characters beyond ASCII are one byte each.
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const FIELD_LINE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*$/
 /** What ws says of the connection. */
 const UPGRADE_LINES = ['Upgrade: websocket', 'Connection: Upgrade']
@@ -37,11 +36,6 @@ export function checkHead ([statusLine, ...fieldLines]: readonly unknown[]): str
     if (UPGRADE_LINES.includes(line) || !NOT_FOR_STREAMS.has(name.toLowerCase())) lines.push(line)
   }
   return lines
-}
-
-/** Whether something is a token (RFC 9110 section 5.6.2), as a subprotocol has to be. */
-export function isToken (value: unknown): value is string {
-  return matches(TOKEN, value)
 }
 
 /**

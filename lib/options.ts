@@ -4,7 +4,7 @@ import type { Server } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
 import {
   BOOLEAN, BOOLEAN_OR_OBJECT, BYTES, BYTES_OR_INFINITY, COUNT, FUNCTION, MILLISECONDS, OBJECT, STRING, check, checkAll,
-  isBetween, isObject, isSyncFunction, unknownNames
+  isBetween, isObject, isSyncFunction, isToken, unknownNames
 } from './check.ts'
 import type { Check, Checks } from './check.ts'
 import { readShutdownOptions } from './shutdown-options.ts'
@@ -12,8 +12,7 @@ import type { ShutdownSettings } from './shutdown-options.ts'
 import type { SendLimits } from './socket.ts'
 import type { ReceiveWindowSizes } from './window-sizes.ts'
 import type {
-  WebsocketErrorHandler, WebsocketPluginOptions, WebsocketRouteOptions,
-  WebsocketServerOptions
+  WebsocketErrorHandler, WebsocketPluginOptions, WebsocketRouteOptions, WebsocketServerOptions
 } from '../types/index.ts'
 
 /** What holds for the sockets of a route. */
@@ -54,9 +53,6 @@ const DEFAULT_SEND_LIMITS: SendLimits = Object.freeze({ sendLimit: 16 * 1024 * 1
 
 const WINDOW: Check = ['an integer from 1024 to 2147483647 (bytes)', isBetween(1024, 2 ** 31 - 1)]
 const POLICIES: unknown[] = ['close', 'drop']
-
-/** As RFC 6455 section 4.1 has it: a token of RFC 9110. */
-const PROTOCOL = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
 export const SEND_OPTIONS: Checks = {
   sendLimit: BYTES_OR_INFINITY,
@@ -198,5 +194,5 @@ function choose (offered: Set<string>, protocols: readonly string[]): string | f
 }
 
 function isProtocols (value: unknown): boolean {
-  return Array.isArray(value) && value.every((protocol) => PROTOCOL.test(protocol))
+  return Array.isArray(value) && value.every((protocol) => isToken(String(protocol)))
 }

@@ -41,11 +41,6 @@ export class Outflow {
     return this.#budget !== undefined
   }
 
-  /** Bytes that Node has of the write that is under way. */
-  get pending (): number {
-    return this.#done === undefined ? 0 : this.#size
-  }
-
   write (chunk: WriteItem['chunk'], encoding: BufferEncoding, done: WriteCallback): void {
     const size = sizeOf(chunk)
     if (this.#budget !== undefined && size > SMALL_WRITE) return this.#slices([toBuffer({ chunk, encoding })], done)

@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs'
 import { truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import type { FastifyInstance } from 'fastify'
 import { createWebSocketStream } from 'ws'
 import type { WebSocket as WsWebSocket } from 'ws'
 import { Callbacks } from './helpers/callbacks.ts'
@@ -321,13 +322,7 @@ export function behaveUnderPressure (transport: Transport): void {
   }, { options: { perMessageDeflate: true } })
 
   for (const [end, finish] of CUTS) {
-    sentence(`callbacks of what a server did not send are called once, with an error: ${end}`, (app) => {
-      app.get('/flood', { websocket: true }, (socket) => {
-        const callbacks = new Callbacks()
-        sendMuch(socket, callbacks)
-        app.server.emit('flooded', socket, callbacks)
-      })
-    }, async (t, { app, connect }) => {
+    sentence(`callbacks of what a server did not send are called once, with an error: ${end}`, addFloodWithCallbacks, async (t, { app, connect }) => {
       const flooded = once(app.server, 'flooded')
       const socket = connect('/flood')
       socket.on('error', () => {})
@@ -364,13 +359,7 @@ export function behaveUnderPressure (transport: Transport): void {
     })
   }
 
-  sentence('callbacks of what waits to be compressed are called once, with an error, when the socket ends', (app) => {
-    app.get('/flood', { websocket: true }, (socket) => {
-      const callbacks = new Callbacks()
-      sendMuch(socket, callbacks)
-      app.server.emit('flooded', socket, callbacks)
-    })
-  }, async (t, { app, connect }) => {
+  sentence('callbacks of what waits to be compressed are called once, with an error, when the socket ends', addFloodWithCallbacks, async (t, { app, connect }) => {
     const flooded = once(app.server, 'flooded')
     const socket = connect('/flood', { perMessageDeflate: true })
     socket.on('error', () => {})
@@ -491,6 +480,15 @@ const CUTS: Array<[name: string, finish: (socket: WebSocket, peer: WebSocket) =>
 ]
 
 /** Sends more than any buffer below the process holds, as one message, and others behind it. */
+/** A route that sends much at once, and reports the socket and its callbacks. */
+function addFloodWithCallbacks (app: FastifyInstance): void {
+  app.get('/flood', { websocket: true }, (socket) => {
+    const callbacks = new Callbacks()
+    sendMuch(socket, callbacks)
+    app.server.emit('flooded', socket, callbacks)
+  })
+}
+
 function sendMuch (socket: WebSocket, callbacks: Callbacks): void {
   socket.send(Buffer.alloc(16 * MEGABYTE.length), callbacks.next)
   socket.send('text', callbacks.next)

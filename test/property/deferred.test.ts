@@ -10,13 +10,12 @@ import { WebSocket as WsWebSocket, WebSocketServer } from 'ws'
 import type { WebSocket } from 'ws'
 import { sendsAtOnce } from '../../lib/internals.ts'
 import { guardReceiver } from '../../lib/receiver.ts'
-import type { FrameClient } from '../helpers/h2-frames.ts'
 import { CLOSE, readWsFrames } from '../helpers/ws-frames.ts'
 import { echo, serve } from '../wire/server.ts'
 import type { Wire } from '../wire/server.ts'
 import { deflatedFrames, encodeFrame, frames, script, toPieces } from './frames.ts'
 import type { Script } from './frames.ts'
-import { MemoryPeer, Observed, StreamPeer } from './peers.ts'
+import { MemoryPeer, Observed, streamPeers } from './peers.ts'
 import type { Peer } from './peers.ts'
 import { holds, until } from './runs.ts'
 
@@ -24,7 +23,6 @@ import { holds, until } from './runs.ts'
 
 const RUNS = 150
 const MAX_PAYLOAD = 16 * 1024
-const STREAMS_OF_A_SESSION = 40
 const DEFLATE = ['Sec-WebSocket-Extensions: permessage-deflate']
 
 /** What came of a script. */
@@ -73,18 +71,7 @@ const h1Deflating = (await serveOwn(deflating, { http2: false })).app.server as 
 const bare = serveBare(deferring)
 const bareDeflating = serveBare(deflating)
 
-let client: FrameClient | undefined
-let streamId = 1
-
-async function openStreamPeer (): Promise<Peer> {
-  if (client === undefined || streamId > 2 * STREAMS_OF_A_SESSION) {
-    client?.destroy()
-    client = await h2.client()
-    streamId = 1
-  }
-  streamId += 2
-  return new StreamPeer(client, streamId)
-}
+const openStreamPeer = streamPeers(() => h2.client())
 
 function overHttp1 (server: Server, fields?: string[]): () => Peer {
   return () => new MemoryPeer(server, fields)

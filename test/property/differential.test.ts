@@ -8,17 +8,15 @@ import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import { WebSocketServer } from 'ws'
 import type { WebSocket } from 'ws'
-import type { FrameClient } from '../helpers/h2-frames.ts'
 import { echo, serve } from '../wire/server.ts'
 import { script, toPieces } from './frames.ts'
 import type { Script } from './frames.ts'
-import { Observed, StreamPeer, TcpPeer, connectionsOf } from './peers.ts'
+import { Observed, TcpPeer, connectionsOf, streamPeers } from './peers.ts'
 import type { Peer } from './peers.ts'
 import { holds, until } from './runs.ts'
 
 const RUNS = 200
 const MAX_PAYLOAD = 16 * 1024
-const STREAMS_OF_A_SESSION = 40
 
 /** What the server pings with to learn that all before it has arrived. */
 const QUIET = Buffer.from('\x89\x05quiet', 'latin1')
@@ -58,18 +56,7 @@ t.teardown(() => bareServer.close())
 const connections = connectionsOf(h1.app.server as Server)
 const bareConnections = connectionsOf(bareServer)
 
-let client: FrameClient | undefined
-let streamId = 1
-
-async function openStreamPeer (): Promise<Peer> {
-  if (client === undefined || streamId > 2 * STREAMS_OF_A_SESSION) {
-    client?.destroy()
-    client = await h2.client()
-    streamId = 1
-  }
-  streamId += 2
-  return new StreamPeer(client, streamId)
-}
+const openStreamPeer = streamPeers(() => h2.client())
 
 /** Plays a script, and tells what came of it on both sides. */
 async function play (peer: Peer, script: Script): Promise<Outcome> {

@@ -10,6 +10,7 @@ import { until } from './runs.ts'
 const END_STREAM = 1
 const MAX_DATA = 16384
 const HEAD_END = '\r\n\r\n'
+const STREAMS_OF_A_SESSION = 40
 
 /** The connections of a server, by the port that they come from. */
 export function connectionsOf (server: Server): Map<number, Socket> {
@@ -217,5 +218,20 @@ export class StreamPeer implements Peer {
 
   breakOff (): void {
     this.#client.rst(this.#id)
+  }
+}
+
+/** Returns a function that opens one stream after the other, 40 to a session. */
+export function streamPeers (openSession: () => Promise<FrameClient>): () => Promise<Peer> {
+  let client: FrameClient | undefined
+  let streamId = 1
+  return async () => {
+    if (client === undefined || streamId > 2 * STREAMS_OF_A_SESSION) {
+      client?.destroy()
+      client = await openSession()
+      streamId = 1
+    }
+    streamId += 2
+    return new StreamPeer(client, streamId)
   }
 }
