@@ -122,8 +122,8 @@ export function clearSessionTimeout (session: Http2Session): void {
 const FRAME_HEADER = 9
 
 /**
- * Returns whether a chunk is all that one read of the connection brought, but for the header of its HTTP/2 frame. A
- * chunk of a stream is a view of such a read, in which frames of other streams may precede and follow it.
+ * Returns whether a chunk fills the memory of its read, except for the header of its HTTP/2 frame. A chunk of a stream
+ * is a view of one read of the connection, in which frames of other streams may precede and follow it.
  *
  * All that is documented of a chunk is that it is a Buffer. The documented way, to copy each, costs 3 µs of the 50 that
  * a message of 16 KB takes, and most such messages come alone, in one record of TLS.
@@ -260,8 +260,8 @@ export function narrowUpgrades (
 /**
  * Gives a connection, of which Node's parser has let go for an upgrade, back to a parser of the server.
  *
- * The documented way, to emit 'connection', tells the user's listeners of a connection that they know, and starts
- * another TLS handshake on a server with TLS. This is what Node itself calls for each new connection.
+ * The documented way, to emit 'connection', calls the user's listeners twice for one connection, and starts another
+ * TLS handshake on a server with TLS. This is what Node itself calls for each new connection.
  */
 export function parseAgain (server: Server, connection: Duplex): void {
   (http as unknown as { _connectionListener: (this: Server, connection: Duplex) => void })
@@ -269,8 +269,8 @@ export function parseAgain (server: Server, connection: Duplex): void {
 }
 
 /**
- * The response that a connection of HTTP/1.1 is assigned to. `assignSocket()` of a second one throws; only this tells
- * for which request the first was made.
+ * Returns the response that an HTTP/1.1 connection is assigned to. `assignSocket()` of a second response throws, and
+ * only this property says for which request the first was made.
  */
 export function readResponse (connection: Duplex): ServerResponse | undefined {
   return (connection as { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined

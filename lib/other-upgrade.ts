@@ -27,8 +27,8 @@ export function hasOtherListeners (server: Server): boolean {
 }
 
 /**
- * Serves such a request in a Node that has reported it as an upgrade: its head is put before what follows, without the
- * wish for an upgrade, and the server parses the connection again.
+ * Serves such a request after Node has reported it as an upgrade: its head is put back without `Connection: upgrade`,
+ * and the server parses the connection again.
  *
  * @param head what followed the request's head
  * @returns whether it could be done
