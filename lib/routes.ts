@@ -4,19 +4,18 @@ import type { WebSocketServer } from 'ws'
 import {
   FST_WS_INVALID_HANDLER, FST_WS_INVALID_METHOD, FST_WS_NO_WEBSOCKET_ROUTE, FST_WS_SHUTTING_DOWN, FST_WS_SLOW_CONSUMER
 } from './errors.ts'
-import { clearLimit } from './handshake-timer.ts'
-import { toHeaderLines } from './header-fields.ts'
-import { Heartbeat } from './heartbeat.ts'
-import { readRouteOptions } from './options.ts'
-import type { Options, RouteOptions as OwnOptions } from './options.ts'
-import { isPeerError } from './peer-error.ts'
+import { clearLimit } from './handshake/timeout.ts'
+import { toHeaderLines } from './handshake/header-fields.ts'
+import { Heartbeat } from './socket/heartbeat.ts'
+import { readRouteOptions } from './options/plugin.ts'
+import type { Options, RouteOptions as OwnOptions } from './options/plugin.ts'
 import type { Shutdown } from './shutdown.ts'
-import type { RouteSocket } from './socket.ts'
+import type { RouteSocket } from './socket/websocket.ts'
 import { kHandled, kLog, kSendLimits, kUpgrade } from './symbols.ts'
-import { logError, toError } from './thrown.ts'
+import { isPeerError, logError, toError } from './error-handling.ts'
 import type { WebSocket, WebsocketHandler } from '../types/index.ts'
-import type { RawRequest, Upgrade } from './upgrade.ts'
-import { withOptions } from './websocket-server.ts'
+import type { RawRequest, Upgrade } from './handshake/upgrade.ts'
+import { withOptions } from './handshake/websocket-server.ts'
 
 /** What nobody can throw. */
 const NOTHING = Symbol('nothing')

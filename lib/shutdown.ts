@@ -3,8 +3,8 @@ import type { Duplex } from 'node:stream'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { WebSocket, WebSocketServer } from 'ws'
 import { nextTurn } from './next-turn.ts'
-import type { Sessions } from './sessions.ts'
-import type { ShutdownSettings } from './shutdown-options.ts'
+import type { Sessions } from './http2/sessions.ts'
+import type { ShutdownSettings } from './options/shutdown.ts'
 import type { PreCloseHook } from '../types/index.ts'
 
 /** The part of `timeout` in which Close frames are sent. The rest is for the peers to answer the last of them. */

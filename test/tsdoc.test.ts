@@ -5,7 +5,7 @@ const TAGS = ['example', 'param', 'returns', 'throws']
 
 const root = new URL('../', import.meta.url)
 const files = ['index.ts', ...['lib', 'types'].flatMap((folder) => {
-  return readdirSync(new URL(folder, root)).filter((name) => !name.endsWith('.tst.ts')).map((name) => `${folder}/${name}`)
+  return readdirSync(new URL(folder, root), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts')).map((name) => `${folder}/${name}`)
 })]
 
 /** Words of a file's doc comments that editors take for tags: outside of code, and at the beginning of a word. */

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers'
 import fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import websocket from '../../index.ts'
-import { connect } from '../../lib/client.ts'
+import { connect } from '../../lib/client/index.ts'
 
 const server: { http2?: boolean, https?: { allowHTTP1?: boolean } } = JSON.parse(await text(process.stdin))
 const app: FastifyInstance = fastify(server as object)

@@ -10,8 +10,8 @@ import t from 'tap'
 import type { Test } from 'tap'
 import websocket from '../../index.ts'
 import type { WebsocketPluginOptions } from '../../index.ts'
-import { connect } from '../../lib/client.ts'
-import type { SessionConnectOptions, WebSocket } from '../../lib/client.ts'
+import { connect } from '../../lib/client/index.ts'
+import type { SessionConnectOptions, WebSocket } from '../../lib/client/index.ts'
 
 /** A way for client and server to meet. */
 export interface Transport {

@@ -4,8 +4,8 @@ import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
 import fc from 'fast-check'
 import {
   checkExtendedConnect, toConnectHeaders, toStreamHead, toUpgradeHead, toUpgradeHeaders
-} from '../../lib/handshake.ts'
-import { toHeaderLines } from '../../lib/header-fields.ts'
+} from '../../lib/handshake/headers.ts'
+import { toHeaderLines } from '../../lib/handshake/header-fields.ts'
 import { holds } from './runs.ts'
 
 const RUNS = 3000

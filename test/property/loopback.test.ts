@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { Duplex } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
-import { createLoopback } from '../../lib/loopback.ts'
+import { createLoopback } from '../../lib/inject/loopback.ts'
 import { holds, until } from './runs.ts'
 
 /** Bytes that may wait at one end: its two buffers of 64 KiB and what was being written. */

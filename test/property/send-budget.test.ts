@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import type { Http2Stream } from 'node:http2'
 import fc from 'fast-check'
-import type { WriteCallback, WriteItem } from '../../lib/internals.ts'
-import { Outflow } from '../../lib/outflow.ts'
-import { SMALL_WRITE, SendBudget, sizeOfAll } from '../../lib/send-budget.ts'
+import type { WriteCallback, WriteItem } from '../../lib/internals/streams.ts'
+import { Outflow } from '../../lib/http2/stream-sender.ts'
+import { SMALL_WRITE, SendBudget, sizeOfAll } from '../../lib/http2/send-budget.ts'
 import { holds } from './runs.ts'
 
 const RUNS = 300

@@ -1,0 +1,124 @@
+import type { ClientRequest } from 'node:http'
+import type { ClientHttp2Session } from 'node:http2'
+import { WebSocket as WsWebSocket } from 'ws'
+import type { ClientOptions } from 'ws'
+import { readConnectOptions } from '../options/client.ts'
+import { dial, useSession } from './transport.ts'
+import type { CreateConnection, DialOptions, Done, Transport } from './transport.ts'
+import { createSocketClass } from '../socket/websocket.ts'
+import type { RouteSocket } from '../socket/websocket.ts'
+import { kConnect, kSendLimits } from '../symbols.ts'
+import type { ConnectOptions, SessionConnectOptions, WebSocket } from '../../types/index.ts'
+
+export type { ConnectOptions, SessionConnectOptions, WebSocket } from '../../types/index.ts'
+
+const ClientSocket = createSocketClass(WsWebSocket, false)
+
+/**
+ * Opens a WebSocket over HTTP/2 (RFC 8441), or over HTTP/1.1 (RFC 6455) where the server does not offer the former.
+ *
+ * Given a URL, it has a connection of its own: over `wss:` ALPN decides, and `ws:` is HTTP/1.1 unless `http: '2'` says
+ * that the server is known to speak HTTP/2 (RFC 9113 section 3.3). Given a session of `http2.connect()`, it is one of
+ * its streams, and as many sockets share it as the server allows.
+ *
+ * What goes wrong before it opens is its `'error'`, as with ws: among others FST_WS_NO_EXTENDED_CONNECT, where `http`
+ * is '2' or a session is given and the server does not serve sockets over HTTP/2.
+ *
+ * @throws FST_WS_INVALID_OPTION, and the SyntaxError of ws where the URL or a subprotocol is none
+ * @example
+ * const socket = connect('wss://localhost:8443/echo', { ca })
+ * socket.on('open', () => socket.send('hello'))
+ * for await (const message of socket) console.log(message)
+ */
+export function connect (url: string | URL, options?: ConnectOptions): WebSocket
+export function connect (session: ClientHttp2Session, options?: SessionConnectOptions): WebSocket
+export function connect (target: string | URL | ClientHttp2Session, given: SessionConnectOptions = {}): WebSocket {
+  const { protocols, http, path, sendLimits, client } = readConnectOptions(given)
+  const [url, options] = isSession(target)
+    ? [toUrl(target, path), overSession(target, client)]
+    : [target, http === '1.1' || client.agent != null ? client : overHttp2(client, http)]
+
+  const socket = new ClientSocket(url, protocols, options) as WsWebSocket & RouteSocket
+  socket[kSendLimits] = sendLimits
+  socket.once('upgrade', (response) => {
+    // Ahead of listeners that send.
+    socket.prependOnceListener('open', () => socket[kConnect](response.socket))
+  })
+  return socket
+}
+
+function isSession (target: object | string): target is ClientHttp2Session {
+  return typeof target === 'object' && 'ping' in target
+}
+
+function toUrl ({ originSet: [origin = 'http://localhost'] = [] }: ClientHttp2Session, path: string): string {
+  return origin.replace('http', 'ws') + path
+}
+
+/** The session knows its authority, and leads nowhere else. */
+function overSession (session: ClientHttp2Session, options: ClientOptions): ClientOptions {
+  const own = { setHost: false, followRedirects: false, agent: undefined }
+  return carry({ ...options, ...own }, () => useSession(session))
+}
+
+function overHttp2 (options: ClientOptions, http: '2' | undefined): ClientOptions {
+  const create = options.createConnection as CreateConnection | undefined
+  return carry(options, async (request, how) => await dial(request.protocol === 'https:', how, create, http))
+}
+
+type Reach = (request: ClientRequest, options: DialOptions) => Promise<Transport>
+
+/**
+ * The options with which ws negotiates over whatever `reach` finds. ws lets one make the connection of its handshake,
+ * which Node allows to take its time, and see the request before it goes: so a stream can be opened with the fields of
+ * the request, and be handed over as its connection.
+ */
+function carry (options: ClientOptions, reach: Reach): ClientOptions {
+  const { finishRequest = endRequest, handshakeTimeout = 0 } = options
+  let how: DialOptions
+  let done: Done
+
+  return {
+    ...options,
+    createConnection: ((given: DialOptions, callback: Done) => { how = given; done = callback }) as never,
+    finishRequest (request, socket) {
+      const ended = untilEnd(request)
+      finishRequest(request, socket)
+      if (handshakeTimeout > 0) limit(request, handshakeTimeout)
+      void handOver(request, reach(request, how), ended, done)
+    }
+  }
+}
+
+async function handOver (
+  request: ClientRequest, reached: Promise<Transport>, ended: Promise<void>, done: Done
+): Promise<void> {
+  try {
+    const transport = await reached
+    await ended
+    if (request.destroyed) transport.drop()
+    else done(null, transport.open(request))
+  } catch (error) {
+    done(error as Error)
+  }
+}
+
+function endRequest (request: ClientRequest): void {
+  request.end()
+}
+
+/** Its fields are all there when a request has been ended, and there is no event for that without a connection. */
+async function untilEnd (request: ClientRequest): Promise<void> {
+  await new Promise<void>((resolve) => {
+    request.end = (...parameters: unknown[]) => {
+      resolve()
+      return Object.getPrototypeOf(request).end.apply(request, parameters)
+    }
+  })
+}
+
+/** Node's timeout begins with the connection of a request. This one includes what it takes to have one. */
+function limit (request: ClientRequest, timeout: number): void {
+  const timer = setTimeout(() => { if (!request.destroyed) request.emit('timeout') }, timeout)
+  for (const event of ['upgrade', 'response', 'error', 'abort']) request.once(event, () => clearTimeout(timer))
+}

@@ -1,0 +1,88 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Server, Socket } from 'node:net'
+import type { FastifyBaseLogger } from 'fastify'
+import type { WebSocketServer } from 'ws'
+import { isWebSocketUpgrade } from './headers.ts'
+import { hasOtherListeners, ignoreOtherUpgrades, serveAsRequest } from './other-upgrade.ts'
+import { createResponse, detachResponse } from './http1-response.ts'
+import { freeAfterEnd, freeAfterFinish } from '../http2/stream-socket.ts'
+import type { RouteSocket } from '../socket/websocket.ts'
+import { kConnect, kOwnListener, kUpgrade } from '../symbols.ts'
+import type { Dispatch, OnSocket, RawRequest, Upgrade } from './upgrade.ts'
+import { readCloseTimeout } from './websocket-server.ts'
+
+/** Serves the RFC 6455 upgrades of a server's HTTP/1.1 connections. Returns what stops it. */
+export function serveUpgrade (server: Server, dispatch: Dispatch, log: FastifyBaseLogger): () => void {
+  function serverOnUpgrade (request: IncomingMessage, socket: Socket, head: Buffer): void {
+    if (hasOtherListeners(server)) {
+      // They may claim the connection, and some do so without a look whether it is free.
+      process.nextTick(serve, request, socket, head)
+    } else if (isWebSocketUpgrade(request.headers) || !serveAsRequest(server, request, socket, head)) {
+      serve(request, socket, head)
+    }
+  }
+
+  function serve (request: IncomingMessage, socket: Socket, head: Buffer): void {
+    const response = createResponse(request, socket)
+    if (response === undefined) return
+
+    if (isWebSocketUpgrade(request.headers)) {
+      (request as RawRequest)[kUpgrade] = new H1Upgrade(request, response, socket, head, log)
+    }
+    dispatch(request, response)
+  }
+
+  server.on('upgrade', Object.assign(serverOnUpgrade, { [kOwnListener]: true }))
+  const undo = ignoreOtherUpgrades(server)
+  return () => {
+    server.off('upgrade', serverOnUpgrade)
+    undo?.()
+  }
+}
+
+class H1Upgrade implements Upgrade {
+  log: FastifyBaseLogger
+  headerLines: readonly string[] = []
+  timer: NodeJS.Timeout | undefined
+  isAnswered = false
+  readonly response: ServerResponse
+  readonly #request: IncomingMessage
+  readonly #socket: Socket
+  readonly #head: Buffer
+
+  constructor (
+    request: IncomingMessage, response: ServerResponse, socket: Socket, head: Buffer, log: FastifyBaseLogger
+  ) {
+    this.log = log
+    this.#request = request
+    this.response = response
+    this.#socket = socket
+    this.#head = head
+  }
+
+  accept (server: WebSocketServer, onSocket: OnSocket): void {
+    server.handleUpgrade(this.#request, this.#socket, this.#head, (socket) => {
+      this.#socket.setDefaultEncoding('utf8')
+      // From here on the connection is the WebSocket's: a late reply must not write into it.
+      detachResponse(this.response, this.#socket)
+      freeAfterFinish(this.#socket)
+      freeAfterEnd(this.#socket, readCloseTimeout(server));
+      (socket as RouteSocket)[kConnect](this.#socket)
+      onSocket(socket as RouteSocket, this.#socket)
+    })
+  }
+
+  refuseUnprocessed (): void {
+    this.response.writeHead(503, { 'content-length': 0 }).end()
+  }
+
+  startAnswer (): void {
+    this.isAnswered = true
+    // ws writes its head as it writes any string. Node, and an HTTP/2 stream, send each character of one as a byte.
+    this.#socket.setDefaultEncoding('latin1')
+  }
+
+  drop (): void {
+    this.#socket.destroy()
+  }
+}

@@ -1,0 +1,65 @@
+import type { WriteItem } from '../internals/streams.ts'
+
+/** Size, in bytes, up to which a write goes to Node as it is. */
+export const SMALL_WRITE = 4096
+
+/** More in Node's hands gives no more throughput, and makes small messages of other streams wait behind it. */
+const LARGEST_SLICE = 128 * 1024
+
+/**
+ * What Node may hold of a session in slices. With a small write of each of a thousand sockets that is less than the
+ * 10 MB (`maxSessionMemory`) from which on Node refuses every new stream of a session, and at last ends it.
+ */
+const SESSION_LIMIT = 3 * 1024 * 1024
+const SHARE = 8
+
+/**
+ * What Node holds of one HTTP/2 session that its client has not taken yet. A large write is handed to Node in slices,
+ * the next when the last has gone: all at once it would wait in Node's session for a window that may never open.
+ */
+export class SendBudget {
+  #held = 0
+
+  /** Size, in bytes, of a slice: the more is held already, the smaller. */
+  take (): number {
+    const size = Math.min(LARGEST_SLICE, Math.max(SMALL_WRITE, Math.floor((SESSION_LIMIT - this.#held) / SHARE)))
+    this.#held += size
+    return size
+  }
+
+  giveBack (size: number): void {
+    this.#held -= size
+  }
+}
+
+/** Takes up to `size` bytes from the front of a list of buffers. */
+export function cut (rest: Buffer[], size: number): Buffer[] {
+  const slice: Buffer[] = []
+  for (let left = size; left > 0 && rest.length > 0;) {
+    const [first] = rest as [Buffer]
+    slice.push(first.subarray(0, left))
+    if (first.length > left) rest[0] = first.subarray(left)
+    else rest.shift()
+    left -= first.length
+  }
+  return slice
+}
+
+/** Size, in bytes, of a write at most: the length of a string counts UTF-16 units, of which each takes up to three. */
+export function sizeOf (chunk: WriteItem['chunk']): number {
+  return typeof chunk === 'string' ? 3 * chunk.length : chunk.length
+}
+
+export function sizeOfAll (items: readonly WriteItem[]): number {
+  let size = 0
+  for (const { chunk } of items) size += sizeOf(chunk)
+  return size
+}
+
+export function toBuffer ({ chunk, encoding }: WriteItem): Buffer {
+  return typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk
+}
+
+export function toItem (chunk: Buffer): WriteItem {
+  return { chunk, encoding: 'buffer' as BufferEncoding }
+}

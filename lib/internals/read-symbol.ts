@@ -1,0 +1,7 @@
+export function readSymbol (target: object, description: string): unknown {
+  for (let object: object | null = target; object !== null; object = Object.getPrototypeOf(object)) {
+    const symbol = Object.getOwnPropertySymbols(object).find((each) => each.description === description)
+    if (symbol !== undefined) return Reflect.get(target, symbol)
+  }
+  return undefined
+}

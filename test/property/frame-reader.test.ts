@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict'
+import type { Http2Stream } from 'node:http2'
+import { Duplex } from 'node:stream'
+import { setImmediate as turn } from 'node:timers/promises'
+import fc from 'fast-check'
+import { WebSocketServer } from 'ws'
+import type { WebSocket } from 'ws'
+import { MessageReader } from '../../lib/frames/frame-reader.ts'
+import type { MessageLimits } from '../../lib/frames/frame-reader.ts'
+import { BINARY, TEXT } from '../helpers/ws-frames.ts'
+import { cut, encodeFrame, frames } from './frames.ts'
+import type { RawFrame } from './frames.ts'
+import { holds } from './runs.ts'
+
+const RUNS = 1500
+const NOTHING = Buffer.alloc(0)
+const HEADERS = {
+  connection: 'Upgrade',
+  upgrade: 'websocket',
+  'sec-websocket-version': '13',
+  'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ=='
+}
+
+type Step = 'read on' | 'turn' | 'pause' | 'resume'
+type BinaryType = 'nodebuffer' | 'arraybuffer' | 'fragments'
+
+interface Options extends MessageLimits {
+  binaryType: BinaryType
+}
+
+/** A socket of ws, what brings it bytes, and what happened, in words. */
+class End {
+  readonly events: string[] = []
+  readonly said: Buffer[] = []
+  readonly connection: Duplex
+  socket!: WebSocket
+
+  constructor (options: Options) {
+    this.connection = new Duplex({
+      read () {},
+      write: (chunk, _encoding, done) => { this.said.push(chunk); done() }
+    })
+    const server = new WebSocketServer({ ...options, noServer: true })
+    const request = { method: 'GET', url: '/', headers: HEADERS }
+    server.handleUpgrade(request as never, this.connection as never, NOTHING, (socket) => {
+      this.socket = Object.assign(socket, { binaryType: options.binaryType })
+    })
+    this.#observe()
+  }
+
+  bring (chunk: Buffer): void {
+    this.connection.push(chunk)
+  }
+
+  #observe (): void {
+    const { socket, events } = this
+    socket.on('message', (data, isBinary) => { events.push(`${isBinary ? 'binary' : 'text'} ${describe(data)}`) })
+    socket.on('ping', (data) => { events.push(`ping ${describe(data)}`) })
+    socket.on('pong', (data) => { events.push(`pong ${describe(data)}`) })
+    socket.on('error', (error: Error & { code?: string }) => { events.push(`error ${error.code}`) })
+    socket.on('close', (code, reason) => { events.push(`close ${code} ${describe(reason)}`) })
+  }
+}
+
+/** One that has a reader before it. */
+class ReadEnd extends End {
+  /** Messages that took the short cut in one chunk. */
+  delivered = 0
+  /** And in many. */
+  joined = 0
+  readonly #reader: MessageReader
+
+  constructor (options: Options) {
+    super(options)
+    this.#reader = new MessageReader(this.connection as unknown as Http2Stream)
+    this.#reader.start(this.socket, options)
+  }
+
+  /** As a session does it. */
+  override bring (chunk: Buffer): void {
+    const { missing } = this.#reader
+    if (missing > 0 && missing < chunk.length) {
+      this.bring(chunk.subarray(0, missing))
+      return this.bring(chunk.subarray(missing))
+    }
+    const heard = this.events.length
+    if (this.#reader.deliver(chunk)) {
+      if (this.events.length > heard) missing > 0 ? this.joined++ : this.delivered++
+      return
+    }
+    this.#reader.unmask(chunk)
+    super.bring(chunk)
+  }
+}
+
+function describe (data: Buffer | ArrayBuffer | Buffer[]): string {
+  const kind = Buffer.isBuffer(data) ? 'Buffer' : Array.isArray(data) ? `${data.length} Buffers` : 'ArrayBuffer'
+  return `${kind} ${Buffer.concat(Array.isArray(data) ? data : [Buffer.from(data as Buffer)]).toString('hex')}`
+}
+
+async function play (end: End, chunks: Buffer[], steps: Step[]): Promise<void> {
+  for (const [index, chunk] of chunks.entries()) {
+    if (!end.connection.destroyed) end.bring(Buffer.from(chunk))
+    const step = steps[index % steps.length]!
+    if (step === 'turn') await turn()
+    if (step === 'pause' || step === 'resume') end.socket[step]()
+  }
+  end.socket.resume()
+  await turn()
+  end.connection.destroy()
+  await turn()
+}
+
+const mask = fc.oneof(fc.constant('00000000'), fc.uint8Array({ minLength: 4, maxLength: 4 }).map((bytes) => {
+  return Buffer.from(bytes).toString('hex')
+}))
+
+const large: fc.Arbitrary<RawFrame[]> = fc
+  .tuple(fc.constantFrom(TEXT, BINARY), fc.integer({ min: 65_530, max: 66_000 }))
+  .map(([opcode, size]) => [{ opcode, fin: true, rsv: 0, masked: true, payload: '78'.repeat(size) }])
+
+/** Frames, most of them one to a chunk; some are cut, or come with those that follow. */
+const chunks = fc.record({
+  frames: fc.oneof({ weight: 20, arbitrary: frames }, { weight: 1, arbitrary: large }),
+  masks: fc.array(mask, { minLength: 1, maxLength: 4 }),
+  cuts: fc.array(fc.oneof(
+    { weight: 3, arbitrary: fc.constant<number[] | 'join'>([]) },
+    fc.array(fc.oneof(fc.nat(8), fc.nat(200)), { minLength: 1, maxLength: 4 }),
+    fc.constant<'join'>('join')
+  ), { minLength: 1, maxLength: 6 })
+}).map(({ frames, masks, cuts }) => {
+  const chunks: Buffer[] = []
+  let rest: Buffer = NOTHING
+  frames.forEach((frame, index) => {
+    rest = Buffer.concat([rest, encodeFrame({ mask: masks[index % masks.length]!, ...frame })])
+    const sizes = cuts[index % cuts.length]!
+    if (sizes === 'join') return
+    chunks.push(...cut(rest, sizes))
+    rest = NOTHING
+  })
+  return [...chunks, rest].filter(({ length }) => length > 0)
+})
+
+const options: fc.Arbitrary<Options> = fc.record({
+  maxPayload: fc.constantFrom(0, 0, 100, 125, 10_000),
+  skipUTF8Validation: fc.boolean(),
+  // Without it the reader leaves all to ws, which may hear something after an error then, or not.
+  allowSynchronousEvents: fc.constant(true),
+  binaryType: fc.constantFrom('nodebuffer', 'nodebuffer', 'arraybuffer', 'fragments')
+})
+
+const steps = fc.array(fc.constantFrom<Step>('read on', 'read on', 'turn', 'pause', 'resume'), { minLength: 1, maxLength: 8 })
+
+let [delivered, joined] = [0, 0]
+
+await holds('what ws hears with a reader before it is what it hears alone, frame by frame, however they are cut',
+  { runs: RUNS }, fc.record({ chunks, options, steps }),
+  async ({ chunks, options, steps }) => {
+    const alone = new End(options)
+    const read = new ReadEnd(options)
+    await play(alone, chunks, steps)
+    await play(read, chunks, steps)
+    assert.deepEqual(read.events, alone.events)
+    assert.deepEqual(Buffer.concat(read.said), Buffer.concat(alone.said))
+    delivered += read.delivered
+    joined += read.joined
+  })
+
+assert.ok(delivered > RUNS / 2 && joined > RUNS / 20, `many messages took the short cut: ${delivered}, ${joined}`)

@@ -1,0 +1,420 @@
+import { EventEmitter, once } from 'node:events'
+import { Agent } from 'node:http'
+import { connect as openSession, constants, createServer as createHttp2Server } from 'node:http2'
+import type { Http2Server, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
+import { createServer, connect as connectTcp } from 'node:net'
+import type { AddressInfo, Server } from 'node:net'
+import { networkInterfaces } from 'node:os'
+import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
+import fastify from 'fastify'
+import type { FastifyInstance } from 'fastify'
+import t from 'tap'
+import type { Test } from 'tap'
+import websocket from '../../../index.ts'
+import { connect } from '../../../lib/client/index.ts'
+import type { ConnectOptions, WebSocket } from '../../../lib/client/index.ts'
+import { H1, H1_BESIDE_H2, H1_TLS, H2C, H2_TLS, closed, start, text } from '../../helpers/transports.ts'
+import type { Transport } from '../../helpers/transports.ts'
+import { readWsFrames, wsFrame, wsText } from '../../helpers/ws-frames.ts'
+
+const NO_CHECK = { rejectUnauthorized: false }
+
+/** A server with an echo that first tells the version of HTTP, and how many connections it has had. */
+async function serve (
+  t: Test, transport: Transport, advertise = true
+): Promise<{ app: FastifyInstance, url: string, connections: () => number }> {
+  let connections = 0
+  const { app, origin } = await start(t, transport, (app) => {
+    app.server.on('connection', () => { connections++ })
+    app.get('/echo', { websocket: true }, (socket, request) => {
+      socket.send(request.raw.httpVersion)
+      socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }))
+    })
+  }, { advertise })
+  return { app, url: `${origin.replace('http', 'ws')}/echo`, connections: () => connections }
+}
+
+async function portOf (server: Server | Http2Server): Promise<number> {
+  if (!server.listening) await once(server.listen(0, '127.0.0.1'), 'listening')
+  return (server.address() as AddressInfo).port
+}
+
+/** What a bare HTTP/2 server does with an Extended CONNECT. */
+async function serveBare (
+  t: Test, serverOnStream: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void
+): Promise<string> {
+  const server = createHttp2Server({ settings: { enableConnectProtocol: true } })
+  const sessions = new Set<{ destroy: () => void }>()
+  server.on('session', (session) => sessions.add(session))
+  server.on('stream', (stream, headers) => {
+    stream.on('error', () => {})
+    serverOnStream(stream, headers)
+  })
+  t.teardown(() => {
+    for (const session of sessions) session.destroy()
+    server.close()
+  })
+  return `ws://127.0.0.1:${await portOf(server)}`
+}
+
+async function failure (socket: WebSocket): Promise<Error & { code?: string }> {
+  const end = new Promise((resolve) => socket.once('close', resolve))
+  const [error] = await once(socket, 'error')
+  t.equal(await end, 1006, 'an error is followed by a close')
+  return error
+}
+
+void t.test('over TLS it is HTTP/2 where the server has it, on one connection', async (t) => {
+  for (const transport of [H1_BESIDE_H2, H2_TLS]) {
+    const { url, connections } = await serve(t, transport)
+    const socket = connect(url, NO_CHECK)
+    t.equal(await text(socket), '2.0')
+    socket.send('hello')
+    t.equal(await text(socket), 'hello')
+    socket.close(4000, 'bye')
+    t.same(await closed(socket), { code: 4000, reason: 'bye' })
+    t.equal(connections(), 1)
+  }
+})
+
+void t.test('over TLS it is HTTP/1.1 where the server has no HTTP/2, on the same connection', async (t) => {
+  const { url, connections } = await serve(t, H1_TLS)
+  t.equal(await text(connect(url, NO_CHECK)), '1.1')
+  t.equal(connections(), 1)
+})
+
+void t.test('over TLS it is HTTP/1.1 where the server does not offer Extended CONNECT', async (t) => {
+  const { url } = await serve(t, H1_BESIDE_H2, false)
+  t.equal(await text(connect(url, NO_CHECK)), '1.1')
+})
+
+void t.test('without TLS it is HTTP/1.1, unless the server is known to speak HTTP/2', async (t) => {
+  const h1 = await serve(t, H1)
+  t.equal(await text(connect(new URL(h1.url))), '1.1')
+  const h2c = await serve(t, H2C)
+  t.equal(await text(connect(h2c.url, { http: '2' })), '2.0')
+})
+
+void t.test('http: \'1.1\' is HTTP/1.1, and so is an agent', async (t) => {
+  const { url } = await serve(t, H1_BESIDE_H2)
+  t.equal(await text(connect(url, { http: '1.1', ...NO_CHECK })), '1.1')
+
+  const h1 = await serve(t, H1)
+  const agent = new Agent()
+  t.equal(await text(connect(h1.url, { agent })), '1.1')
+})
+
+void t.test('http: \'2\' fails where there is no WebSocket over HTTP/2', async (t) => {
+  for (const [transport, advertise] of [[H1_TLS, true], [H2C, false], [H2_TLS, false]] as const) {
+    const { url } = await serve(t, transport, advertise)
+    const { code, message } = await failure(connect(url, { http: '2', ...NO_CHECK }))
+    t.equal(code, 'FST_WS_NO_EXTENDED_CONNECT')
+    t.ok(message.startsWith(url.replace('ws', 'http').replace('/echo', '')), message)
+  }
+})
+
+void t.test('many sockets share a session, which stays when they have gone', async (t) => {
+  const { app, url, connections } = await serve(t, H2_TLS)
+  const session = openSession(url.replace('wss', 'https'), NO_CHECK)
+  t.teardown(() => session.destroy())
+
+  const sockets = Array.from({ length: 50 }, () => connect(session, { path: '/echo' }))
+  t.same(await Promise.all(sockets.map(text)), sockets.map(() => '2.0'))
+  t.equal(connections(), 1)
+  t.equal(app.websocketServer.clients.size, 50)
+
+  for (const socket of sockets) socket.close()
+  await Promise.all(sockets.map(closed))
+  t.equal(session.closed, false)
+
+  const again = connect(session, { path: '/echo?again' })
+  t.equal(again.url, `${url}?again`)
+  t.equal(await text(again), '2.0')
+})
+
+void t.test('a session whose server does not offer Extended CONNECT is an error, each time', async (t) => {
+  const { url } = await serve(t, H2C, false)
+  const session = openSession(url.replace('ws', 'http'))
+  t.teardown(() => session.destroy())
+  for (const path of ['/echo', '/echo']) {
+    t.equal((await failure(connect(session, { path }))).code, 'FST_WS_NO_EXTENDED_CONNECT')
+  }
+})
+
+void t.test('a session that has ended is an error', async (t) => {
+  const { url } = await serve(t, H2C)
+  const session = openSession(url.replace('ws', 'http'))
+  await text(connect(session, { path: '/echo' }))
+  session.destroy()
+  t.match(await failure(connect(session, { path: '/echo' })), { code: 'ERR_HTTP2_INVALID_SESSION' })
+})
+
+void t.test('a session of its own ends with its socket, however that ends', async (t) => {
+  const { app, url } = await serve(t, H2C)
+  for (const end of ['close', 'terminate'] as const) {
+    const [[session], socket] = await Promise.all([once(app.server, 'session'), opened(url, { http: '2' })])
+    const ended = once(session, 'close')
+    socket[end]()
+    await ended
+  }
+})
+
+void t.test('the CONNECT says what RFC 8441 has it say, and nothing of HTTP/1.1', async (t) => {
+  const seen: IncomingHttpHeaders[] = []
+  const url = await serveBare(t, (stream, headers) => {
+    seen.push(Object.fromEntries(Object.entries(headers)))
+    stream.respond({ 'sec-websocket-protocol': 'b' })
+  })
+  const { host } = new URL(url)
+  const socket = await opened(`${url.replace('//', '//user:pass@')}/room?q=1`, {
+    http: '2',
+    protocols: ['a', 'b'],
+    origin: 'https://example.org',
+    headers: { cookie: 'x=1', 'X-Many': ['1', '2'] },
+    perMessageDeflate: false
+  })
+  t.equal(socket.protocol, 'b')
+  t.same(seen, [{
+    ':method': 'CONNECT',
+    ':protocol': 'websocket',
+    ':scheme': 'http',
+    ':authority': host,
+    ':path': '/room?q=1',
+    'sec-websocket-version': '13',
+    'sec-websocket-protocol': 'a,b',
+    origin: 'https://example.org',
+    authorization: `Basic ${btoa('user:pass')}`,
+    cookie: 'x=1',
+    'x-many': '1, 2'
+  }])
+})
+
+void t.test('a session gives its own authority, or that of the headers', async (t) => {
+  const seen: unknown[] = []
+  const url = await serveBare(t, (stream, headers) => {
+    seen.push(headers[':authority'])
+    stream.respond()
+  })
+  const session = openSession(url.replace('ws', 'http'))
+  t.teardown(() => session.destroy())
+  await once(connect(session), 'open')
+  await once(connect(session, { headers: { host: 'example.org' } }), 'open')
+  t.same(seen, [new URL(url).host, 'example.org'])
+})
+
+void t.test('messages that come in one packet with the answer are not lost', async (t) => {
+  const url = await serveBare(t, (stream) => {
+    stream.session!.socket.cork()
+    stream.respond()
+    stream.write(wsFrame(1, 'early', { masked: false }))
+    setImmediate(() => stream.session!.socket.uncork())
+  })
+  const socket = await opened(url, { http: '2' })
+  t.equal(await text(socket), 'early')
+})
+
+void t.test('what the client sends is masked, and is DATA of its stream', async (t) => {
+  let received = Buffer.alloc(0)
+  const url = await serveBare(t, (stream) => {
+    stream.respond()
+    stream.on('data', (chunk: Buffer) => {
+      received = Buffer.concat([received, chunk])
+      if (received.length === wsText('hello').length) stream.emit('all')
+    })
+    stream.once('all', () => stream.write(wsFrame(1, 'got it', { masked: false })))
+  })
+  const socket = await opened(url, { http: '2' })
+  socket.send('hello')
+  t.equal(await text(socket), 'got it')
+  t.match(readWsFrames(received)[0], [{ opcode: 1, masked: true, payload: Buffer.from('hello') }])
+})
+
+void t.test('terminate() is a RST_STREAM with CANCEL, close() ends the stream', async (t) => {
+  const ends: unknown[] = []
+  const url = await serveBare(t, (stream) => {
+    stream.respond()
+    stream.on('data', () => stream.end(wsFrame(8, Buffer.from([0x03, 0xe8]), { masked: false })))
+    stream.on('close', () => { ends.push(stream.rstCode); stream.session?.emit('end of stream') })
+  })
+  const session = openSession(url.replace('ws', 'http'))
+  t.teardown(() => session.destroy())
+  for (const end of ['terminate', 'close'] as const) {
+    const socket = connect(session)
+    await once(socket, 'open')
+    socket[end]()
+    await closed(socket)
+    await new Promise<void>((resolve) => session.ping(() => resolve()))
+  }
+  t.same(ends, [constants.NGHTTP2_CANCEL, constants.NGHTTP2_NO_ERROR])
+})
+
+void t.test('a refusal is an unexpected response, with status, headers and body', async (t) => {
+  const url = await serveBare(t, (stream) => {
+    stream.respond({ ':status': 403, 'x-why': 'no', 'set-cookie': ['a=1', 'b=2'] })
+    stream.end('go away')
+  })
+  const socket = connect(url, { http: '2' })
+  socket.on('error', () => {})
+  const [request, response] = await once(socket, 'unexpected-response')
+  t.equal(response.statusCode, 403)
+  t.match(response.headers, { 'x-why': 'no', 'set-cookie': ['a=1', 'b=2'] })
+  t.equal((await response.toArray()).join(''), 'go away')
+  request.destroy()
+
+  t.equal((await failure(connect(url, { http: '2' }))).message, 'Unexpected server response: 403')
+})
+
+void t.test('a server that resets the stream, or goes away, is an error', async (t) => {
+  const reset = await serveBare(t, (stream) => stream.close(constants.NGHTTP2_REFUSED_STREAM))
+  t.match(await failure(connect(reset, { http: '2' })), { code: 'ERR_HTTP2_STREAM_ERROR', message: /REFUSED_STREAM/ })
+  const gone = await serveBare(t, (stream) => stream.session!.destroy())
+  t.equal((await failure(connect(gone, { http: '2' }))).code, 'ECONNRESET')
+
+  const listener = createServer((connection) => connection.destroy())
+  t.teardown(() => listener.close())
+  const port = await portOf(listener)
+  t.type(await failure(connect(`ws://127.0.0.1:${port}`, { http: '2' })), Error)
+  t.type(await failure(connect(`wss://127.0.0.1:${port}`)), Error)
+})
+
+void t.test('where nobody listens, the error says so', async (t) => {
+  const listener = createServer()
+  const port = await portOf(listener)
+  await new Promise((resolve) => listener.close(resolve))
+  for (const options of [{}, { http: '2' }] as const) {
+    t.equal((await failure(connect(`wss://127.0.0.1:${port}`, options))).code, 'ECONNREFUSED')
+    t.equal((await failure(connect(`ws://127.0.0.1:${port}`, options))).code, 'ECONNREFUSED')
+  }
+})
+
+void t.test('a certificate that does not hold is an error', async (t) => {
+  const { url } = await serve(t, H2_TLS)
+  t.match((await failure(connect(url))).code, /CERT/)
+})
+
+void t.test('handshakeTimeout holds from the first packet to the answer', async (t) => {
+  const mute = createServer()
+  t.teardown(() => mute.close())
+  const connections = new Set<{ destroy: () => void }>()
+  mute.on('connection', (connection) => connections.add(connection))
+  const port = await portOf(mute)
+  const hesitant = await serveBare(t, () => {})
+
+  const options = { http: '2', handshakeTimeout: 100 } as const
+  for (const url of [`ws://127.0.0.1:${port}`, `wss://127.0.0.1:${port}`, hesitant]) {
+    t.equal((await failure(connect(url, options))).message, 'Opening handshake has timed out')
+  }
+  for (const connection of connections) connection.destroy()
+})
+
+void t.test('a socket that is given up while it connects leaves nothing behind', async (t) => {
+  const asking = new EventEmitter()
+  const url = await serveBare(t, (stream, headers) => asking.emit('stream', stream, headers))
+  const asked = once(asking, 'stream')
+  const session = openSession(url.replace('ws', 'http'))
+  t.teardown(() => session.destroy())
+
+  const socket = connect(session, { path: '/early' })
+  socket.terminate()
+  t.match((await failure(socket)).message, /closed before the connection was established/)
+
+  const late = connect(session, { path: '/late' })
+  const [stream, { ':path': path }] = await asked
+  t.equal(path, '/late', 'the first has not even asked')
+  const reset = once(stream, 'close')
+  late.close()
+  await failure(late)
+  await reset
+  t.equal(stream.rstCode, constants.NGHTTP2_CANCEL)
+})
+
+void t.test('redirects are followed where that is wanted, to other servers too', async (t) => {
+  const { url } = await serve(t, H2C)
+  const redirecting = await serveBare(t, (stream) => stream.respond({ ':status': 302, location: url }, { endStream: true }))
+  const socket = connect(redirecting, { http: '2', followRedirects: true })
+  t.equal(await text(socket), '2.0')
+  t.equal(socket.url, url)
+})
+
+void t.test('the connection may be made by the user, and the request be changed', async (t) => {
+  const { url } = await serve(t, H2_TLS)
+  const { port } = new URL(url)
+  t.equal(await text(connect('wss://example.org/echo', {
+    createConnection: ({ ALPNProtocols }) => connectTls({ port: Number(port), host: '127.0.0.1', ALPNProtocols, ...NO_CHECK })
+  })), '2.0')
+
+  const seen: unknown[] = []
+  const bare = await serveBare(t, (stream, headers) => {
+    seen.push(headers['x-late'])
+    stream.respond()
+  })
+  const connected: string[] = []
+  await opened(bare, {
+    http: '2',
+    createConnection (options, done) {
+      connected.push(Object.keys(options).includes('host') ? 'by callback' : 'without a host')
+      const connection = connectTcp(Number(new URL(bare).port), '127.0.0.1', () => done(null, connection))
+      return undefined
+    },
+    finishRequest (request) {
+      setTimeout(() => {
+        request.setHeader('x-late', 'token')
+        request.end()
+      }, 20)
+    }
+  })
+  t.same(seen, ['token'])
+  t.same(connected, ['by callback'])
+})
+
+void t.test('over a Unix domain socket it is either version too', async (t) => {
+  for (const [transport, http, version] of [[H1, undefined, '1.1'], [H2C, '2', '2.0']] as const) {
+    const path = join(t.testdir(), 'socket')
+    const app: FastifyInstance = fastify(transport.server)
+    await app.register(websocket)
+    app.get('/echo', { websocket: true }, (socket, request) => { socket.send(request.raw.httpVersion) })
+    await app.listen({ path })
+    t.equal(await text(connect(`ws+unix:${path}:/echo`, { http })), version)
+    await app.close()
+  }
+})
+
+const hasIPv6 = Object.values(networkInterfaces()).flat().some((each) => each?.family === 'IPv6')
+
+void t.test('an IPv6 address is a host', { skip: !hasIPv6 && 'this machine has none' }, async (t) => {
+  const { app } = await serve(t, H2C)
+  const server = createServer((connection) => { app.server.emit('connection', connection) })
+  t.teardown(() => server.close())
+  await once(server.listen(0, '::1'), 'listening')
+  t.equal(await text(connect(`ws://[::1]:${await portOf(server)}/echo`, { http: '2' })), '2.0')
+})
+
+void t.test('a socket has what backpressure asks for, and limits only where they are set', async (t) => {
+  const url = await serveBare(t, (stream) => stream.respond())
+  const free = await opened(url, { http: '2' })
+  const limited = await opened(url, { http: '2', sendLimit: 1000, slowConsumer: 'drop' })
+  for (const socket of [free, limited]) socket.send(Buffer.alloc(32 * 1024 * 1024))
+  t.equal(free.writableNeedDrain, true)
+  t.ok(free.bufferedAmount > 1000)
+
+  const refused = await new Promise<Error | undefined>((resolve) => limited.send('more', resolve))
+  t.match(refused, { code: 'FST_WS_SLOW_CONSUMER' })
+  for (const socket of [free, limited]) socket.terminate()
+})
+
+void t.test('options that are none throw, and so does a URL that is none', async (t) => {
+  t.throws(() => connect('ws://localhost', { http: '3' as never }), {
+    code: 'FST_WS_INVALID_OPTION', message: 'option "http" must be "1.1" or "2", got "3"'
+  })
+  t.throws(() => connect('ws://localhost', { sendLimit: -1 }), { code: 'FST_WS_INVALID_OPTION' })
+  t.throws(() => connect('ws://localhost', { protocols: ['a b'] }), SyntaxError)
+  t.throws(() => connect('nonsense'), SyntaxError)
+  t.throws(() => connect('ftp://localhost'), SyntaxError)
+})
+
+async function opened (url: string, options: ConnectOptions): Promise<WebSocket> {
+  const socket = connect(url, options)
+  await once(socket, 'open')
+  return socket
+}

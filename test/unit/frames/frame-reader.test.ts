@@ -1,0 +1,305 @@
+import { EventEmitter } from 'node:events'
+import type { Http2Stream } from 'node:http2'
+import { Readable } from 'node:stream'
+import t from 'tap'
+import type { Test } from 'tap'
+import type { WebSocket } from 'ws'
+import { MessageReader } from '../../../lib/frames/frame-reader.ts'
+import type { MessageLimits } from '../../../lib/frames/frame-reader.ts'
+import { BINARY, CONTINUATION, PING, TEXT, readWsFrames, wsFrame, wsText } from '../../helpers/ws-frames.ts'
+import type { WsFrame } from '../../helpers/ws-frames.ts'
+
+const LIMITS: MessageLimits = { maxPayload: 0, skipUTF8Validation: false, allowSynchronousEvents: true }
+const HEAD = 6
+
+class FakeSocket extends EventEmitter {
+  readonly OPEN = 1
+  readyState = 1
+  extensions = ''
+  binaryType = 'nodebuffer'
+  readonly _receiver = { _errored: false }
+}
+
+interface Parts {
+  reader: MessageReader
+  stream: Readable
+  socket: FakeSocket
+  /** What the stream brought. */
+  read: Buffer[]
+  /** What was delivered past ws. */
+  delivered: Array<[data: Buffer, isBinary: boolean]>
+  /** How often the stream was asked to read. */
+  reads: () => number
+}
+
+/** A stream that ws reads, and its socket. */
+function setUp (limits: Partial<MessageLimits> = {}, shape: Partial<FakeSocket> = {}): Parts {
+  let reads = 0
+  const stream = new Readable({ read () { reads++ } })
+  const read: Buffer[] = []
+  stream.on('data', (chunk: Buffer) => read.push(chunk))
+  const socket = Object.assign(new FakeSocket(), shape)
+  const delivered: Parts['delivered'] = []
+  socket.on('message', (...message: Parts['delivered'][number]) => delivered.push(message))
+  const reader = new MessageReader(stream as Http2Stream)
+  reader.start(socket as unknown as WebSocket, { ...LIMITS, ...limits })
+  return { reader, stream, socket, read, delivered, reads: () => reads }
+}
+
+/** As a session does it. */
+function receive (reader: MessageReader, chunk: Buffer): boolean {
+  if (reader.deliver(chunk)) return true
+  reader.unmask(chunk)
+  return false
+}
+
+/** What ws gets to see of the chunks: the frames, as they are masked now. */
+function left (t: Test, reader: MessageReader, ...chunks: Buffer[]): WsFrame[] {
+  for (const chunk of chunks) t.equal(receive(reader, chunk), false, 'the chunk is left to ws')
+  const [frames, rest] = readWsFrames(Buffer.concat(chunks))
+  t.equal(rest.length, 0)
+  return frames
+}
+
+/** The four bytes of a frame that ws takes for its mask. */
+function maskOf (frame: Buffer): string {
+  return frame.subarray(HEAD - 4, HEAD).toString('hex')
+}
+
+void t.test('a chunk that is one whole message is delivered', async (t) => {
+  const { reader, delivered } = setUp()
+  const messages: Array<[number, string | Buffer]> = [
+    [TEXT, 'grüße'], [BINARY, Buffer.of(0, 255, 1)], [TEXT, ''], [BINARY, ''],
+    [BINARY, Buffer.alloc(31, 7)], [BINARY, Buffer.alloc(32, 7)], [BINARY, Buffer.alloc(125, 7)],
+    [BINARY, Buffer.alloc(126, 7)], [TEXT, 'ä'.repeat(5000)], [BINARY, Buffer.alloc(70_000, 7)]
+  ]
+  for (const [opcode, payload] of messages) t.equal(receive(reader, wsFrame(opcode, payload)), true)
+  t.strictSame(delivered, messages.map(([opcode, payload]) => [Buffer.from(payload as string), opcode === BINARY]))
+})
+
+void t.test('a message shares its memory with nothing that other streams brought, nor with Buffer\'s pool', async (t) => {
+  const { reader, delivered } = setUp()
+  const read = Buffer.alloc(65_536, 0xee)
+  for (const size of [0, 1, 10, 64, 65, 100, 1000, 1100, 60_000]) {
+    const message = wsFrame(BINARY, Buffer.alloc(size, 7))
+    read.set(message)
+    receive(reader, read.subarray(0, message.length))
+  }
+  for (const [{ buffer, length }] of delivered) {
+    const memory = Buffer.from(buffer as ArrayBuffer)
+    t.ok(memory.every((byte) => byte === 7 || byte === 0), `a message of ${length} bytes`)
+  }
+})
+
+void t.test('a message that came alone, but for the header of its frame, is not copied', async (t) => {
+  const { reader, delivered } = setUp()
+  for (const [before, after, isCopied] of [[9, 0, false], [0, 0, false], [10, 0, true], [9, 1, true]] as const) {
+    const read = Buffer.concat([Buffer.alloc(before), wsFrame(BINARY, Buffer.alloc(2000, 7)), Buffer.alloc(after)])
+    // Copied, or else all that is tested here would be in the same memory.
+    const own = Buffer.from(new Uint8Array(read).buffer)
+    receive(reader, own.subarray(before, own.length - after))
+    const [data] = delivered.at(-1)!
+    t.ok(data.equals(Buffer.alloc(2000, 7)))
+    t.equal(data.buffer !== own.buffer, isCopied, `${before} bytes before, ${after} after`)
+  }
+})
+
+void t.test('a message in many chunks is delivered with the last', async (t) => {
+  for (const [opcode, payload] of [[TEXT, 'whole'], [BINARY, 'x'.repeat(300)], [BINARY, 'y'.repeat(70_000)]] as const) {
+    const { reader, delivered } = setUp()
+    const frame = wsFrame(opcode, payload)
+    const head = frame.length - payload.length
+    for (const [begin, end] of [[0, head], [head, head + 1], [head + 1, frame.length - 1]]) {
+      t.equal(receive(reader, frame.subarray(begin, end)), true)
+      t.equal(reader.missing, frame.length - end!)
+    }
+    t.equal(delivered.length, 0)
+    t.equal(receive(reader, frame.subarray(-1)), true)
+    t.strictSame(delivered, [[Buffer.from(payload), opcode === BINARY]])
+    t.equal(reader.missing, 0)
+    t.equal(receive(reader, wsText('next')), true)
+  }
+})
+
+void t.test('a message of which a part is there is left to ws with all that comes, once it must be', async (t) => {
+  const payload = 'a message in two'
+  const frame = wsText(payload)
+  const causes: Record<string, (parts: Parts) => void> = {
+    'a pause': ({ stream }) => stream.pause(),
+    'another listener': ({ stream }) => stream.on('data', () => {}),
+    'a Close': ({ socket }) => { socket.readyState = 2 },
+    'an error': ({ socket }) => { socket._receiver._errored = true }
+  }
+  for (const [name, cause] of Object.entries(causes)) {
+    const parts = setUp()
+    const { reader, delivered, read } = parts
+    const [first, last] = [Buffer.from(frame.subarray(0, 9)), Buffer.from(frame.subarray(9))]
+    t.equal(receive(reader, first), true)
+    cause(parts)
+    t.equal(receive(reader, last), false, name)
+    t.equal(reader.missing, 0)
+    const [frames] = readWsFrames(Buffer.concat([...read, last]))
+    t.match(frames, [{ opcode: TEXT, fin: true, payload: Buffer.from(payload) }], name)
+    t.equal(delivered.length, 0)
+  }
+})
+
+void t.test('a message of which the end never comes goes to ws as it is', async (t) => {
+  const { reader, read } = setUp()
+  const frame = wsText('unfinished')
+  receive(reader, Buffer.from(frame.subarray(0, 9)))
+  reader.handBack()
+  t.strictSame(Buffer.concat(read).subarray(HEAD), Buffer.from('unf'))
+  reader.handBack()
+  t.equal(read.length, 2, 'once')
+})
+
+void t.test('a message in many chunks that is not text, or not to be a Buffer, goes to ws whole', async (t) => {
+  const bad = setUp()
+  const invalid = wsFrame(TEXT, Buffer.of(0x61, 0x61, 0xff))
+  const binary = setUp({}, { binaryType: 'arraybuffer' })
+  for (const [{ reader, read, delivered }, frame] of [[bad, invalid], [binary, wsFrame(BINARY, 'abc')]] as const) {
+    const expected = readWsFrames(frame)[0][0]!.payload
+    t.equal(receive(reader, frame.subarray(0, 8)), true)
+    t.equal(receive(reader, frame.subarray(8)), true)
+    t.match(readWsFrames(Buffer.concat(read))[0], [{ payload: expected }])
+    t.equal(delivered.length, 0)
+    t.equal(receive(reader, wsText('next')), true)
+  }
+})
+
+void t.test('all else is left to ws, unmasked', async (t) => {
+  const cases: Record<string, Buffer[]> = {
+    'two messages in a chunk': [Buffer.concat([wsText('one'), wsText('two')])],
+    fragments: [wsFrame(TEXT, 'a', { fin: false }), wsFrame(CONTINUATION, 'b')],
+    'a control frame': [wsFrame(PING, 'x')],
+    'a message amidst fragments': [wsFrame(TEXT, 'a', { fin: false }), wsText('b')],
+    'a message with a bit of an extension': [wsFrame(TEXT, 'x', { rsv: 4 })]
+  }
+  for (const [name, chunks] of Object.entries(cases)) {
+    const { reader, delivered } = setUp()
+    const expected = readWsFrames(Buffer.concat(chunks))[0].map(({ payload }) => payload)
+    t.strictSame(left(t, reader, ...chunks).map(({ payload }) => payload), expected, name)
+    t.equal(maskOf(chunks[0]!), '00000000', `${name}: ws has nothing to unmask`)
+    t.equal(delivered.length, 0, name)
+  }
+})
+
+void t.test('a mask of which ws has seen a part stays what it is', async (t) => {
+  for (let at = 1; at < HEAD; at++) {
+    const { reader, delivered } = setUp()
+    const frame = wsText('cut in its head')
+    const mask = maskOf(frame)
+    t.match(left(t, reader, frame.subarray(0, at), frame.subarray(at))[0], { payload: Buffer.from('cut in its head') })
+    t.equal(maskOf(frame), mask)
+    t.equal(receive(reader, wsText('next')), true, 'the next message is found')
+    t.equal(delivered.length, 1)
+  }
+})
+
+void t.test('a head of any size is found again, byte by byte', async (t) => {
+  for (const length of [0, 200, 65_536]) {
+    const { reader } = setUp()
+    const frame = wsFrame(BINARY, Buffer.alloc(length, 3))
+    const [{ payload }] = left(t, reader, ...Array.from(frame.subarray(0, 16), (byte) => Buffer.of(byte)),
+      Buffer.from(frame.subarray(16))) as [WsFrame]
+    t.ok(payload.equals(Buffer.alloc(length, 3)))
+    t.equal(receive(reader, wsText('next')), true)
+  }
+})
+
+void t.test('a frame without a mask is left as it is', async (t) => {
+  const { reader } = setUp()
+  t.match(left(t, reader, wsFrame(TEXT, 'bare', { masked: false })), [{ payload: Buffer.from('bare'), masked: false }])
+})
+
+void t.test('what looks like a message, and is a part of one, is none', async (t) => {
+  const inner = wsText('inner')
+  const afterHead = setUp()
+  receive(afterHead.reader, Buffer.of(0x82, 0x80 | inner.length, 0, 0, 0, 0))
+  receive(afterHead.reader, inner)
+  t.strictSame(afterHead.delivered, [[inner, true]])
+
+  const afterByte = setUp()
+  left(t, afterByte.reader, Buffer.of(0x82), Buffer.of(0x81, 0x80, 0, 0, 0, 1))
+  t.equal(afterByte.delivered.length, 0)
+})
+
+void t.test('an empty chunk changes nothing', async (t) => {
+  const { reader } = setUp()
+  t.equal(receive(reader, Buffer.alloc(0)), false)
+  t.equal(receive(reader, wsText('next')), true)
+})
+
+void t.test('what follows fragments is delivered again', async (t) => {
+  const { reader, delivered } = setUp()
+  left(t, reader, wsFrame(TEXT, 'a', { fin: false }), wsFrame(PING), wsFrame(CONTINUATION, 'b'))
+  t.equal(receive(reader, wsText('c')), true)
+  t.equal(String(delivered[0]?.[0]), 'c')
+})
+
+void t.test('limits: ws refuses what is too long, and what is not text', async (t) => {
+  const small = setUp({ maxPayload: 3 }).reader
+  t.equal(receive(small, wsText('abc')), true)
+  t.match(left(t, small, wsText('abcd')), [{ payload: Buffer.from('abcd') }])
+
+  const bad = Buffer.of(0x61, 0xff)
+  t.match(left(t, setUp().reader, wsFrame(TEXT, bad)), [{ payload: bad }])
+  t.equal(receive(setUp().reader, wsFrame(BINARY, bad)), true)
+  t.equal(receive(setUp({ skipUTF8Validation: true }).reader, wsFrame(TEXT, bad)), true)
+})
+
+void t.test('binaryType: what is no Buffer ws makes', async (t) => {
+  const { reader, socket } = setUp()
+  for (const binaryType of ['arraybuffer', 'fragments', 'blob']) {
+    socket.binaryType = binaryType
+    left(t, reader, wsFrame(BINARY, 'x'))
+    t.equal(receive(reader, wsText('x')), true, 'text is a Buffer whatever it says')
+  }
+})
+
+void t.test('a socket on which messages wait for their turn, or are inflated, hears from ws alone', async (t) => {
+  left(t, setUp({ allowSynchronousEvents: false }).reader, wsText('x'))
+  left(t, setUp({}, { extensions: 'permessage-deflate' }).reader, wsText('x'))
+  left(t, new MessageReader(new Readable() as Http2Stream), wsText('x'))
+})
+
+void t.test('a socket that is not open, or has failed, hears from ws alone', async (t) => {
+  left(t, setUp({}, { readyState: 2 }).reader, wsText('x'))
+  left(t, setUp({}, { _receiver: { _errored: true } }).reader, wsText('x'))
+})
+
+void t.test('nothing overtakes what waits in the stream, nor passes who listens to it', async (t) => {
+  const paused = setUp()
+  paused.stream.pause()
+  left(t, paused.reader, wsText('x'))
+  paused.stream.push('something')
+  paused.stream.resume()
+  left(t, paused.reader, wsText('y'))
+  await new Promise(setImmediate)
+  t.equal(receive(paused.reader, wsText('z')), true, 'nothing waits any more')
+
+  const watched = setUp()
+  watched.stream.on('data', () => {})
+  left(t, watched.reader, wsText('x'))
+  watched.stream.removeAllListeners('data').resume()
+  left(t, watched.reader, wsText('x'))
+})
+
+void t.test('a stream that was paused reads on, though nothing was pushed', async (t) => {
+  const { reader, stream, reads } = setUp()
+  await new Promise(setImmediate)
+  t.equal(receive(reader, wsText('x')), true)
+  const before = reads()
+  stream.pause()
+  stream.resume()
+  await new Promise(setImmediate)
+  t.ok(reads() > before)
+})
+
+void t.test('a listener that throws does not keep the next message from being found', async (t) => {
+  const { reader, socket } = setUp()
+  socket.once('message', () => { throw new Error('boom') })
+  t.throws(() => receive(reader, wsText('x')), { message: 'boom' })
+  t.equal(receive(reader, wsText('y')), true)
+})

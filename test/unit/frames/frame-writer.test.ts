@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict'
+import { PassThrough } from 'node:stream'
+import t from 'tap'
+import * as ws from 'ws'
+import { writeShort } from '../../../lib/frames/frame-writer.ts'
+import type { Data } from '../../../lib/frames/frame-writer.ts'
+
+// @types/ws does not know it.
+const { Sender } = ws as unknown as { Sender: { frame: (data: Buffer, options: object) => Buffer[] } }
+
+/** What goes out, or undefined where it is left to ws. */
+function write (data: unknown, isBinary = typeof data !== 'string'): Buffer | undefined {
+  const connection = new PassThrough()
+  const isWritten = writeShort(connection, data as Data, isBinary, undefined)
+  const bytes: Buffer | null = connection.read()
+  assert.equal(bytes !== null, isWritten, 'it is told whether something was written')
+  return bytes ?? undefined
+}
+
+function frameOfWs (data: string | Uint8Array, isBinary: boolean): Buffer {
+  const options = { fin: true, opcode: isBinary ? 2 : 1, mask: false, readOnly: true, rsv1: false }
+  return Buffer.concat(Sender.frame(Buffer.from(data as string), options))
+}
+
+void t.test('a short message is, byte by byte, the frame that ws makes of it', async (t) => {
+  for (const length of [0, 1, 125, 126, 1023, 1024]) {
+    const bytes = new Uint8Array(length).fill(0xe5)
+    t.strictSame(write(bytes), frameOfWs(bytes, true), `${length} bytes`)
+    t.strictSame(write(Buffer.from(bytes)), frameOfWs(bytes, true), `a Buffer of ${length} bytes`)
+    for (const letter of ['x', 'ü', '€', '\ud800']) {
+      const text = letter.repeat(length)
+      t.strictSame(write(text), frameOfWs(text, false), `${length} times ${letter}`)
+    }
+  }
+  t.strictSame(write('🐟🐠'), frameOfWs('🐟🐠', false))
+})
+
+void t.test('text can be sent as bytes, and bytes as text', async (t) => {
+  t.strictSame(write('grüße', true), frameOfWs('grüße', true))
+  t.strictSame(write(Buffer.from('grüße'), false), frameOfWs('grüße', false))
+})
+
+void t.test('a view of a buffer is sent, and not what is beside it', async (t) => {
+  const around = Uint8Array.of(1, 2, 3, 4, 5)
+  t.strictSame(write(around.subarray(1, 3)), Buffer.of(0x82, 2, 2, 3))
+  t.strictSame(write(new Uint8Array(new SharedArrayBuffer(2))), Buffer.of(0x82, 2, 0, 0))
+})
+
+void t.test('what is longer, or anything else, is left to ws', async (t) => {
+  const others = {
+    'long bytes': Buffer.alloc(1025),
+    'long text': 'x'.repeat(1025),
+    'an ArrayBuffer': new ArrayBuffer(2),
+    'a view whose length is not in bytes': new Uint16Array(2),
+    'a DataView': new DataView(new ArrayBuffer(2)),
+    'a Blob': new Blob(['x']),
+    'an array': [1, 2],
+    'a number': 1,
+    null: null,
+    undefined
+  }
+  for (const [name, data] of Object.entries(others)) t.equal(write(data), undefined, name)
+})
+
+void t.test('the callback is called when the message has gone, and with what went wrong', async (t) => {
+  const connection = new PassThrough()
+  const sent = await new Promise((resolve) => writeShort(connection, 'x', false, resolve))
+  t.equal(sent, null)
+
+  connection.on('error', () => {}).destroy()
+  const failed = await new Promise((resolve) => writeShort(connection, 'x', false, resolve))
+  t.match(failed, { code: 'ERR_STREAM_DESTROYED' })
+})

@@ -1,0 +1,64 @@
+import { once } from 'node:events'
+import type { Duplex } from 'node:stream'
+import t from 'tap'
+import { createLoopback } from '../../../lib/inject/loopback.ts'
+
+void t.test('what one end sends the other reads, in a later turn, and then the end', async (t) => {
+  const [one, other] = createLoopback()
+  const received = readAll(other)
+  let arrived = false
+  other.on('data', () => { arrived = true })
+  one.write('a')
+  one.write('b')
+  one.end('c')
+  await Promise.resolve()
+  await new Promise(process.nextTick)
+  t.equal(arrived, false)
+  t.equal(await received, 'abc')
+  t.equal(one.destroyed, false, 'the other way is open still')
+
+  other.end('bye')
+  t.equal(await readAll(one), 'bye')
+})
+
+void t.test('who does not read holds back who sends', async (t) => {
+  const [one, other] = createLoopback()
+  const chunk = Buffer.alloc(64 * 1024)
+  let written = 0
+  while (one.write(chunk)) written++
+  for (let count = 0; count < 20; count++) one.write(chunk, () => { written++ })
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  t.ok(written < 20, String(written))
+  t.ok(other.readableLength <= 2 * chunk.length, String(other.readableLength))
+
+  one.end()
+  let read = 0
+  for await (const piece of other) read += piece.length
+  t.ok(read >= 20 * chunk.length)
+})
+
+void t.test('when one end is destroyed the other reads what came before, and is destroyed', async (t) => {
+  const [one, other] = createLoopback()
+  one.write('last words')
+  await new Promise(setImmediate)
+  one.destroy()
+  t.equal(await readAll(other), 'last words')
+  if (!other.destroyed) await once(other, 'close')
+  t.equal(other.destroyed, true)
+})
+
+void t.test('who sends to an end that is gone is not kept waiting', async (t) => {
+  const [one, other] = createLoopback()
+  for (let count = 0; count < 5; count++) one.write(Buffer.alloc(64 * 1024))
+  await new Promise(setImmediate)
+  other.destroy()
+  one.resume()
+  await once(one, 'close')
+  t.equal(one.errored, null)
+})
+
+async function readAll (end: Duplex): Promise<string> {
+  let all = ''
+  for await (const chunk of end.iterator({ destroyOnReturn: false })) all += String(chunk)
+  return all
+}
