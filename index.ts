@@ -2,7 +2,7 @@ import type { Server } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { FST_WS_ALREADY_REGISTERED } from './lib/errors.ts'
-import { limitHandshake } from './lib/handshake/timeout.ts'
+import { startHandshakeTimeout } from './lib/handshake/timeout.ts'
 import { createInjectWS } from './lib/inject/index.ts'
 import { readSecondaryServers } from './lib/internals/fastify.ts'
 import { readOptions } from './lib/options/plugin.ts'
@@ -20,7 +20,7 @@ import type * as types from './types/index.ts'
 
 export type * from './types/index.ts'
 
-const taken = new WeakSet<Server>()
+const registeredServers = new WeakSet<Server>()
 
 /** Fulfils what plugins declare that were written for it: `fp(plugin, { dependencies: ['@fastify/websocket'] })`. */
 const standIn = fp(async () => {}, { name: '@fastify/websocket' })
@@ -29,8 +29,8 @@ async function websocketH2 (fastify: FastifyInstance, given: types.WebsocketPlug
   const options = readOptions(given, fastify.initialConfig.pluginTimeout ?? 0, fastify.log)
   const server = options.server ?? fastify.server
   const isOwnServer = server === fastify.server
-  if (fastify.hasDecorator('websocketServer') || taken.has(server)) throw new FST_WS_ALREADY_REGISTERED()
-  taken.add(server)
+  if (fastify.hasDecorator('websocketServer') || registeredServers.has(server)) throw new FST_WS_ALREADY_REGISTERED()
+  registeredServers.add(server)
   void fastify.register(standIn)
   const websocketServer = createWebSocketServer(options.websocketServer, fastify.log)
   const sessions = new Sessions({
@@ -39,21 +39,21 @@ async function websocketH2 (fastify: FastifyInstance, given: types.WebsocketPlug
     log: fastify.log
   })
   const shutdown = new Shutdown(options.shutdown, websocketServer, sessions, fastify.log)
-  const stops: Array<() => void> = []
+  const disposers: Array<() => void> = []
 
   fastify.decorate('websocketServer', websocketServer)
   fastify.decorate('injectWS', createInjectWS(fastify, server))
   addWebsocketRoutes(fastify, websocketServer, options, shutdown, serve)
 
   fastify.addHook('onClose', async () => {
-    for (const stop of stops) stop()
-    taken.delete(server)
+    for (const stop of disposers) stop()
+    registeredServers.delete(server)
   })
   addShutdownHooks(fastify, shutdown)
 
   // Without a websocket route nothing of this is there: a server that has none goes on as if it had no plugin.
   function serve (): void {
-    stops.push(serveUpgrade(server, dispatch, fastify.log))
+    disposers.push(serveUpgrade(server, dispatch, fastify.log))
     serveConnections(server)
     fastify.addHook('onListen', async () => {
       for (const secondary of readSecondaryServers(fastify)) {
@@ -64,15 +64,15 @@ async function websocketH2 (fastify: FastifyInstance, given: types.WebsocketPlug
   }
 
   function serveConnections (server: Server): void {
-    if (isOwnServer) stops.push(shutdown.trackConnections(server))
+    if (isOwnServer) disposers.push(shutdown.trackConnections(server))
     if (!isHttp2Server(server)) return
     if (options.advertise) advertiseExtendedConnect(server, options.settings)
-    stops.push(sessions.track(server), serveExtendedConnect(server, sessions, dispatch, fastify.log))
+    disposers.push(sessions.track(server), serveExtendedConnect(server, sessions, dispatch, fastify.log))
   }
 
   const dispatch: Dispatch = (request, response) => {
     if (shutdown.hasBegun && request[kUpgrade] !== undefined) return request[kUpgrade].refuseUnprocessed()
-    limitHandshake(request, response, options.handshakeTimeout)
+    startHandshakeTimeout(request, response, options.handshakeTimeout)
     try {
       fastify.routing(request as never, response as never)
     } catch (error) {

@@ -5,7 +5,7 @@ import type { FastifyBaseLogger } from 'fastify'
 const MAX_CAUSES = 16
 
 /** What ws finds wrong itself, and what zlib does where a message is compressed. */
-const PEER_ERROR = /^(?:WS_ERR|Z)_/
+const PROTOCOL_ERROR = /^(?:WS_ERR|Z)_/
 
 /**
  * What was thrown, as an error. JavaScript lets one throw anything, and what looks like an error may throw when it is
@@ -45,6 +45,6 @@ function readAll (thrown: unknown): void {
 }
 
 /** Returns whether an error is one that ws found in what the peer sent. */
-export function isPeerError (error: unknown): boolean {
-  return error instanceof Error && 'code' in error && PEER_ERROR.test(String(error.code))
+export function isProtocolError (error: unknown): boolean {
+  return error instanceof Error && 'code' in error && PROTOCOL_ERROR.test(String(error.code))
 }

@@ -4,15 +4,15 @@ import type { WebSocketServer } from 'ws'
 import {
   FST_WS_INVALID_HANDLER, FST_WS_INVALID_METHOD, FST_WS_NO_WEBSOCKET_ROUTE, FST_WS_SHUTTING_DOWN, FST_WS_SLOW_CONSUMER
 } from './errors.ts'
-import { clearLimit } from './handshake/timeout.ts'
+import { clearHandshakeTimeout } from './handshake/timeout.ts'
 import { toHeaderLines } from './handshake/header-fields.ts'
 import { Heartbeat } from './socket/heartbeat.ts'
 import { readRouteOptions } from './options/plugin.ts'
 import type { Options, RouteOptions as OwnOptions } from './options/plugin.ts'
 import type { Shutdown } from './shutdown.ts'
-import type { RouteSocket } from './socket/websocket.ts'
-import { kHandled, kLog, kSendLimits, kUpgrade } from './symbols.ts'
-import { isPeerError, logError, toError } from './error-handling.ts'
+import type { PluginSocket } from './socket/websocket.ts'
+import { kHandlerDone, kLog, kSendLimits, kUpgrade } from './symbols.ts'
+import { isProtocolError, logError, toError } from './error-handling.ts'
 import type { WebSocket, WebsocketHandler } from '../types/index.ts'
 import type { RawRequest, Upgrade } from './handshake/upgrade.ts'
 import { withOptions } from './handshake/websocket-server.ts'
@@ -101,20 +101,20 @@ function createHandler (
     try {
       upgrade.headerLines = toHeaderLines(reply.getHeaders() as OutgoingHttpHeaders)
       upgrade.accept(server, (socket, connection) => {
-        clearLimit(upgrade)
+        clearHandshakeTimeout(upgrade)
         shutdown.addSocket(socket)
         if (heartbeat > 0) new Heartbeat(socket, connection, heartbeat, request).start()
         serve(this, socket, request, reply)
       })
     } catch (error) {
-      if (upgrade.isAnswered) upgrade.drop()
+      if (upgrade.isAnswered) upgrade.abort()
       throw toError(error, 'a websocket handshake')
     }
     reply.hijack()
     return undefined
   }
 
-  function serve (fastify: FastifyInstance, socket: RouteSocket, request: FastifyRequest, reply: FastifyReply): void {
+  function serve (fastify: FastifyInstance, socket: PluginSocket, request: FastifyRequest, reply: FastifyReply): void {
     socket[kSendLimits] = sendLimits
     socket[kLog] = request.log
     let reported: unknown = NOTHING
@@ -125,16 +125,16 @@ function createHandler (
       await handleError(fastify, toError(error, 'a websocket handler'), socket, request, reply)
     }
     socket.on('error', onError)
-    callHandler(fastify, socket, request).catch(onError).finally(() => socket[kHandled]())
+    callHandler(fastify, socket, request).catch(onError).finally(() => socket[kHandlerDone]())
   }
 
-  async function callHandler (fastify: FastifyInstance, socket: RouteSocket, request: FastifyRequest): Promise<void> {
+  async function callHandler (fastify: FastifyInstance, socket: PluginSocket, request: FastifyRequest): Promise<void> {
     server.emit('connection', socket, request.raw)
     await wsHandler.call(fastify, socket, request)
   }
 
   async function handleError (
-    fastify: FastifyInstance, error: Error, socket: RouteSocket, request: FastifyRequest, reply: FastifyReply
+    fastify: FastifyInstance, error: Error, socket: PluginSocket, request: FastifyRequest, reply: FastifyReply
   ): Promise<void> {
     try {
       await errorHandler.call(fastify, error, socket, request, reply)
@@ -150,7 +150,7 @@ function createHandler (
  * Close that says so.
  */
 function closeWithError (error: Error, socket: WebSocket, request: FastifyRequest, _reply: FastifyReply): void {
-  const level = isPeerError(error) ? 'info' : error instanceof FST_WS_SLOW_CONSUMER ? 'warn' : 'error'
+  const level = isProtocolError(error) ? 'info' : error instanceof FST_WS_SLOW_CONSUMER ? 'warn' : 'error'
   logError(request.log, error, undefined, level)
   socket.close(1011)
 }

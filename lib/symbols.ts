@@ -2,9 +2,9 @@
 export const kUpgrade = Symbol('fastify-websocket-h2.upgrade')
 
 /** Where a socket is given its connection, send limits and logger, and is told that its handler has returned. */
-export const kConnect = Symbol('fastify-websocket-h2.connect')
+export const kAttachConnection = Symbol('fastify-websocket-h2.connect')
 export const kSendLimits = Symbol('fastify-websocket-h2.send-limits')
-export const kHandled = Symbol('fastify-websocket-h2.handled')
+export const kHandlerDone = Symbol('fastify-websocket-h2.handled')
 export const kLog = Symbol('fastify-websocket-h2.log')
 
 /** Marks the listeners for 'upgrade' that are ours. */

@@ -3,11 +3,11 @@ import type { ClientHttp2Session } from 'node:http2'
 import { WebSocket as WsWebSocket } from 'ws'
 import type { ClientOptions } from 'ws'
 import { readConnectOptions } from '../options/client.ts'
-import { dial, useSession } from './transport.ts'
-import type { CreateConnection, DialOptions, Done, Transport } from './transport.ts'
+import { connectTransport, useSession } from './transport.ts'
+import type { CreateConnection, ConnectionRequest, Done, HandshakeTransport } from './transport.ts'
 import { createSocketClass } from '../socket/websocket.ts'
-import type { RouteSocket } from '../socket/websocket.ts'
-import { kConnect, kSendLimits } from '../symbols.ts'
+import type { PluginSocket } from '../socket/websocket.ts'
+import { kAttachConnection, kSendLimits } from '../symbols.ts'
 import type { ConnectOptions, SessionConnectOptions, WebSocket } from '../../types/index.ts'
 
 export type { ConnectOptions, SessionConnectOptions, WebSocket } from '../../types/index.ts'
@@ -38,11 +38,11 @@ export function connect (target: string | URL | ClientHttp2Session, given: Sessi
     ? [toUrl(target, path), overSession(target, client)]
     : [target, http === '1.1' || client.agent != null ? client : overHttp2(client, http)]
 
-  const socket = new ClientSocket(url, protocols, options) as WsWebSocket & RouteSocket
+  const socket = new ClientSocket(url, protocols, options) as WsWebSocket & PluginSocket
   socket[kSendLimits] = sendLimits
   socket.once('upgrade', (response) => {
     // Ahead of listeners that send.
-    socket.prependOnceListener('open', () => socket[kConnect](response.socket))
+    socket.prependOnceListener('open', () => socket[kAttachConnection](response.socket))
   })
   return socket
 }
@@ -58,45 +58,45 @@ function toUrl ({ originSet: [origin = 'http://localhost'] = [] }: ClientHttp2Se
 /** The session knows its authority, and leads nowhere else. */
 function overSession (session: ClientHttp2Session, options: ClientOptions): ClientOptions {
   const own = { setHost: false, followRedirects: false, agent: undefined }
-  return carry({ ...options, ...own }, () => useSession(session))
+  return negotiateOver({ ...options, ...own }, () => useSession(session))
 }
 
 function overHttp2 (options: ClientOptions, http: '2' | undefined): ClientOptions {
   const create = options.createConnection as CreateConnection | undefined
-  return carry(options, async (request, how) => await dial(request.protocol === 'https:', how, create, http))
+  return negotiateOver(options, async (request, how) => await connectTransport(request.protocol === 'https:', how, create, http))
 }
 
-type Reach = (request: ClientRequest, options: DialOptions) => Promise<Transport>
+type FindTransport = (request: ClientRequest, options: ConnectionRequest) => Promise<HandshakeTransport>
 
 /**
  * The options with which ws negotiates over whatever `reach` finds. ws lets one make the connection of its handshake,
  * which Node allows to take its time, and see the request before it goes: so a stream can be opened with the fields of
  * the request, and be handed over as its connection.
  */
-function carry (options: ClientOptions, reach: Reach): ClientOptions {
+function negotiateOver (options: ClientOptions, reach: FindTransport): ClientOptions {
   const { finishRequest = endRequest, handshakeTimeout = 0 } = options
-  let how: DialOptions
+  let how: ConnectionRequest
   let done: Done
 
   return {
     ...options,
-    createConnection: ((given: DialOptions, callback: Done) => { how = given; done = callback }) as never,
+    createConnection: ((given: ConnectionRequest, callback: Done) => { how = given; done = callback }) as never,
     finishRequest (request, socket) {
-      const ended = untilEnd(request)
+      const ended = whenEnded(request)
       finishRequest(request, socket)
-      if (handshakeTimeout > 0) limit(request, handshakeTimeout)
-      void handOver(request, reach(request, how), ended, done)
+      if (handshakeTimeout > 0) startHandshakeTimer(request, handshakeTimeout)
+      void attach(request, reach(request, how), ended, done)
     }
   }
 }
 
-async function handOver (
-  request: ClientRequest, reached: Promise<Transport>, ended: Promise<void>, done: Done
+async function attach (
+  request: ClientRequest, reached: Promise<HandshakeTransport>, ended: Promise<void>, done: Done
 ): Promise<void> {
   try {
     const transport = await reached
     await ended
-    if (request.destroyed) transport.drop()
+    if (request.destroyed) transport.abort()
     else done(null, transport.open(request))
   } catch (error) {
     done(error as Error)
@@ -108,7 +108,7 @@ function endRequest (request: ClientRequest): void {
 }
 
 /** Its fields are all there when a request has been ended, and there is no event for that without a connection. */
-async function untilEnd (request: ClientRequest): Promise<void> {
+async function whenEnded (request: ClientRequest): Promise<void> {
   await new Promise<void>((resolve) => {
     request.end = (...parameters: unknown[]) => {
       resolve()
@@ -118,7 +118,7 @@ async function untilEnd (request: ClientRequest): Promise<void> {
 }
 
 /** Node's timeout begins with the connection of a request. This one includes what it takes to have one. */
-function limit (request: ClientRequest, timeout: number): void {
+function startHandshakeTimer (request: ClientRequest, timeout: number): void {
   const timer = setTimeout(() => { if (!request.destroyed) request.emit('timeout') }, timeout)
   for (const event of ['upgrade', 'response', 'error', 'abort']) request.once(event, () => clearTimeout(timer))
 }

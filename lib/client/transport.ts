@@ -7,28 +7,28 @@ import type { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import { FST_WS_NO_EXTENDED_CONNECT } from '../errors.ts'
-import { toConnectHeaders, toUpgradeHead } from '../handshake/headers.ts'
+import { requestToConnect, responseToHttp1 } from '../handshake/headers.ts'
 import { guardDestroy } from '../internals/http2.ts'
 import { restoreMethods } from '../internals/streams.ts'
 import { Sessions } from '../http2/sessions.ts'
 import { toStreamSocket } from '../http2/stream-socket.ts'
 
 /** What Node gives to `createConnection`, and the function that it wants the connection from. */
-export type CreateConnection = (options: DialOptions, done: Done) => Duplex | undefined
+export type CreateConnection = (options: ConnectionRequest, done: Done) => Duplex | undefined
 export type Done = (error: Error | null, connection?: Duplex) => void
 
-export interface DialOptions extends ConnectionOptions {
+export interface ConnectionRequest extends ConnectionOptions {
   host: string
   port: number
   socketPath?: string
 }
 
 /** What a handshake can go over. */
-export interface Transport {
+export interface HandshakeTransport {
   /** The connection, or a stream that plays one, for this one request. */
   open (request: ClientRequest): Duplex
   /** Nobody is there any more who wants it. */
-  drop (): void
+  abort (): void
 }
 
 /** What the sockets of a client share in a session. */
@@ -44,15 +44,15 @@ const offers = new WeakMap<ClientHttp2Session, Promise<boolean>>()
  * @param only '2' for HTTP/2, and no HTTP/1.1 where the server does not offer Extended CONNECT
  * @throws FST_WS_NO_EXTENDED_CONNECT
  */
-export async function dial (
-  isSecure: boolean, options: DialOptions, createConnection: CreateConnection | undefined, only: '2' | undefined
-): Promise<Transport> {
+export async function connectTransport (
+  isSecure: boolean, options: ConnectionRequest, createConnection: CreateConnection | undefined, only: '2' | undefined
+): Promise<HandshakeTransport> {
   const connect = createConnection ?? (isSecure ? createTls : createTcp)
-  const ask = async (...ALPNProtocols: string[]): Promise<Duplex> => {
+  const connectWith = async (...ALPNProtocols: string[]): Promise<Duplex> => {
     return await create(connect, { ...options, ALPNProtocols })
   }
 
-  const connection = await ask('h2', 'http/1.1')
+  const connection = await connectWith('h2', 'http/1.1')
   if (!isSecure && only === undefined) return toTransport(connection)
 
   const origin = toOrigin(isSecure, options)
@@ -67,7 +67,7 @@ export async function dial (
   if (await offersExtendedConnect(session)) return toOwnTransport(session)
 
   session.destroy()
-  if (only === undefined) return toTransport(await ask('http/1.1'))
+  if (only === undefined) return toTransport(await connectWith('http/1.1'))
   throw new FST_WS_NO_EXTENDED_CONNECT(origin)
 }
 
@@ -76,24 +76,24 @@ export async function dial (
  *
  * @throws FST_WS_NO_EXTENDED_CONNECT
  */
-export async function useSession (session: ClientHttp2Session): Promise<Transport> {
-  if (await offersExtendedConnect(session)) return { open: (request) => openStream(session, request), drop () {} }
+export async function useSession (session: ClientHttp2Session): Promise<HandshakeTransport> {
+  if (await offersExtendedConnect(session)) return { open: (request) => openStream(session, request), abort () {} }
   throw new FST_WS_NO_EXTENDED_CONNECT(session.originSet?.[0] ?? 'the other end of the session')
 }
 
 /** A Unix domain socket has no host. */
-function toOrigin (isSecure: boolean, { host, port }: DialOptions): string {
+function toOrigin (isSecure: boolean, { host, port }: ConnectionRequest): string {
   return `${isSecure ? 'https' : 'http'}://${isIPv6(host) ? `[${host}]` : host || 'localhost'}:${port}`
 }
 
-function toTransport (connection: Duplex): Transport {
-  return { open: () => connection, drop () { connection.destroy() } }
+function toTransport (connection: Duplex): HandshakeTransport {
+  return { open: () => connection, abort () { connection.destroy() } }
 }
 
-function toOwnTransport (session: ClientHttp2Session): Transport {
+function toOwnTransport (session: ClientHttp2Session): HandshakeTransport {
   return {
     open: (request) => openStream(session, request).once('close', () => session.close()),
-    drop () { session.destroy() }
+    abort () { session.destroy() }
   }
 }
 
@@ -129,8 +129,8 @@ async function askForExtendedConnect (session: ClientHttp2Session): Promise<bool
 function openStream (session: ClientHttp2Session, request: ClientRequest): ClientHttp2Stream {
   const headers = request.getHeaders()
   const key = String(headers['sec-websocket-key'])
-  const stream = session.request(toConnectHeaders(request.path, headers), { endStream: false })
-  const shared = sessions.of(stream)!
+  const stream = session.request(requestToConnect(request.path, headers), { endStream: false })
+  const shared = sessions.forStream(stream)!
   shared.addSocket(toStreamSocket(stream, shared.sendBudget))
 
   stream.on('error', () => {})
@@ -138,7 +138,7 @@ function openStream (session: ClientHttp2Session, request: ClientRequest): Clien
   stream.pause()
   stream.write = streamIgnoreHead as typeof stream.write
   stream.once('response', (answer) => {
-    stream.unshift(Buffer.from(toUpgradeHead(answer[':status'] ?? 0, answer, key), 'latin1'))
+    stream.unshift(Buffer.from(responseToHttp1(answer[':status'] ?? 0, answer, key), 'latin1'))
     stream.resume()
   })
   return stream
@@ -152,7 +152,7 @@ function streamIgnoreHead (this: ClientHttp2Stream, _head: unknown, _encoding: u
 }
 
 /** As Node has it: a connection is returned, or handed to a callback. */
-async function create (connect: CreateConnection, options: DialOptions): Promise<Duplex> {
+async function create (connect: CreateConnection, options: ConnectionRequest): Promise<Duplex> {
   const connection = await new Promise<Duplex>((resolve, reject) => {
     const returned = connect(options, (error, passed) => {
       if (passed === undefined) reject(error ?? new Error('createConnection made none'))
@@ -165,11 +165,11 @@ async function create (connect: CreateConnection, options: DialOptions): Promise
   return connection
 }
 
-function createTls (options: DialOptions): Duplex {
+function createTls (options: ConnectionRequest): Duplex {
   const { host, servername = isIP(host) ? '' : host } = options
   return connectTls({ ...options, servername, path: undefined })
 }
 
-function createTcp (options: DialOptions): Duplex {
+function createTcp (options: ConnectionRequest): Duplex {
   return connectTcp({ ...options, path: options.socketPath ?? undefined })
 }

@@ -1,11 +1,11 @@
 import { isUtf8 } from 'node:buffer'
 import type { Http2Stream } from 'node:http2'
 import type { WebSocket } from 'ws'
-import { isAlone, passChunk } from '../internals/streams.ts'
-import { hasFailed } from '../internals/ws.ts'
-import { LongMessage } from './message-assembler.ts'
+import { fillsItsMemory, nodePush } from '../internals/streams.ts'
+import { hasReceiverFailed } from '../internals/ws.ts'
+import { MessageAssembler } from './message-assembler.ts'
 import { MASK_SIZE, copyUnmasked, takeMask, unmask } from './unmask.ts'
-import { OwnMemory } from './private-memory.ts'
+import { PrivateMemory } from './private-memory.ts'
 
 /** What ws was told about the messages of a socket. */
 export interface MessageLimits {
@@ -27,7 +27,7 @@ const LENGTH_16 = 126
 const LARGEST_HEADER = 14
 
 /** Size, in bytes, of the largest message that is put together here. */
-const LARGEST = 2 ** 30
+const MAX_ASSEMBLED = 2 ** 30
 
 const NOTHING = Buffer.alloc(0)
 
@@ -39,16 +39,16 @@ const NOTHING = Buffer.alloc(0)
  * through the queues of two streams. Everything else is left to ws: fragments, control frames, whatever breaks the
  * protocol.
  */
-export class MessageReader {
+export class FrameReader {
   readonly #stream: Http2Stream
   #websocket: WebSocket | undefined
   #validates = true
   #maxPayload = 0
-  #long: LongMessage | undefined
-  readonly #memory = new OwnMemory()
+  #assembler: MessageAssembler | undefined
+  readonly #memory = new PrivateMemory()
   // Of what is left to ws.
   /** Bytes that are left of the payload at hand. */
-  #left = 0
+  #payloadLeft = 0
   /** How they are masked, the next byte's mask lowest; 0 where ws is to unmask them. */
   #mask = 0
   /** What a chunk ended with, amidst a header. */
@@ -65,14 +65,14 @@ export class MessageReader {
     if (websocket.extensions !== '' || !allowSynchronousEvents) return
     this.#websocket = websocket
     this.#validates = !skipUTF8Validation
-    this.#maxPayload = maxPayload === 0 ? LARGEST : Math.min(maxPayload, LARGEST)
+    this.#maxPayload = maxPayload === 0 ? MAX_ASSEMBLED : Math.min(maxPayload, MAX_ASSEMBLED)
     // After a pause Node reads on, and opens the window again, once something was pushed since it last read.
-    this.#stream.on('resume', () => passChunk(this.#stream, NOTHING))
+    this.#stream.on('resume', () => nodePush(this.#stream, NOTHING))
   }
 
   /** Bytes that are to come of a message that is being put together; 0 where none is. */
   get missing (): number {
-    return this.#long?.missing ?? 0
+    return this.#assembler?.missing ?? 0
   }
 
   /**
@@ -82,19 +82,19 @@ export class MessageReader {
    * @param chunk no longer than what is missing, where something is
    */
   deliver (chunk: Buffer): boolean {
-    if (!this.#isShortCutOpen) {
-      this.handBack()
+    if (!this.#isFastPathOpen) {
+      this.passToWs()
       return false
     }
-    return this.#long === undefined ? this.#begin(chunk) : this.#goOn(this.#long, chunk)
+    return this.#assembler === undefined ? this.#begin(chunk) : this.#continue(this.#assembler, chunk)
   }
 
   /** Leaves the message that is being put together, if there is one, to ws. */
-  handBack (): void {
-    const long = this.#long
+  passToWs (): void {
+    const long = this.#assembler
     if (long === undefined) return
-    this.#long = undefined
-    this.#left = long.missing
+    this.#assembler = undefined
+    this.#payloadLeft = long.missing
     this.#mask = long.mask
     // It counts as read: the stream must not keep it, though it may be paused.
     for (const part of long.frame) this.#stream.emit('data', part)
@@ -103,15 +103,15 @@ export class MessageReader {
   /** Unmasks a chunk, for ws. */
   unmask (chunk: Buffer): void {
     for (let at = 0; at < chunk.length;) {
-      at = this.#left > 0 ? this.#readPayload(chunk, at) : this.#readHeader(chunk, at)
+      at = this.#payloadLeft > 0 ? this.#readPayload(chunk, at) : this.#readHeader(chunk, at)
     }
   }
 
   /** Whether ws is between two messages, nothing waits in the stream, and nobody but ws listens to it. */
-  get #isShortCutOpen (): boolean {
+  get #isFastPathOpen (): boolean {
     const [stream, websocket] = [this.#stream, this.#websocket]
-    return websocket !== undefined && websocket.readyState === websocket.OPEN && !hasFailed(websocket) &&
-      this.#left === 0 && !this.#isInMessage && this.#header === undefined &&
+    return websocket !== undefined && websocket.readyState === websocket.OPEN && !hasReceiverFailed(websocket) &&
+      this.#payloadLeft === 0 && !this.#isInMessage && this.#header === undefined &&
       stream.readableFlowing === true && stream.readableLength === 0 && stream.listenerCount('data') === 1
   }
 
@@ -125,21 +125,21 @@ export class MessageReader {
     const isBinary = first === WHOLE_BINARY
     if (start + size === length) return this.#emit(this.#takePayload(chunk, start), isBinary)
     const mask = takeMask(chunk, start)
-    this.#long = new LongMessage(chunk.subarray(0, start), size, isBinary, mask)
-    this.#long.add(chunk.subarray(start))
+    this.#assembler = new MessageAssembler(chunk.subarray(0, start), size, isBinary, mask)
+    this.#assembler.add(chunk.subarray(start))
     return true
   }
 
   /** Returns the payload of a message, unmasked. It shares no memory with other sockets. */
   #takePayload (chunk: Buffer, start: number): Buffer {
-    if (!isAlone(chunk)) return copyUnmasked(this.#memory.take(chunk.length - start), chunk, start)
+    if (!fillsItsMemory(chunk)) return copyUnmasked(this.#memory.allocate(chunk.length - start), chunk, start)
     unmask(chunk, start, chunk.length, takeMask(chunk, start))
     return chunk.subarray(start)
   }
 
-  #goOn (long: LongMessage, chunk: Buffer): boolean {
+  #continue (long: MessageAssembler, chunk: Buffer): boolean {
     long.add(chunk)
-    if (long.missing === 0 && !this.#emit(long.payload, long.isBinary)) this.handBack()
+    if (long.missing === 0 && !this.#emit(long.payload, long.isBinary)) this.passToWs()
     return true
   }
 
@@ -147,7 +147,7 @@ export class MessageReader {
   #emit (payload: Buffer, isBinary: boolean): boolean {
     const websocket = this.#websocket!
     if (isBinary ? websocket.binaryType !== 'nodebuffer' : this.#validates && !isUtf8(payload)) return false
-    this.#long = undefined
+    this.#assembler = undefined
     websocket.emit('message', payload, isBinary)
     return true
   }
@@ -164,7 +164,7 @@ export class MessageReader {
 
     const [first, second] = header as unknown as [number, number]
     if ((first & CONTROL) === 0) this.#isInMessage = (first & FIN) === 0
-    this.#left = sizeOfPayload(header)
+    this.#payloadLeft = sizeOfPayload(header)
     this.#header = undefined
     const end = at + size - known
     // What ws has of a mask can not be taken back.
@@ -173,9 +173,9 @@ export class MessageReader {
   }
 
   #readPayload (chunk: Buffer, at: number): number {
-    const end = Math.min(chunk.length, at + this.#left)
+    const end = Math.min(chunk.length, at + this.#payloadLeft)
     if (this.#mask !== 0) this.#mask = unmask(chunk, at, end, this.#mask)
-    this.#left -= end - at
+    this.#payloadLeft -= end - at
     return end
   }
 }

@@ -6,7 +6,7 @@ export type SendOptions = Parameters<WebSocket['send']>[1] & object
 export type SendCallback = (error?: Error) => void
 
 /** Size, in bytes, up to which to copy a message costs less than to write a header and a payload. */
-const SHORT = 1024
+const MAX_COPIED_SEND = 1024
 
 // RFC 6455 section 5.2.
 const WHOLE_TEXT = 0x81
@@ -20,7 +20,7 @@ const LENGTH_16 = 126
 export function writeShort (
   connection: Duplex, data: Data, isBinary: boolean, callback: SendCallback | undefined
 ): boolean {
-  if (!(typeof data === 'string' || data instanceof Uint8Array) || data.length > SHORT) return false
+  if (!(typeof data === 'string' || data instanceof Uint8Array) || data.length > MAX_COPIED_SEND) return false
   connection.write(frame(data, isBinary ? WHOLE_BINARY : WHOLE_TEXT), callback as ((error?: Error | null) => void))
   return true
 }

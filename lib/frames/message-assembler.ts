@@ -1,13 +1,13 @@
 import { unmask } from './unmask.ts'
 
 /** How many times as much room a message gets as has come of it: what its header announces may never come. */
-const ROOM = 16
+const MAX_OVERALLOCATION = 16
 
 /**
  * A message that is one frame and comes as many chunks. Each of them is a view of all that one read of the connection
  * brought, and ws would keep those until it has the last: here each is copied, and unmasked, as it comes.
  */
-export class LongMessage {
+export class MessageAssembler {
   readonly isBinary: boolean
   /** How the next byte is masked. */
   mask: number
@@ -45,7 +45,7 @@ export class LongMessage {
 
   add (chunk: Buffer): void {
     const [begin, end] = [this.#length, this.#length + chunk.length]
-    if (end > this.#bytes.length) this.#grow(Math.min(this.#size, ROOM * end))
+    if (end > this.#bytes.length) this.#grow(Math.min(this.#size, MAX_OVERALLOCATION * end))
     this.#bytes.set(chunk, begin)
     this.mask = unmask(this.#bytes, begin, end, this.mask)
     this.#length = end

@@ -10,13 +10,13 @@ const LARGE = SLAB / 4
 const KEPT = 1000
 
 /** What has asked for memory since it was last swept. */
-let active: OwnMemory[] = []
+let active: PrivateMemory[] = []
 
 /**
  * Returns a copy that has its memory for itself. `Buffer.from()` and `Buffer.allocUnsafe()` take memory from a pool of
  * the whole process: who has such a Buffer can read the messages of other sockets in its `buffer`.
  */
-export function copyOf (bytes: Uint8Array): Buffer {
+export function copyPrivately (bytes: Uint8Array): Buffer {
   const copy = Buffer.allocUnsafeSlow(bytes.length)
   copy.set(bytes)
   return copy
@@ -26,13 +26,13 @@ export function copyOf (bytes: Uint8Array): Buffer {
  * The memory of one socket, for messages that follow each other quickly: memory for each of them costs 0.5 to 1.5 µs,
  * a part of a slab a fraction of that. What is quiet for a second keeps no slab.
  */
-export class OwnMemory {
+export class PrivateMemory {
   #slab: Buffer | undefined
   #used = 0
   #isActive = false
 
   /** Returns a Buffer for somebody to fill. In its `buffer` is nothing but zeros, or what this socket has received. */
-  take (size: number): Buffer {
+  allocate (size: number): Buffer {
     if (size <= ON_HEAP || size > LARGE || this.#isFirst()) return Buffer.allocUnsafeSlow(size)
     if (this.#slab === undefined || this.#used + size > SLAB) {
       this.#slab = Buffer.alloc(SLAB)

@@ -1,13 +1,13 @@
 import type { WebSocket } from 'ws'
-import { isAlone } from '../internals/streams.ts'
+import { fillsItsMemory } from '../internals/streams.ts'
 import { receiverOf } from '../internals/ws.ts'
 import type { WriteCallback } from '../internals/streams.ts'
 import type { Receiver } from '../internals/ws.ts'
-import { OwnMemory } from './private-memory.ts'
+import { PrivateMemory } from './private-memory.ts'
 
 const kMemory = Symbol('fastify-websocket-h2.memory')
 
-type GuardedReceiver = Receiver & { [kMemory]?: OwnMemory }
+type GuardedReceiver = Receiver & { [kMemory]?: PrivateMemory }
 
 /** The memory of the chunk that is being parsed, if nothing else is in it. */
 let parsed: ArrayBufferLike | undefined
@@ -29,7 +29,7 @@ export function guardReceiver (websocket: WebSocket): void {
 
 function writeUnlessFailed (this: Receiver, chunk: Buffer, encoding: BufferEncoding, done: WriteCallback): void {
   if (this._errored) return done()
-  parsed = isAlone(chunk) ? chunk.buffer : undefined
+  parsed = fillsItsMemory(chunk) ? chunk.buffer : undefined
   try {
     Object.getPrototypeOf(this)._write.call(this, chunk, encoding, done)
   } finally {
@@ -45,8 +45,8 @@ function emitOwn (this: GuardedReceiver, event: string, first?: unknown, second?
 function toOwn (receiver: GuardedReceiver, data: unknown): unknown {
   if (Array.isArray(data)) return data.map((part) => toOwn(receiver, part))
   if (!Buffer.isBuffer(data) || data.buffer === parsed || data.buffer.byteLength === data.length) return data
-  receiver[kMemory] ??= new OwnMemory()
-  const own = receiver[kMemory].take(data.length)
+  receiver[kMemory] ??= new PrivateMemory()
+  const own = receiver[kMemory].allocate(data.length)
   own.set(data)
   return own
 }

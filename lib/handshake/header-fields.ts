@@ -27,7 +27,7 @@ const NOT_FOR_HOOKS = new Set([
  *
  * @throws FST_WS_INVALID_HEADER where a line is none, or could break out of the head
  */
-export function checkHead ([statusLine, ...fieldLines]: readonly unknown[]): string[] {
+export function validateHead ([statusLine, ...fieldLines]: readonly unknown[]): string[] {
   if (!matches(STATUS_LINE, statusLine)) throw new FST_WS_INVALID_HEADER(String(statusLine))
   const lines = [statusLine]
   for (const line of fieldLines) {

@@ -11,7 +11,7 @@ export interface Refusal {
 }
 
 /** A response head in HTTP/2's terms, and the status it had before it was made safe for an Extended CONNECT. */
-export interface StreamHead {
+export interface Http2Response {
   headers: OutgoingHttpHeaders
   /** The status that was asked for: 101, or what a hook or handler replied. */
   status: number
@@ -69,7 +69,7 @@ export function isWebSocketUpgrade (headers: IncomingHttpHeaders): boolean {
  * The fields of an Extended CONNECT as the Upgrade request that they stand for (RFC 8441 section 5), which is the
  * one handshake that ws negotiates.
  */
-export function toUpgradeHeaders (headers: IncomingHttpHeaders): IncomingHttpHeaders {
+export function requestToUpgrade (headers: IncomingHttpHeaders): IncomingHttpHeaders {
   return {
     ...headers,
     connection: 'Upgrade',
@@ -88,7 +88,7 @@ export function toUpgradeHeaders (headers: IncomingHttpHeaders): IncomingHttpHea
  * @param request the fields of the CONNECT
  * @param mayOpen whether the response is that of a handshake
  */
-export function toStreamHead (response: string, request: IncomingHttpHeaders, mayOpen: boolean): StreamHead {
+export function responseToHttp2 (response: string, request: IncomingHttpHeaders, mayOpen: boolean): Http2Response {
   const [statusLine = '', ...lines] = response.slice(0, response.indexOf('\r\n\r\n')).split('\r\n')
   const asked = Number(statusLine.split(' ', 2)[1])
   const accepted = asked === 101 && mayOpen
@@ -114,7 +114,7 @@ export function toStreamHead (response: string, request: IncomingHttpHeaders, ma
 }
 
 /** The fields of an Upgrade request as the Extended CONNECT that says the same (RFC 8441 sections 4 and 5). */
-export function toConnectHeaders (path: string, headers: OutgoingHttpHeaders): OutgoingHttpHeaders {
+export function requestToConnect (path: string, headers: OutgoingHttpHeaders): OutgoingHttpHeaders {
   const { host } = headers
   return {
     ':method': 'CONNECT',
@@ -130,7 +130,7 @@ export function toConnectHeaders (path: string, headers: OutgoingHttpHeaders): O
  *
  * @param key what the Upgrade request has as its Sec-WebSocket-Key
  */
-export function toUpgradeHead (status: number, answer: IncomingHttpHeaders, key: string): string {
+export function responseToHttp1 (status: number, answer: IncomingHttpHeaders, key: string): string {
   const { ':status': _, 'sec-websocket-accept': __, ...fields } = answer
   const lines = status === 200
     ? ['HTTP/1.1 101 Switching Protocols', 'connection: Upgrade', 'upgrade: websocket', `sec-websocket-accept: ${accept(key)}`]

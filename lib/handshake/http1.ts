@@ -6,8 +6,8 @@ import { isWebSocketUpgrade } from './headers.ts'
 import { hasOtherListeners, ignoreOtherUpgrades, serveAsRequest } from './other-upgrade.ts'
 import { createResponse, detachResponse } from './http1-response.ts'
 import { freeAfterEnd, freeAfterFinish } from '../http2/stream-socket.ts'
-import type { RouteSocket } from '../socket/websocket.ts'
-import { kConnect, kOwnListener, kUpgrade } from '../symbols.ts'
+import type { PluginSocket } from '../socket/websocket.ts'
+import { kAttachConnection, kOwnListener, kUpgrade } from '../symbols.ts'
 import type { Dispatch, OnSocket, RawRequest, Upgrade } from './upgrade.ts'
 import { readCloseTimeout } from './websocket-server.ts'
 
@@ -67,8 +67,8 @@ class H1Upgrade implements Upgrade {
       detachResponse(this.response, this.#socket)
       freeAfterFinish(this.#socket)
       freeAfterEnd(this.#socket, readCloseTimeout(server));
-      (socket as RouteSocket)[kConnect](this.#socket)
-      onSocket(socket as RouteSocket, this.#socket)
+      (socket as PluginSocket)[kAttachConnection](this.#socket)
+      onSocket(socket as PluginSocket, this.#socket)
     })
   }
 
@@ -82,7 +82,7 @@ class H1Upgrade implements Upgrade {
     this.#socket.setDefaultEncoding('latin1')
   }
 
-  drop (): void {
+  abort (): void {
     this.#socket.destroy()
   }
 }

@@ -6,17 +6,17 @@ import type { Server, Socket } from 'node:net'
 import { Writable } from 'node:stream'
 import type { FastifyBaseLogger } from 'fastify'
 import type { WebSocketServer } from 'ws'
-import { checkExtendedConnect, toStreamHead, toUpgradeHeaders } from './headers.ts'
+import { checkExtendedConnect, responseToHttp2, requestToUpgrade } from './headers.ts'
 import { combineValues } from './header-fields.ts'
 import { restoreMethods } from '../internals/streams.ts'
-import { MessageReader } from '../frames/frame-reader.ts'
+import { FrameReader } from '../frames/frame-reader.ts'
 import type { MessageLimits } from '../frames/frame-reader.ts'
 import { nextTurn } from '../next-turn.ts'
 import { createResponse } from './http1-response.ts'
 import type { Sessions } from '../http2/sessions.ts'
 import { freeAfterEnd, resetStream, toStreamSocket } from '../http2/stream-socket.ts'
-import type { RouteSocket } from '../socket/websocket.ts'
-import { kConnect, kUpgrade } from '../symbols.ts'
+import type { PluginSocket } from '../socket/websocket.ts'
+import { kAttachConnection, kUpgrade } from '../symbols.ts'
 import type { Dispatch, OnSocket, Upgrade } from './upgrade.ts'
 import { readCloseTimeout } from './websocket-server.ts'
 
@@ -49,9 +49,9 @@ export function serveExtendedConnect (
       return
     }
 
-    const session = sessions.of(stream)
+    const session = sessions.forStream(stream)
     if (session === undefined) return
-    const reader = new MessageReader(stream)
+    const reader = new FrameReader(stream)
     session.addSocket(toStreamSocket(stream, session.sendBudget), reader)
 
     // RFC 9113 section 8.3.1: where there is an :authority, a Host field has no say. Hooks compare it with the Origin.
@@ -79,9 +79,9 @@ class H2Upgrade implements Upgrade {
   isAnswered = false
   readonly response: ServerResponse
   readonly #request: Http2ServerRequest
-  readonly #reader: MessageReader
+  readonly #reader: FrameReader
 
-  constructor (request: Http2ServerRequest, reader: MessageReader, log: FastifyBaseLogger) {
+  constructor (request: Http2ServerRequest, reader: FrameReader, log: FastifyBaseLogger) {
     this.log = log
     this.#request = request
     this.#reader = reader
@@ -100,9 +100,9 @@ class H2Upgrade implements Upgrade {
     server.handleUpgrade(this.#toUpgradeRequest(), socket, NOTHING_AHEAD, (websocket) => {
       // An open socket lives for long, and has no use for it.
       this.response.detachSocket(this.response.socket!);
-      (websocket as RouteSocket)[kConnect](socket)
+      (websocket as PluginSocket)[kAttachConnection](socket)
       this.#reader.start(websocket, server.options as unknown as MessageLimits)
-      onSocket(websocket as RouteSocket, socket)
+      onSocket(websocket as PluginSocket, socket)
     })
   }
 
@@ -115,7 +115,7 @@ class H2Upgrade implements Upgrade {
     this.isAnswered = true
   }
 
-  drop (): void {
+  abort (): void {
     this.#request.stream.destroy()
   }
 
@@ -152,7 +152,7 @@ class H2Upgrade implements Upgrade {
    * that inherits from the request: V8 would keep a shape of its own for each request that is a prototype.
    */
   #toUpgradeRequest (): IncomingMessage {
-    const headers = toUpgradeHeaders(this.#request.headers)
+    const headers = requestToUpgrade(this.#request.headers)
     return new Proxy(this.#request as unknown as IncomingMessage, {
       get: (request, name) => name === 'headers' ? headers : Reflect.get(request, name)
     })
@@ -164,7 +164,7 @@ class H2Upgrade implements Upgrade {
     restoreMethods(stream, 'write', 'end')
     if (stream.headersSent || stream.closed || stream.destroyed) return
 
-    const { status, headers } = toStreamHead(response, request, mayOpen)
+    const { status, headers } = responseToHttp2(response, request, mayOpen)
     if (status < 200 && status !== 101) return
     if (headers[':status'] === '502' && status !== 502) {
       this.log.warn({ url, status }, 'a 2xx reply to a websocket handshake would have opened the socket: 502 sent')

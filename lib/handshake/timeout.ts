@@ -8,7 +8,7 @@ import type { RawRequest, Upgrade } from './upgrade.ts'
  *
  * @param timeout in ms; 0 for no limit
  */
-export function limitHandshake (request: RawRequest, response: ServerResponse, timeout: number): void {
+export function startHandshakeTimeout (request: RawRequest, response: ServerResponse, timeout: number): void {
   const upgrade = request[kUpgrade]
   if (upgrade === undefined || timeout === 0) return
 
@@ -17,14 +17,14 @@ export function limitHandshake (request: RawRequest, response: ServerResponse, t
 }
 
 /** Takes the limit off a handshake that is done with. */
-export function clearLimit (upgrade: Upgrade): void {
+export function clearHandshakeTimeout (upgrade: Upgrade): void {
   clearTimeout(upgrade.timer)
   // An open socket keeps its request, and with it the upgrade.
   upgrade.timer = undefined
 }
 
 function responseOnClose (this: ServerResponse): void {
-  clearLimit((this.req as RawRequest)[kUpgrade]!)
+  clearHandshakeTimeout((this.req as RawRequest)[kUpgrade]!)
 }
 
 function refuseLate (request: RawRequest, response: ServerResponse): void {

@@ -3,7 +3,7 @@ import type { Http2ServerRequest } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import type { FastifyBaseLogger } from 'fastify'
 import type { WebSocketServer } from 'ws'
-import type { RouteSocket } from '../socket/websocket.ts'
+import type { PluginSocket } from '../socket/websocket.ts'
 import type { kUpgrade } from '../symbols.ts'
 
 /**
@@ -42,11 +42,11 @@ export interface Upgrade {
   startAnswer (): void
 
   /** Breaks off what carries the handshake. */
-  drop (): void
+  abort (): void
 }
 
 /** @param connection what carries the socket */
-export type OnSocket = (socket: RouteSocket, connection: Duplex) => void
+export type OnSocket = (socket: PluginSocket, connection: Duplex) => void
 
 /** Node's request object of either HTTP version, with the Upgrade that a transport may have put there. */
 export type RawRequest = (IncomingMessage | Http2ServerRequest) & { [kUpgrade]?: Upgrade }

@@ -105,7 +105,7 @@ class Decision {
   #giveUp (): void {
     if (this.#upgrade === undefined) return this.#done(false, INTERNAL_SERVER_ERROR)
     const { isAnswered, response } = this.#upgrade
-    if (isAnswered) this.#upgrade.drop()
+    if (isAnswered) this.#upgrade.abort()
     else if (!response.headersSent) response.writeHead(INTERNAL_SERVER_ERROR, { 'content-length': 0 }).end()
   }
 

@@ -4,7 +4,7 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { WebSocket, WebSocketServer } from 'ws'
 import { isPromise, isToken } from '../options/validate.ts'
 import { FST_WS_INVALID_SUBPROTOCOL } from '../errors.ts'
-import { checkHead } from './header-fields.ts'
+import { validateHead } from './header-fields.ts'
 import { overrideOptions } from '../internals/ws.ts'
 import { createSocketClass } from '../socket/websocket.ts'
 import { kUpgrade } from '../symbols.ts'
@@ -20,7 +20,7 @@ class CheckingServer extends WebSocketServer {
     const isHeard = super.emit(event, ...parameters)
     if (event === 'headers') {
       const [lines, request] = parameters as [lines: string[], request: RawRequest]
-      lines.splice(0, lines.length, ...checkHead(lines))
+      lines.splice(0, lines.length, ...validateHead(lines))
       request[kUpgrade]?.startAnswer()
     }
     return isHeard

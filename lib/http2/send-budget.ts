@@ -21,13 +21,13 @@ export class SendBudget {
   #held = 0
 
   /** Size, in bytes, of a slice: the more is held already, the smaller. */
-  take (): number {
+  reserve (): number {
     const size = Math.min(LARGEST_SLICE, Math.max(SMALL_WRITE, Math.floor((SESSION_LIMIT - this.#held) / SHARE)))
     this.#held += size
     return size
   }
 
-  giveBack (size: number): void {
+  release (size: number): void {
     this.#held -= size
   }
 }

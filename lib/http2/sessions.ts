@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 import type { FastifyBaseLogger } from 'fastify'
 import type { ChunkReader, Inflow } from './stream-receiver.ts'
 import { clearSessionTimeout, readServerSettings } from '../internals/http2.ts'
-import { hookStream, passChunk } from '../internals/streams.ts'
+import { hookMethods, nodePush } from '../internals/streams.ts'
 import { nextTurn } from '../next-turn.ts'
 import { ReceiveWindow } from './window-tuner.ts'
 import { SendBudget } from './send-budget.ts'
@@ -60,7 +60,7 @@ export class Sessions {
       this.#add(session, initial)
     }
     const serverOnStream = (stream: Http2Stream): void => {
-      if (!stream.endAfterHeaders) this.of(stream)?.addStream(stream)
+      if (!stream.endAfterHeaders) this.forStream(stream)?.addStream(stream)
     }
     for (const event of CONNECTION_EVENTS) server.prependListener(event, serverOnConnection)
     server.on('session', serverOnSession)
@@ -72,7 +72,7 @@ export class Sessions {
   }
 
   /** The session of a stream; undefined where another listener of the same event has ended it. */
-  of ({ session }: Http2Stream): Session | undefined {
+  forStream ({ session }: Http2Stream): Session | undefined {
     return session === undefined ? undefined : this.#open.get(session) ?? this.#add(session)
   }
 
@@ -145,7 +145,7 @@ export class Session {
     if (kInflow in stream) return
 
     const inflow = this.#receiveWindow.add(stream, this.#refuse)
-    hookStream(stream, { push: pushAdmitted })
+    hookMethods(stream, { push: pushAdmitted })
     Object.assign(stream, { [kInflow]: inflow, [kSession]: this })
     stream.on('close', streamOnClose)
   }
@@ -181,8 +181,8 @@ function pushAdmitted (this: Http2Stream, chunk: Buffer | null): boolean {
   const { [kInflow]: inflow } = this as CountedStream
   const { reader } = inflow
   if (chunk === null) {
-    reader?.handBack()
-    return passChunk(this, chunk)
+    reader?.passToWs()
+    return nodePush(this, chunk)
   }
   const missing = reader?.missing ?? 0
   if (missing > 0 && missing < chunk.length) return pushInTwo(this, chunk, missing)
@@ -191,7 +191,7 @@ function pushAdmitted (this: Http2Stream, chunk: Buffer | null): boolean {
   const admitted = inflow.admit(chunk)
   if (admitted === undefined) return false
   reader?.unmask(admitted)
-  return passChunk(this, admitted)
+  return nodePush(this, admitted)
 }
 
 /** A listener that throws must not take along what follows its message. */

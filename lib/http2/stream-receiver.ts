@@ -17,7 +17,7 @@ export interface ChunkReader {
   /** Sees a chunk that it has not taken. */
   unmask (chunk: Buffer): void
   /** Passes on what it keeps, because nothing comes any more. */
-  handBack (): void
+  passToWs (): void
 }
 
 // A DATA chunk is a view of all that one read of the connection brought, and keeps that alive.

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { FST_WS_NOT_SENT } from '../errors.ts'
-import { passWrite, passWrites } from '../internals/streams.ts'
+import { nodeWrite, nodeWritev } from '../internals/streams.ts'
 import type { WriteCallback, WriteItem } from '../internals/streams.ts'
 import { SMALL_WRITE, cut, sizeOf, sizeOfAll, toBuffer, toItem } from './send-budget.ts'
 import type { SendBudget } from './send-budget.ts'
@@ -44,13 +44,13 @@ export class Outflow {
   write (chunk: WriteItem['chunk'], encoding: BufferEncoding, done: WriteCallback): void {
     const size = sizeOf(chunk)
     if (this.#budget !== undefined && size > SMALL_WRITE) return this.#slices([toBuffer({ chunk, encoding })], done)
-    passWrite(this.#carrier, chunk, encoding, this.#begin(size, done))
+    nodeWrite(this.#carrier, chunk, encoding, this.#begin(size, done))
   }
 
   writeAll (items: WriteItem[], done: WriteCallback): void {
     const size = sizeOfAll(items)
     if (this.#budget !== undefined && size > SMALL_WRITE) return this.#slices(items.map(toBuffer), done)
-    passWrites(this.#carrier, items, this.#begin(size, done))
+    nodeWritev(this.#carrier, items, this.#begin(size, done))
   }
 
   /** Calls back a write that Node does not call back any more, or not truthfully. */
@@ -74,10 +74,10 @@ export class Outflow {
   }
 
   #next (onWritten: WriteCallback): void {
-    this.#slice = this.#budget!.take()
+    this.#slice = this.#budget!.reserve()
     const slice = cut(this.#rest, this.#slice)
     this.#size = slice.reduce((sum, { length }) => sum + length, 0)
-    passWrites(this.#carrier, slice.map(toItem), onWritten)
+    nodeWritev(this.#carrier, slice.map(toItem), onWritten)
   }
 
   #written (error?: Error | null): void {
@@ -104,7 +104,7 @@ export class Outflow {
   }
 
   #giveBack (): void {
-    this.#budget?.giveBack(this.#slice)
+    this.#budget?.release(this.#slice)
     this.#slice = 0
   }
 }

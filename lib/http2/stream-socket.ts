@@ -2,7 +2,7 @@ import { constants } from 'node:http2'
 import type { Http2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import { forgetEndStream } from '../internals/http2.ts'
-import { hookStream, readSendQueue } from '../internals/streams.ts'
+import { hookMethods, readSendQueue } from '../internals/streams.ts'
 import type { WriteCallback, WriteItem } from '../internals/streams.ts'
 import { nextTurn } from '../next-turn.ts'
 import { Outflow } from './stream-sender.ts'
@@ -53,7 +53,7 @@ export function toStreamSocket (stream: Http2Stream, budget: SendBudget): Http2S
  */
 export function trackWrites (carrier: Carrier, budget?: SendBudget): void {
   if (kOutflow in carrier || Object.hasOwn(carrier, '_write') || Object.hasOwn(carrier, '_writev')) return
-  hookStream(carrier, { _write: writeChunk, _writev: writeChunks })
+  hookMethods(carrier, { _write: writeChunk, _writev: writeChunks })
   Object.assign(carrier, { [kOutflow]: new Outflow(carrier, budget) }).on('close', carrierLoseWrite)
 }
 

@@ -18,7 +18,7 @@ const ROUND_TRIPS = 2
 const HELD_BACK = 0.45
 
 /** How many times as much has to come before the next look, after looks that found windows wide enough. */
-const PATIENCE = 16
+const MAX_PROBE_BACKOFF = 16
 const GROWTH = 4
 /**
  * Against RFC 9113 section 6.9.2, Firefox does not move the windows of WebSocket streams that are open when SETTINGS
@@ -48,14 +48,14 @@ export class ReceiveWindow implements Inlet {
   /** What the client has acknowledged. */
   #acknowledged: number
   /** Whether a socket was seen to have the window that it was given after it opened. */
-  #isFollowed = false
+  #clientAppliesSettings = false
   #unread = 0
 
   // In a round of measuring, what a stream brings is what its window lets through.
   #round = 0
   #peak = 0
   #measures = false
-  #patience = 1
+  #probeBackoff = 1
   #total = 0
   #shrinking: NodeJS.Timeout | undefined
 
@@ -88,7 +88,7 @@ export class ReceiveWindow implements Inlet {
   add (stream: Http2Stream, onRefused: (stream: Http2Stream) => void): Inflow {
     const inflow = new Inflow(stream, this, this.#size, onRefused)
     this.#inflows.add(inflow)
-    this.#fit()
+    this.#shrinkToLimit()
     return inflow
   }
 
@@ -115,11 +115,11 @@ export class ReceiveWindow implements Inlet {
     }
     inflow.bytes += bytes
     this.#total += bytes
-    if (!this.#isFollowed) this.#isFollowed = this.#isPast(inflow)
+    if (!this.#clientAppliesSettings) this.#clientAppliesSettings = this.#exceedsOldWindow(inflow)
     if (inflow.bytes <= this.#peak) return
 
     this.#peak = inflow.bytes
-    if (!this.#measures && this.#peak * 2 >= this.#size * this.#patience && this.#size < this.#limit) {
+    if (!this.#measures && this.#peak * 2 >= this.#size * this.#probeBackoff && this.#size < this.#limit) {
       this.#measures = true
       nextTurn(() => this.#measure())
     }
@@ -131,7 +131,7 @@ export class ReceiveWindow implements Inlet {
    */
   get #limit (): number {
     const { initial, max, sessionBudget } = this.#sizes
-    const most = this.#isFollowed ? max : Math.min(max, GROWTH_FOR_ALL * initial - SLACK)
+    const most = this.#clientAppliesSettings ? max : Math.min(max, GROWTH_FOR_ALL * initial - SLACK)
     return Math.max(initial, Math.min(most, Math.floor((sessionBudget - this.#unread) / 2 / this.#inflows.size)))
   }
 
@@ -139,7 +139,7 @@ export class ReceiveWindow implements Inlet {
    * Whether a socket has sent more than its window was when it opened, and has not got it back: Node returns this chunk
    * after. What a client does with other streams says nothing.
    */
-  #isPast ({ stream, window, isSocket }: Inflow): boolean {
+  #exceedsOldWindow ({ stream, window, isSocket }: Inflow): boolean {
     if (!isSocket || window >= this.#acknowledged) return false
     const { localWindowSize = this.#acknowledged } = stream.state
     return this.#acknowledged - localWindowSize > window
@@ -161,14 +161,14 @@ export class ReceiveWindow implements Inlet {
     this.#session.ping((error) => {
       if (error === null && left > 1) return this.#ping(left - 1)
       this.#measures = false
-      if (error === null) this.#judge()
+      if (error === null) this.#evaluate()
     })
   }
 
   /** Only where the window is used up can a larger one bring more. */
-  #judge (): void {
+  #evaluate (): void {
     const isHeldBack = this.#peak >= this.#size * HELD_BACK
-    this.#patience = isHeldBack ? 1 : Math.min(2 * this.#patience, PATIENCE)
+    this.#probeBackoff = isHeldBack ? 1 : Math.min(2 * this.#probeBackoff, MAX_PROBE_BACKOFF)
     this.#startRound()
     if (isHeldBack) this.#resize(GROWTH * this.#size < this.#limit / 2 ? GROWTH * this.#size : this.#limit)
   }
@@ -178,8 +178,8 @@ export class ReceiveWindow implements Inlet {
     this.#peak = 0
   }
 
-  #fit (): void {
-    if (this.#isFollowed && this.#size > this.#limit) this.#resize(this.#limit)
+  #shrinkToLimit (): void {
+    if (this.#clientAppliesSettings && this.#size > this.#limit) this.#resize(this.#limit)
   }
 
   #resize (size: number): void {
@@ -189,7 +189,7 @@ export class ReceiveWindow implements Inlet {
     this.#size = size
     this.#session.settings({ initialWindowSize: size }, (error) => {
       if (error === null) this.#acknowledged = size
-      this.#fit()
+      this.#shrinkToLimit()
     })
     clearInterval(this.#shrinking)
     if (size === this.#sizes.initial) return
@@ -200,8 +200,8 @@ export class ReceiveWindow implements Inlet {
   #shrink (): void {
     const used = this.#total >= this.#size
     this.#total = 0
-    if (used || !this.#isFollowed) return
-    this.#patience = 1
+    if (used || !this.#clientAppliesSettings) return
+    this.#probeBackoff = 1
     this.#resize(this.#sizes.initial)
   }
 }

@@ -23,7 +23,7 @@ export interface StreamHooks<Stream extends Duplex = Duplex> {
  * documented for those who make streams, not for those who have one. The documented way, a stream around the stream,
  * sends every message through two more queues.
  */
-export function hookStream<Stream extends Duplex> (stream: Stream, hooks: Partial<StreamHooks<Stream>>): void {
+export function hookMethods<Stream extends Duplex> (stream: Stream, hooks: Partial<StreamHooks<Stream>>): void {
   Object.assign(stream, hooks)
 }
 
@@ -37,19 +37,19 @@ export function restoreMethods (stream: Http2Stream, ...names: Array<'write' | '
 }
 
 /** What `push` does without a hook. */
-export function passChunk (stream: Http2Stream, chunk: Buffer | null): boolean {
+export function nodePush (stream: Http2Stream, chunk: Buffer | null): boolean {
   return prototypeOf(stream).push.call(stream, chunk)
 }
 
 /** What `_write` does without a hook. */
-export function passWrite (
+export function nodeWrite (
   stream: Duplex, chunk: WriteItem['chunk'], encoding: BufferEncoding, done: WriteCallback
 ): void {
   prototypeOf(stream)._write.call(stream, chunk, encoding, done)
 }
 
 /** What `_writev` does without a hook. */
-export function passWrites (stream: Duplex, items: WriteItem[], done: WriteCallback): void {
+export function nodeWritev (stream: Duplex, items: WriteItem[], done: WriteCallback): void {
   prototypeOf(stream)._writev.call(stream, items, done)
 }
 
@@ -94,6 +94,6 @@ const FRAME_HEADER = 9
  * All that is documented of a chunk is that it is a Buffer. The documented way, to copy each, costs 3 µs of the 50 that
  * a message of 16 KB takes, and most such messages come alone, in one record of TLS.
  */
-export function isAlone ({ buffer, byteOffset, length }: Buffer): boolean {
+export function fillsItsMemory ({ buffer, byteOffset, length }: Buffer): boolean {
   return byteOffset <= FRAME_HEADER && byteOffset + length === buffer.byteLength
 }

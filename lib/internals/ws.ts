@@ -30,7 +30,7 @@ export function receiverOf (websocket: WebSocket): Receiver {
 }
 
 /** Returns whether ws has found an error in what a peer sent: it emits the error a tick later. */
-export function hasFailed (websocket: WebSocket): boolean {
+export function hasReceiverFailed (websocket: WebSocket): boolean {
   return receiverOf(websocket)._errored !== false
 }
 
@@ -38,6 +38,6 @@ export function hasFailed (websocket: WebSocket): boolean {
  * Whether ws writes at once what it is to send: while it reads a Blob, all that comes after that waits in a queue. What
  * goes past ws may not overtake it. `bufferedAmount` does not tell: it counts what the connection has too.
  */
-export function sendsAtOnce (websocket: WebSocket): boolean {
+export function sendsImmediately (websocket: WebSocket): boolean {
   return (websocket as unknown as { _sender: { _state: number } })._sender._state === 0
 }

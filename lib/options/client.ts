@@ -1,9 +1,9 @@
 import type { ClientOptions } from 'ws'
-import type { Checks } from './validate.ts'
+import type { Validators } from './validate.ts'
 import { SEND_OPTIONS } from './plugin.ts'
 import { NO_LIMITS, readSendLimits } from './send-limits.ts'
 import type { SendLimits } from './send-limits.ts'
-import { check, omitNullish } from './validate.ts'
+import { validate, omitNullish } from './validate.ts'
 import type { ConnectOptions, SessionConnectOptions } from '../../types/index.ts'
 
 /** The options of a client's socket. */
@@ -18,7 +18,7 @@ export interface ClientSettings {
 
 const VERSIONS: unknown[] = ['1.1', '2']
 
-export const CONNECT_OPTIONS: Checks = {
+export const CONNECT_OPTIONS: Validators = {
   http: ['"1.1" or "2"', (value) => VERSIONS.includes(value)],
   path: ['a path that begins with "/"', (value) => String(value).startsWith('/')],
   ...SEND_OPTIONS
@@ -30,7 +30,7 @@ export const CONNECT_OPTIONS: Checks = {
  * @throws FST_WS_INVALID_OPTION
  */
 export function readConnectOptions (given: ConnectOptions & SessionConnectOptions): ClientSettings {
-  check(given, CONNECT_OPTIONS)
+  validate(given, CONNECT_OPTIONS)
 
   const { protocols = [], http, path = '/', sendLimit, slowConsumer, ...client } = given
   return {

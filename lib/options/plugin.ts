@@ -3,10 +3,10 @@ import type { Settings } from 'node:http2'
 import type { Server } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
 import {
-  BOOLEAN, BOOLEAN_OR_OBJECT, BYTES, BYTES_OR_INFINITY, COUNT, FUNCTION, MILLISECONDS, OBJECT, STRING, check, checkAll,
+  BOOLEAN, BOOLEAN_OR_OBJECT, BYTES, BYTES_OR_INFINITY, COUNT, FUNCTION, MILLISECONDS, OBJECT, STRING, validate, validateStrict,
   isBetween, isObject, isSyncFunction, isToken, omitNullish, unknownNames
 } from './validate.ts'
-import type { Check, Checks } from './validate.ts'
+import type { Validator, Validators } from './validate.ts'
 import { readShutdownOptions } from './shutdown.ts'
 import type { ShutdownSettings } from './shutdown.ts'
 import { readSendLimits } from './send-limits.ts'
@@ -52,15 +52,15 @@ const DEFAULT_HEARTBEAT = 30_000
 // More than a peer that reads at all has waiting, and yet a thousand peers that do not are 16 GiB: lower it for many.
 const DEFAULT_SEND_LIMITS: SendLimits = Object.freeze({ sendLimit: 16 * 1024 * 1024, slowConsumer: 'close' })
 
-const WINDOW: Check = ['an integer from 1024 to 2147483647 (bytes)', isBetween(1024, 2 ** 31 - 1)]
+const WINDOW: Validator = ['an integer from 1024 to 2147483647 (bytes)', isBetween(1024, 2 ** 31 - 1)]
 const POLICIES: unknown[] = ['close', 'drop']
 
-export const SEND_OPTIONS: Checks = {
+export const SEND_OPTIONS: Validators = {
   sendLimit: BYTES_OR_INFINITY,
   slowConsumer: ['"close", "drop" or a synchronous function', (value) => POLICIES.includes(value) || isSyncFunction(value)]
 }
 
-export const PLUGIN_OPTIONS: Checks = {
+export const PLUGIN_OPTIONS: Validators = {
   options: OBJECT,
   errorHandler: FUNCTION,
   preClose: FUNCTION,
@@ -74,19 +74,19 @@ export const PLUGIN_OPTIONS: Checks = {
   ...SEND_OPTIONS
 }
 
-export const RECEIVE_WINDOW_OPTIONS: Checks = {
+export const RECEIVE_WINDOW_OPTIONS: Validators = {
   initial: WINDOW,
   max: WINDOW,
   sessionBudget: ['an integer of at least 65535 (bytes)', isBetween(65_535, Number.MAX_SAFE_INTEGER)]
 }
 
-const ABSENT: Check = [
+const ABSENT: Validator = [
   'absent: the sockets come from Fastify\'s server; for a server of its own use the ws package',
   (value) => value === false
 ]
 
 /** The options of ws that each socket has for itself. */
-const SOCKET_OPTIONS: Checks = {
+const SOCKET_OPTIONS: Validators = {
   allowSynchronousEvents: BOOLEAN,
   autoPong: BOOLEAN,
   closeTimeout: MILLISECONDS,
@@ -98,7 +98,7 @@ const SOCKET_OPTIONS: Checks = {
   skipUTF8Validation: BOOLEAN
 }
 
-export const SERVER_OPTIONS: Checks = {
+export const SERVER_OPTIONS: Validators = {
   noServer: ABSENT,
   port: ABSENT,
   host: ABSENT,
@@ -112,7 +112,7 @@ export const SERVER_OPTIONS: Checks = {
   ...SOCKET_OPTIONS
 }
 
-export const ROUTE_OPTIONS: Checks = {
+export const ROUTE_OPTIONS: Validators = {
   errorHandler: FUNCTION,
   heartbeat: MILLISECONDS,
   protocols: ['an array of subprotocols', isProtocols],
@@ -127,9 +127,9 @@ export const ROUTE_OPTIONS: Checks = {
  * @throws FST_WS_INVALID_OPTION
  */
 export function readOptions (given: WebsocketPluginOptions, pluginTimeout: number, log: FastifyBaseLogger): Options {
-  check(given, PLUGIN_OPTIONS)
-  check(given.options, SERVER_OPTIONS, (name) => `"options.${name}"`)
-  checkAll(given.receiveWindow, RECEIVE_WINDOW_OPTIONS, (name) => `"receiveWindow.${name}"`)
+  validate(given, PLUGIN_OPTIONS)
+  validate(given.options, SERVER_OPTIONS, (name) => `"options.${name}"`)
+  validateStrict(given.receiveWindow, RECEIVE_WINDOW_OPTIONS, (name) => `"receiveWindow.${name}"`)
   for (const name of unknownNames(given.options, SERVER_OPTIONS)) {
     log.warn(`option "options.${name}" is none that we know: it is passed on to ws as it is`)
   }
@@ -161,15 +161,15 @@ export function readOptions (given: WebsocketPluginOptions, pluginTimeout: numbe
  * @throws FST_WS_INVALID_OPTION
  */
 export function readRouteOptions (given: unknown, url: string, plugin: Options): RouteOptions {
-  check({ websocket: given }, { websocket: BOOLEAN_OR_OBJECT }, (name) => `"${name}" of route "${url}"`)
+  validate({ websocket: given }, { websocket: BOOLEAN_OR_OBJECT }, (name) => `"${name}" of route "${url}"`)
   const own: WebsocketRouteOptions = isObject(given) ? given : {}
-  checkAll(own, ROUTE_OPTIONS, (name) => `"websocket.${name}" of route "${url}"`)
+  validateStrict(own, ROUTE_OPTIONS, (name) => `"websocket.${name}" of route "${url}"`)
 
   const { errorHandler, heartbeat, protocols, sendLimit, slowConsumer, ...websocketServer } = omitNullish(own)
   return {
     websocketServer: {
       ...websocketServer,
-      ...(protocols === undefined ? {} : { handleProtocols: (offered) => choose(offered, protocols) })
+      ...(protocols === undefined ? {} : { handleProtocols: (offered) => selectProtocol(offered, protocols) })
     },
     errorHandler: errorHandler ?? plugin.errorHandler,
     heartbeat: heartbeat ?? plugin.heartbeat,
@@ -177,7 +177,7 @@ export function readRouteOptions (given: unknown, url: string, plugin: Options):
   }
 }
 
-function choose (offered: Set<string>, protocols: readonly string[]): string | false {
+function selectProtocol (offered: Set<string>, protocols: readonly string[]): string | false {
   return [...offered].find((protocol) => protocols.includes(protocol)) ?? false
 }
 

@@ -1,5 +1,5 @@
-import { checkAll, isBetween } from './validate.ts'
-import type { Checks } from './validate.ts'
+import { validateStrict, isBetween } from './validate.ts'
+import type { Validators } from './validate.ts'
 import { FST_WS_INVALID_OPTION } from '../errors.ts'
 import type { PreCloseHook, WebsocketPluginOptions } from '../../types/index.ts'
 
@@ -25,7 +25,7 @@ const MARGIN = 500
 // RFC 6455 section 7.4.1: an endpoint is "going away", such as a server going down.
 const DEFAULTS = Object.freeze({ code: 1001, reason: '', batch: 100 })
 
-export const SHUTDOWN_OPTIONS: Checks = {
+export const SHUTDOWN_OPTIONS: Validators = {
   code: ['a close code that may be sent: 1000 to 1003, 1007 to 1014, or 3000 to 4999', isCloseCode],
   reason: ['a string of at most 123 bytes', (value) => typeof value === 'string' && Buffer.byteLength(value) <= 123],
   batch: ['an integer of at least 1, or Infinity', (value) => value === Infinity || isBetween(1, Infinity)(value)]
@@ -40,7 +40,7 @@ export const SHUTDOWN_OPTIONS: Checks = {
 export function readShutdownOptions (
   { preClose, shutdown, shutdownTimeout }: WebsocketPluginOptions, pluginTimeout: number
 ): ShutdownSettings {
-  checkAll(shutdown, SHUTDOWN_OPTIONS, (name) => `"shutdown.${name}"`)
+  validateStrict(shutdown, SHUTDOWN_OPTIONS, (name) => `"shutdown.${name}"`)
   const { code, reason, batch } = DEFAULTS
   return {
     timeout: readTimeout(shutdownTimeout ?? undefined, pluginTimeout),

@@ -2,35 +2,35 @@ import { types } from 'node:util'
 import { FST_WS_INVALID_OPTION } from '../errors.ts'
 
 /** What an option must be, in words and as a function. */
-export type Check = [expected: string, holds: (value: unknown) => boolean]
+export type Validator = [expected: string, holds: (value: unknown) => boolean]
 
-export type Checks = Readonly<Record<string, Check>>
+export type Validators = Readonly<Record<string, Validator>>
 
 /** An option's name as its user knows it. */
-export type Namer = (name: string) => string
+export type FormatName = (name: string) => string
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
-export const BOOLEAN: Check = ['a boolean', (value) => typeof value === 'boolean']
-export const FUNCTION: Check = ['a function', isFunction]
-export const OBJECT: Check = ['an object', isObject]
-export const BOOLEAN_OR_OBJECT: Check = [
+export const BOOLEAN: Validator = ['a boolean', (value) => typeof value === 'boolean']
+export const FUNCTION: Validator = ['a function', isFunction]
+export const OBJECT: Validator = ['an object', isObject]
+export const BOOLEAN_OR_OBJECT: Validator = [
   'a boolean or an object', (value) => typeof value === 'boolean' || isObject(value)
 ]
-export const STRING: Check = ['a string', (value) => typeof value === 'string']
-export const COUNT: Check = ['an integer of at least 0', isCount]
-export const BYTES: Check = ['an integer of at least 0 (bytes)', isCount]
-export const BYTES_OR_INFINITY: Check = [
+export const STRING: Validator = ['a string', (value) => typeof value === 'string']
+export const COUNT: Validator = ['an integer of at least 0', isCount]
+export const BYTES: Validator = ['an integer of at least 0 (bytes)', isCount]
+export const BYTES_OR_INFINITY: Validator = [
   'an integer of at least 0 (bytes), or Infinity', (value) => isCount(value) || value === Infinity
 ]
-export const MILLISECONDS: Check = ['an integer from 0 to 2147483647 (ms)', isBetween(0, 2 ** 31 - 1)]
+export const MILLISECONDS: Validator = ['an integer from 0 to 2147483647 (ms)', isBetween(0, 2 ** 31 - 1)]
 
 /**
  * Holds options against what they must be. One that is undefined or null is not given.
  *
  * @throws FST_WS_INVALID_OPTION
  */
-export function check (options: object | undefined, checks: Checks, toName: Namer = quote): void {
+export function validate (options: object | undefined, checks: Validators, toName: FormatName = quote): void {
   for (const [name, value] of Object.entries(options ?? {})) {
     const [expected, holds] = checks[name] ?? []
     if (value == null || holds === undefined || holds(value)) continue
@@ -43,8 +43,8 @@ export function check (options: object | undefined, checks: Checks, toName: Name
  *
  * @throws FST_WS_INVALID_OPTION
  */
-export function checkAll (options: object | undefined, checks: Checks, toName: Namer = quote): void {
-  check(options, checks, toName)
+export function validateStrict (options: object | undefined, checks: Validators, toName: FormatName = quote): void {
+  validate(options, checks, toName)
   const [unknown] = unknownNames(options, checks)
   if (unknown === undefined) return
   throw new FST_WS_INVALID_OPTION(
@@ -52,7 +52,7 @@ export function checkAll (options: object | undefined, checks: Checks, toName: N
   )
 }
 
-export function unknownNames (options: object | undefined, checks: Checks): string[] {
+export function unknownNames (options: object | undefined, checks: Validators): string[] {
   return Object.keys(options ?? {}).filter((name) => !(name in checks))
 }
 

@@ -14,7 +14,7 @@ type Connection = Duplex & { [kHeartbeat]: Heartbeat }
  * that data. Some of it waits here. The rest is in the kernel, which reports neither that the peer took it nor, until a
  * good part of its send buffer of up to 4 MB is free again, that there is room for more.
  */
-const PATIENCE = 4
+const MAX_SILENT_BEATS = 4
 
 /** Bytes per ms that a peer is expected to read at least: 8 KB/s. */
 const SLOWEST = 8
@@ -94,7 +94,7 @@ export class Heartbeat {
   /** One beat for each amount of data that the slowest peer reads in one. */
   get #patience (): number {
     const ahead = countCarried(this.#connection) - this.#carriedWhenHeard + this.#socket.bufferedAmount
-    return Math.min(PATIENCE, 1 + Math.floor(ahead / (this.#interval * SLOWEST)))
+    return Math.min(MAX_SILENT_BEATS, 1 + Math.floor(ahead / (this.#interval * SLOWEST)))
   }
 
   #ping (): void {

@@ -1,5 +1,5 @@
 import type { WebSocket } from 'ws'
-import type { MessageHold, Reader } from './pending-messages.ts'
+import type { PendingMessages, Reader } from './pending-messages.ts'
 import { NOWHERE } from './message-sequence.ts'
 import type { Message, Place } from './message-sequence.ts'
 
@@ -18,7 +18,7 @@ interface Waiting {
 export class MessageIterator implements AsyncGenerator<string | Buffer, void, undefined>, Reader {
   at: Place = NOWHERE
   readonly #socket: WebSocket
-  readonly #hold: MessageHold
+  readonly #hold: PendingMessages
   #waiting: Waiting[] = []
   #hasBegun = false
   /** Whether no message will arrive any more. */
@@ -27,7 +27,7 @@ export class MessageIterator implements AsyncGenerator<string | Buffer, void, un
   /** What the loop throws when it has taken the messages before it. */
   #failure: { error: unknown } | undefined
 
-  constructor (socket: WebSocket, hold: MessageHold) {
+  constructor (socket: WebSocket, hold: PendingMessages) {
     this.#socket = socket
     this.#hold = hold
   }

@@ -1,4 +1,4 @@
-import { copyOf } from '../frames/private-memory.ts'
+import { copyPrivately } from '../frames/private-memory.ts'
 
 export type Message = [data: Buffer, isBinary: boolean]
 
@@ -71,13 +71,13 @@ export class MessageSequence {
 
   /** Frees the messages that nobody has received from the chunks that they came in. */
   detach (): void {
-    for (let place = this.first; place !== this.end; place = place.next!) place.message = toHeld(place.message!)
+    for (let place = this.first; place !== this.end; place = place.next!) place.message = toPending(place.message!)
   }
 }
 
 /** A view of what the connection received would keep all of that alive. */
-export function toHeld ([data, isBinary]: Message): Message {
-  return [Buffer.isBuffer(data) ? copyOf(data) : data, isBinary]
+export function toPending ([data, isBinary]: Message): Message {
+  return [Buffer.isBuffer(data) ? copyPrivately(data) : data, isBinary]
 }
 
 function sizeOf ([data]: Message): number {

@@ -1,12 +1,12 @@
 import type { WebSocket } from 'ws'
-import { MessageSequence, NOWHERE, toHeld } from './message-sequence.ts'
+import { MessageSequence, NOWHERE, toPending } from './message-sequence.ts'
 import type { Message, Place } from './message-sequence.ts'
 
 /** Bytes of messages that are held for one socket before its peer has to wait. */
-const LIMIT = 16 * 1024
+const MAX_PENDING_BYTES = 16 * 1024
 
 /** Time, in ms, that a peer has to wait for a handler that does not listen: its Close waits behind its messages. */
-const PATIENCE = 5000
+const LISTEN_TIMEOUT = 5000
 
 /** Messages that a reader may have waiting before the connection is paused. It is resumed at half of that. */
 const READ_AHEAD = 16
@@ -22,7 +22,7 @@ export interface Reader {
 }
 
 /** The methods of the socket that the hold stands in front of. */
-export interface HeldSocket {
+export interface PausableSocket {
   emit (message: Message): void
   pause (): void
   resume (): void
@@ -41,13 +41,13 @@ export interface HeldSocket {
  * - The connection is paused while the user wants it paused, while a reader is behind, or while that limit is passed.
  *   Each of these three ends by itself. What the user paused emits nothing until it is resumed or closed.
  */
-export class MessageHold {
+export class PendingMessages {
   readonly #socket: WebSocket
-  readonly #held: HeldSocket
+  readonly #held: PausableSocket
   /** Replaced, and not changed, when one comes or leaves: it may do so while they are woken. */
   #readers: readonly Reader[] = []
   readonly #sequence = new MessageSequence()
-  #isPausedByUser = false
+  #pausedByUser = false
   /** Whether the connection has to be paused, whatever the user says. */
   #isPausing = false
   #isDropping = false
@@ -56,21 +56,21 @@ export class MessageHold {
   #timer: NodeJS.Timeout | undefined
 
   /** @param isHandled whether the handler has returned */
-  constructor (socket: WebSocket, held: HeldSocket, isHandled: boolean) {
+  constructor (socket: WebSocket, held: PausableSocket, isHandled: boolean) {
     this.#socket = socket
     this.#held = held
     this.#isHandled = isHandled
-    socket.on('newListener', (event) => { if (event === 'message') this.#welcome() })
+    socket.on('newListener', (event) => { if (event === 'message') this.#onListenerAdded() })
   }
 
   /** Whether a message may go to the listeners without passing through here. */
   get isIdle (): boolean {
-    return this.#sequence.isEmpty && this.#readers.length === 0 && !this.#isPausedByUser
+    return this.#sequence.isEmpty && this.#readers.length === 0 && !this.#pausedByUser
   }
 
   /** Whether the user has paused the socket. What is held when it closes is delivered all the same. */
   get isBlocked (): boolean {
-    return this.#isPausedByUser && !this.#isClosed
+    return this.#pausedByUser && !this.#isClosed
   }
 
   get #isClosed (): boolean {
@@ -91,12 +91,12 @@ export class MessageHold {
   add (message: Message): void {
     if (this.#isDropping) return
     // A reader takes it soon.
-    this.#sequence.add(this.#readers.length > 0 ? message : toHeld(message))
-    this.deliver()
+    this.#sequence.add(this.#readers.length > 0 ? message : toPending(message))
+    this.flush()
   }
 
   /** Emits what is held, in order, as long as somebody listens. */
-  deliver (): void {
+  flush (): void {
     while (!this.#sequence.isEmpty && this.#isHeard && !this.isBlocked) this.#emitFirst()
     for (const reader of this.#readers) reader.wake()
     this.#regulate()
@@ -136,33 +136,33 @@ export class MessageHold {
 
   /** Nothing is dropped while the user has paused the socket. */
   pause (): void {
-    this.#isPausedByUser = true
+    this.#pausedByUser = true
     this.#isDropping = false
     this.#held.pause()
     this.#regulate()
   }
 
   resume (): void {
-    this.#isPausedByUser = false
+    this.#pausedByUser = false
     this.#regulate()
     if (!this.#isPausing) this.#held.resume()
-    this.#deliverSoon()
+    this.#scheduleFlush()
   }
 
   /** The handler has returned: one that does not listen now need not be waited for. */
-  endWait (): void {
+  handlerReturned (): void {
     this.#isHandled = true
     this.#regulate()
   }
 
-  #welcome (): void {
+  #onListenerAdded (): void {
     this.#isDropping = false
     this.#stopTimer()
-    this.#deliverSoon()
+    this.#scheduleFlush()
   }
 
-  #deliverSoon (): void {
-    process.nextTick(() => this.deliver())
+  #scheduleFlush (): void {
+    process.nextTick(() => this.flush())
   }
 
   /** A listener that throws stops neither the messages after its own nor the 'close'. */
@@ -179,18 +179,18 @@ export class MessageHold {
 
   /** Pauses and resumes the connection, and drops what nobody will listen to. */
   #regulate (): void {
-    const isPastLimit = this.#sequence.bytes > LIMIT && this.#readers.length === 0 && !this.#isHeard &&
-      !this.#isPausedByUser && !this.#isClosed
+    const isPastLimit = this.#sequence.bytes > MAX_PENDING_BYTES && this.#readers.length === 0 && !this.#isHeard &&
+      !this.#pausedByUser && !this.#isClosed
     if (!isPastLimit) this.#stopTimer()
     else if (this.#isHandled) return this.#drop('nobody listens to \'message\', and the handler has returned')
-    else this.#timer ??= setTimeout(() => this.#drop('nobody listened to \'message\' for 5 s'), PATIENCE)
+    else this.#timer ??= setTimeout(() => this.#drop('nobody listened to \'message\' for 5 s'), LISTEN_TIMEOUT)
     this.#setPausing(isPastLimit || this.#isBehind)
   }
 
   #setPausing (isPausing: boolean): void {
     if (isPausing === this.#isPausing) return
     this.#isPausing = isPausing
-    if (this.#isPausedByUser) return
+    if (this.#pausedByUser) return
     if (isPausing) this.#held.pause()
     else this.#held.resume()
   }

@@ -11,7 +11,7 @@ const VERDICTS: unknown[] = ['send', 'drop', 'close']
  * Asks what to do about a message to a peer that has too much to read. A function that throws, or that returns what it
  * cannot, makes an error of its own: whoever calls `send()` did nothing wrong.
  */
-export function judge (slowConsumer: SlowConsumer, socket: WebSocket, bytes: number): Verdict {
+export function decide (slowConsumer: SlowConsumer, socket: WebSocket, bytes: number): Verdict {
   if (typeof slowConsumer !== 'function') return slowConsumer
   try {
     const returned: unknown = slowConsumer(socket, bytes)

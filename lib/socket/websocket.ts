@@ -1,33 +1,33 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket as WsWebSocket } from 'ws'
 import { FST_WS_SLOW_CONSUMER } from '../errors.ts'
-import { sendsAtOnce } from '../internals/ws.ts'
-import { MessageHold } from './pending-messages.ts'
-import type { HeldSocket } from './pending-messages.ts'
+import { sendsImmediately } from '../internals/ws.ts'
+import { PendingMessages } from './pending-messages.ts'
+import type { PausableSocket } from './pending-messages.ts'
 import { MessageIterator } from './message-iterator.ts'
 import type { Message } from './message-sequence.ts'
 import { writeShort } from '../frames/frame-writer.ts'
 import type { Data, SendCallback, SendOptions } from '../frames/frame-writer.ts'
-import { isPeerError } from '../error-handling.ts'
+import { isProtocolError } from '../error-handling.ts'
 import { guardReceiver } from '../frames/ws-receiver.ts'
-import { judge } from './slow-consumer.ts'
+import { decide } from './slow-consumer.ts'
 import type { Verdict } from './slow-consumer.ts'
 import { NO_LIMITS } from '../options/send-limits.ts'
 import type { SendLimits } from '../options/send-limits.ts'
 import { countGone, hasSaidAll, holdEnd, trackWrites } from '../http2/stream-socket.ts'
-import { kConnect, kHandled, kLog, kSendLimits } from '../symbols.ts'
+import { kAttachConnection, kHandlerDone, kLog, kSendLimits } from '../symbols.ts'
 import type { WebSocket } from '../../types/index.ts'
 
 /** A socket of a route, or of a client, as we know it. */
-export interface RouteSocket extends WebSocket {
+export interface PluginSocket extends WebSocket {
   /** What carries the socket. */
-  [kConnect] (connection: Duplex): void
+  [kAttachConnection] (connection: Duplex): void
   /** Default: no limit. */
   [kSendLimits]: SendLimits
   /** Where to say that messages were dropped. Default: nowhere. */
   [kLog]: { warn (message: string): void } | undefined
   /** The handler has returned, or its promise has settled. */
-  [kHandled] (): void
+  [kHandlerDone] (): void
 }
 
 // RFC 6455 section 7.4.1.
@@ -41,23 +41,23 @@ const INTERNAL_ERROR = 1011
  * @param isPlain whether its `send` does nothing to a message that is not compressed, but to frame it
  */
 export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): typeof WsWebSocket {
-  return class extends Base implements RouteSocket {
+  return class extends Base implements PluginSocket {
     [kSendLimits] = NO_LIMITS;
-    [kLog]: RouteSocket[typeof kLog] = undefined
+    [kLog]: PluginSocket[typeof kLog] = undefined
     #connection: Duplex | undefined
     #deflates = false
     #isPlain = false
     #needsDrain = false
     #part: Verdict | undefined
     #isJudging = false
-    #hold: MessageHold | undefined
+    #hold: PendingMessages | undefined
     #isHandled = false
     /** The code of the Close that is being sent. */
     #closesWith: number | undefined
     /** The code of the Close that answers an error of the peer. */
     #told: number | undefined
 
-    [kConnect] (connection: Duplex): void {
+    [kAttachConnection] (connection: Duplex): void {
       this.#connection = connection
       trackWrites(connection)
       holdEnd(connection)
@@ -66,9 +66,9 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
       connection.on('drain', () => this.#drain())
     }
 
-    [kHandled] (): void {
+    [kHandlerDone] (): void {
       this.#isHandled = true
-      this.#hold?.endWait()
+      this.#hold?.handlerReturned()
     }
 
     // Reading
@@ -86,12 +86,12 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
       else this.#hold.resume()
     }
 
-    get #holder (): MessageHold {
-      this.#hold ??= new MessageHold(this, this.#held, this.#isHandled)
+    get #holder (): PendingMessages {
+      this.#hold ??= new PendingMessages(this, this.#held, this.#isHandled)
       return this.#hold
     }
 
-    get #held (): HeldSocket {
+    get #held (): PausableSocket {
       return {
         emit: (message) => super.emit('message', ...message),
         pause: () => super.pause(),
@@ -126,7 +126,7 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
     }
 
     get #isShortCutOpen (): boolean {
-      return this.#isPlain && this.readyState === this.OPEN && sendsAtOnce(this)
+      return this.#isPlain && this.readyState === this.OPEN && sendsImmediately(this)
     }
 
     #pass (data: Data, options: SendOptions, callback: SendCallback | undefined): void {
@@ -147,7 +147,7 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
       if (bufferedAmount <= sendLimit || this.readyState !== this.OPEN || this.#isJudging) return 'send'
 
       this.#isJudging = true
-      const verdict = judge(slowConsumer, this, bufferedAmount)
+      const verdict = decide(slowConsumer, this, bufferedAmount)
       this.#isJudging = false
       return verdict === 'drop' && hasBegun ? 'close' : verdict
     }
@@ -189,9 +189,9 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
       if (event === 'message') return this.#receive(parameters as Message)
       // Servers and clients emit it as soon as they have a receiver, and before that has parsed anything.
       if (event === 'open') guardReceiver(this)
-      if (event === 'error' && isPeerError(parameters[0])) this.#told = this.#closesWith
+      if (event === 'error' && isProtocolError(parameters[0])) this.#told = this.#closesWith
       if (event === 'close') {
-        this.#hold?.deliver()
+        this.#hold?.flush()
         if (parameters[0] === ABNORMAL_CLOSURE) parameters[0] = this.#closedWith()
       }
       return super.emit(event, ...parameters)

@@ -32,14 +32,14 @@ const sends = fc.array(sent, { minLength: 1, maxLength: 12 })
 
 /** Bytes that sessions hold, by their budget. */
 const held = new Map<SendBudget, number>()
-const { take, giveBack } = SendBudget.prototype
-SendBudget.prototype.take = function () {
-  const size = take.call(this)
+const { reserve, release } = SendBudget.prototype
+SendBudget.prototype.reserve = function () {
+  const size = reserve.call(this)
   held.set(this, (held.get(this) ?? 0) + size)
   return size
 }
-SendBudget.prototype.giveBack = function (size) {
-  giveBack.call(this, size)
+SendBudget.prototype.release = function (size) {
+  release.call(this, size)
   held.set(this, (held.get(this) ?? 0) - size)
 }
 

@@ -8,7 +8,7 @@ import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import { WebSocket as WsWebSocket, WebSocketServer } from 'ws'
 import type { WebSocket } from 'ws'
-import { sendsAtOnce } from '../../lib/internals/ws.ts'
+import { sendsImmediately } from '../../lib/internals/ws.ts'
 import { guardReceiver } from '../../lib/frames/ws-receiver.ts'
 import { CLOSE, readWsFrames } from '../helpers/ws-frames.ts'
 import { echo, serve } from '../wire/server.ts'
@@ -103,7 +103,7 @@ async function play (peer: Peer, script: Script): Promise<Outcome> {
 function isIdle (socket: WebSocket): boolean {
   const { _receiver, _socket } = socket as unknown as { _receiver: Writable, _socket: Duplex }
   if (socket.readyState !== socket.OPEN || _receiver.destroyed) return true
-  return _receiver.writableLength === 0 && _socket.readableLength === 0 && sendsAtOnce(socket)
+  return _receiver.writableLength === 0 && _socket.readableLength === 0 && sendsImmediately(socket)
 }
 
 /** RFC 6455 section 7.1.7: an error fails the connection, so it is the last that happens before the close. */

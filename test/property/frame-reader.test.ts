@@ -5,7 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { WebSocketServer } from 'ws'
 import type { WebSocket } from 'ws'
-import { MessageReader } from '../../lib/frames/frame-reader.ts'
+import { FrameReader } from '../../lib/frames/frame-reader.ts'
 import type { MessageLimits } from '../../lib/frames/frame-reader.ts'
 import { BINARY, TEXT } from '../helpers/ws-frames.ts'
 import { cut, encodeFrame, frames } from './frames.ts'
@@ -68,11 +68,11 @@ class ReadEnd extends End {
   delivered = 0
   /** And in many. */
   joined = 0
-  readonly #reader: MessageReader
+  readonly #reader: FrameReader
 
   constructor (options: Options) {
     super(options)
-    this.#reader = new MessageReader(this.connection as unknown as Http2Stream)
+    this.#reader = new FrameReader(this.connection as unknown as Http2Stream)
     this.#reader.start(this.socket, options)
   }
 

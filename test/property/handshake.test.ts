@@ -3,7 +3,7 @@ import { STATUS_CODES } from 'node:http'
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
 import fc from 'fast-check'
 import {
-  checkExtendedConnect, toConnectHeaders, toStreamHead, toUpgradeHead, toUpgradeHeaders
+  checkExtendedConnect, requestToConnect, responseToHttp2, responseToHttp1, requestToUpgrade
 } from '../../lib/handshake/headers.ts'
 import { toHeaderLines } from '../../lib/handshake/header-fields.ts'
 import { holds } from './runs.ts'
@@ -60,7 +60,7 @@ await holds('an answer to a CONNECT opens the socket only if ws did, and has no 
   ({ status, fields, body, key, mayOpen }) => {
     const lines = fields.map(([field, text]) => `${field}: ${text}`)
     const response = [`HTTP/1.1 ${status} x`, ...lines, '', body].join('\r\n')
-    const { headers, status: asked } = toStreamHead(response, { 'sec-websocket-key': key }, mayOpen)
+    const { headers, status: asked } = responseToHttp2(response, { 'sec-websocket-key': key }, mayOpen)
     const opens = status === 101 && mayOpen
     assert.equal(asked, status)
     assert.equal(headers[':status'], opens ? '200' : status < 300 ? '502' : String(status))
@@ -78,7 +78,7 @@ await holds('an answer to a CONNECT opens the socket only if ws did, and has no 
 await holds('an answer that is no HTTP opens nothing, and has no field of a connection', { runs: RUNS },
   fc.tuple(fc.oneof(fc.string({ unit: 'binary' }), fc.array(anything).map((parts) => parts.join('\r\n'))), fc.boolean()),
   ([response, mayOpen]) => {
-    const { headers } = toStreamHead(response, {}, mayOpen)
+    const { headers } = responseToHttp2(response, {}, mayOpen)
     assert.notEqual(headers[':status'], '200')
     assert.ok(Object.keys(headers).every(isForStreams))
   })
@@ -105,7 +105,7 @@ await holds('ws gets a key that it takes, no extension, and every other field as
   fc.tuple(fc.dictionary(name.map((each) => each.toLowerCase()), anything), fc.constantFrom(undefined, ...KEYS)),
   ([fields, key]) => {
     const request: IncomingHttpHeaders = { ...fields, 'sec-websocket-key': key }
-    const upgrade = toUpgradeHeaders(request)
+    const upgrade = requestToUpgrade(request)
     assert.equal(`${upgrade.connection} ${upgrade.upgrade}`, 'Upgrade websocket')
     assert.match(upgrade['sec-websocket-key'] ?? '', KEY)
     assert.equal(upgrade['sec-websocket-extensions'], undefined)
@@ -134,14 +134,14 @@ await holds('what a hook sets is a line of its own, or FST_WS_INVALID_HEADER', {
 await holds('an upgrade that becomes a CONNECT, and its answer, lose what HTTP/2 has not', { runs: RUNS },
   fc.record({ fields: fc.dictionary(name.map((each) => each.toLowerCase()), value), status }),
   ({ fields, status }) => {
-    const asked = toConnectHeaders('/path', fields)
+    const asked = requestToConnect('/path', fields)
     const names = Object.keys(asked).filter((field) => !field.startsWith(':'))
     assert.deepEqual(names, Object.keys(fields).filter((field) => {
       return isForStreams(field) && field !== 'host' && field !== 'sec-websocket-key'
     }))
     assert.equal(asked[':authority'], fields['host'])
 
-    const head = toUpgradeHead(status, { ...fields, ':status': String(status) }, KEYS[0]!)
+    const head = responseToHttp1(status, { ...fields, ':status': String(status) }, KEYS[0]!)
     const [statusLine, ...lines] = head.split('\r\n')
     assert.ok(statusLine?.startsWith(`HTTP/1.1 ${status === 200 ? 101 : status} `))
     assert.deepEqual(lines.slice(-2), ['', ''])

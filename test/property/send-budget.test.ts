@@ -78,7 +78,7 @@ await holds('what a stream writes goes out in slices, byte by byte, and is told 
       assert.ok(node.sent.every(({ length }) => length <= LARGEST_SLICE))
       assert.equal(outflow.gone, 0)
     }
-    assert.equal(budget.take(), LARGEST_SLICE, 'all was given back')
+    assert.equal(budget.reserve(), LARGEST_SLICE, 'all was given back')
   })
 
 await holds('the more a session holds, the smaller the slices, down to those of which each stream has one', { runs: RUNS },
@@ -89,19 +89,19 @@ await holds('the more a session holds, the smaller the slices, down to those of 
     let held = 0
     for (const step of steps) {
       if (step === 'take') {
-        const size = budget.take()
+        const size = budget.reserve()
         assert.ok(size >= SMALL_WRITE && size <= LARGEST_SLICE)
         assert.ok(size === SMALL_WRITE || held + size <= SESSION_LIMIT)
         taken.push(size)
         held += size
       } else {
         const size = taken.shift() ?? 0
-        budget.giveBack(size)
+        budget.release(size)
         held -= size
       }
     }
-    for (const size of taken) budget.giveBack(size)
-    assert.equal(budget.take(), LARGEST_SLICE)
+    for (const size of taken) budget.release(size)
+    assert.equal(budget.reserve(), LARGEST_SLICE)
   })
 
 await holds('a write is never larger than it was taken for', { runs: RUNS }, fc.array(item, { maxLength: 4 }), (items) => {

@@ -19,8 +19,8 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { readSecondaryServers } from '../../lib/internals/fastify.ts'
 import { injectConnection, narrowUpgrades, parseAgain, readResponse } from '../../lib/internals/http1.ts'
 import { clearSessionTimeout, forgetEndStream, guardDestroy, readServerSettings } from '../../lib/internals/http2.ts'
-import { hookStream, isAlone, passChunk, passWrite, passWrites, readSendQueue, restoreMethods } from '../../lib/internals/streams.ts'
-import { hasFailed, overrideOptions, receiverOf, sendsAtOnce } from '../../lib/internals/ws.ts'
+import { hookMethods, fillsItsMemory, nodePush, nodeWrite, nodeWritev, readSendQueue, restoreMethods } from '../../lib/internals/streams.ts'
+import { hasReceiverFailed, overrideOptions, receiverOf, sendsImmediately } from '../../lib/internals/ws.ts'
 import { createLoopback } from '../../lib/inject/loopback.ts'
 import { guardReceiver } from '../../lib/frames/ws-receiver.ts'
 import { BINARY, CLOSE, PING, PONG, TEXT, wsFrame, wsText } from '../helpers/ws-frames.ts'
@@ -57,18 +57,18 @@ void t.test('forgetEndStream: close(code) of a stream is one RST_STREAM, and not
 /** Hooks a stream, and returns what passes the hooks, in words. */
 function record (stream: Http2Stream): string[] {
   const passed: string[] = []
-  hookStream(stream, {
+  hookMethods(stream, {
     push (chunk) {
       passed.push(`push ${chunk}`)
-      return passChunk(this, chunk)
+      return nodePush(this, chunk)
     },
     _write (chunk, encoding, done) {
       passed.push(`write ${chunk}`)
-      passWrite(this, chunk, encoding, done)
+      nodeWrite(this, chunk, encoding, done)
     },
     _writev (items, done) {
       passed.push(`write ${items.map(({ chunk }) => chunk)}`)
-      passWrites(this, items, done)
+      nodeWritev(this, items, done)
     }
   })
   return passed
@@ -174,7 +174,7 @@ async function receiveChunks (t: Test): Promise<{ alone: Buffer, shared: Buffer[
   for (const id of [1, 3]) await openEcho(client, id)
   const chunks: Buffer[] = []
   for (const stream of wire.streams) {
-    hookStream(stream, {
+    hookMethods(stream, {
       push (chunk) {
         if (chunk !== null) chunks.push(chunk)
         return true
@@ -196,14 +196,14 @@ async function receiveChunks (t: Test): Promise<{ alone: Buffer, shared: Buffer[
 
 void t.test('isAlone: the memory of such a chunk is the header of its frame, and itself', async (t) => {
   const { alone, shared } = await receiveChunks(t)
-  t.ok(isAlone(alone))
+  t.ok(fillsItsMemory(alone))
   t.equal(alone.byteOffset, 9)
   t.equal(alone.buffer.byteLength, 1009)
   // The type and the stream of an HTTP/2 frame: RFC 9113 section 4.1.
   t.strictSame(Buffer.from(alone.buffer as ArrayBuffer).subarray(0, 9), Buffer.of(0, 3, 232, 0, 0, 0, 0, 0, 3))
 
   t.equal(shared.length, 2)
-  for (const chunk of shared) t.notOk(isAlone(chunk))
+  for (const chunk of shared) t.notOk(fillsItsMemory(chunk))
   t.equal(shared[0]!.buffer, shared[1]!.buffer, 'streams share what one read has brought')
 })
 
@@ -275,12 +275,12 @@ async function openSocket (): Promise<[socket: WebSocket, connection: Duplex, wr
 void t.test('hasFailed: an error in what a peer sent is known before it is told', async (t) => {
   for (const wrong of [wsFrame(TEXT, Buffer.of(0xff)), wsFrame(TEXT, 'x', { rsv: 4 }), wsFrame(CLOSE, 'x')]) {
     const [socket, connection] = await openSocket()
-    t.equal(hasFailed(socket), false)
+    t.equal(hasReceiverFailed(socket), false)
     connection.push(Buffer.concat([wsText('right'), wsFrame(PING)]))
-    t.equal(hasFailed(socket), false)
+    t.equal(hasReceiverFailed(socket), false)
     const told = once(socket, 'error')
     connection.push(wrong)
-    t.equal(hasFailed(socket), true)
+    t.equal(hasReceiverFailed(socket), true)
     t.equal(socket.readyState, socket.OPEN)
     await told
     connection.destroy()
@@ -335,13 +335,13 @@ void t.test('receiverOf: it emits what frames contain, as "message", "ping" and 
 void t.test('sendsAtOnce: not while a Blob is read, be it empty or that of a ping', async (t) => {
   const [socket, connection, written] = await openSocket()
   for (const send of [() => socket.send(new Blob([])), () => socket.ping(new Blob(['x']))]) {
-    t.equal(sendsAtOnce(socket), true)
+    t.equal(sendsImmediately(socket), true)
     send()
-    t.equal(sendsAtOnce(socket), false)
+    t.equal(sendsImmediately(socket), false)
     socket.send('after')
     t.equal(written.length, 0)
     await new Promise((resolve) => socket.pong('', false, resolve))
-    t.equal(sendsAtOnce(socket), true)
+    t.equal(sendsImmediately(socket), true)
     written.length = 0
   }
   connection.destroy()

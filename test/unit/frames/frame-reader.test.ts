@@ -4,7 +4,7 @@ import { Readable } from 'node:stream'
 import t from 'tap'
 import type { Test } from 'tap'
 import type { WebSocket } from 'ws'
-import { MessageReader } from '../../../lib/frames/frame-reader.ts'
+import { FrameReader } from '../../../lib/frames/frame-reader.ts'
 import type { MessageLimits } from '../../../lib/frames/frame-reader.ts'
 import { BINARY, CONTINUATION, PING, TEXT, readWsFrames, wsFrame, wsText } from '../../helpers/ws-frames.ts'
 import type { WsFrame } from '../../helpers/ws-frames.ts'
@@ -21,7 +21,7 @@ class FakeSocket extends EventEmitter {
 }
 
 interface Parts {
-  reader: MessageReader
+  reader: FrameReader
   stream: Readable
   socket: FakeSocket
   /** What the stream brought. */
@@ -41,20 +41,20 @@ function setUp (limits: Partial<MessageLimits> = {}, shape: Partial<FakeSocket> 
   const socket = Object.assign(new FakeSocket(), shape)
   const delivered: Parts['delivered'] = []
   socket.on('message', (...message: Parts['delivered'][number]) => delivered.push(message))
-  const reader = new MessageReader(stream as Http2Stream)
+  const reader = new FrameReader(stream as Http2Stream)
   reader.start(socket as unknown as WebSocket, { ...LIMITS, ...limits })
   return { reader, stream, socket, read, delivered, reads: () => reads }
 }
 
 /** As a session does it. */
-function receive (reader: MessageReader, chunk: Buffer): boolean {
+function receive (reader: FrameReader, chunk: Buffer): boolean {
   if (reader.deliver(chunk)) return true
   reader.unmask(chunk)
   return false
 }
 
 /** What ws gets to see of the chunks: the frames, as they are masked now. */
-function left (t: Test, reader: MessageReader, ...chunks: Buffer[]): WsFrame[] {
+function left (t: Test, reader: FrameReader, ...chunks: Buffer[]): WsFrame[] {
   for (const chunk of chunks) t.equal(receive(reader, chunk), false, 'the chunk is left to ws')
   const [frames, rest] = readWsFrames(Buffer.concat(chunks))
   t.equal(rest.length, 0)
@@ -148,9 +148,9 @@ void t.test('a message of which the end never comes goes to ws as it is', async 
   const { reader, read } = setUp()
   const frame = wsText('unfinished')
   receive(reader, Buffer.from(frame.subarray(0, 9)))
-  reader.handBack()
+  reader.passToWs()
   t.strictSame(Buffer.concat(read).subarray(HEAD), Buffer.from('unf'))
-  reader.handBack()
+  reader.passToWs()
   t.equal(read.length, 2, 'once')
 })
 
@@ -261,7 +261,7 @@ void t.test('binaryType: what is no Buffer ws makes', async (t) => {
 void t.test('a socket on which messages wait for their turn, or are inflated, hears from ws alone', async (t) => {
   left(t, setUp({ allowSynchronousEvents: false }).reader, wsText('x'))
   left(t, setUp({}, { extensions: 'permessage-deflate' }).reader, wsText('x'))
-  left(t, new MessageReader(new Readable() as Http2Stream), wsText('x'))
+  left(t, new FrameReader(new Readable() as Http2Stream), wsText('x'))
 })
 
 void t.test('a socket that is not open, or has failed, hears from ws alone', async (t) => {

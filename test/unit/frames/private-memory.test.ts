@@ -1,5 +1,5 @@
 import t from 'tap'
-import { OwnMemory, copyOf } from '../../../lib/frames/private-memory.ts'
+import { PrivateMemory, copyPrivately } from '../../../lib/frames/private-memory.ts'
 
 const SLAB = 4096
 
@@ -14,11 +14,11 @@ void t.test('what is quiet for a second keeps no slab, and nothing keeps the pro
   }) as unknown as typeof setTimeout
   t.teardown(() => { globalThis.setTimeout = setTimeout })
 
-  const [one, other] = [new OwnMemory(), new OwnMemory()]
+  const [one, other] = [new PrivateMemory(), new PrivateMemory()]
   for (let second = 1; second <= 2; second++) {
     for (const memory of [one, other]) {
-      t.equal(memory.take(100).buffer.byteLength, 100, 'the first of a while')
-      t.equal(memory.take(100).buffer.byteLength, SLAB)
+      t.equal(memory.allocate(100).buffer.byteLength, 100, 'the first of a while')
+      t.equal(memory.allocate(100).buffer.byteLength, SLAB)
     }
     t.equal(callbacks.length, second)
     t.equal(unrefs, second)
@@ -28,27 +28,27 @@ void t.test('what is quiet for a second keeps no slab, and nothing keeps the pro
 
 void t.test('copyOf: a copy has its memory for itself', async (t) => {
   for (const size of [0, 1, 64, 65, 1000, 20_000]) {
-    const copy = copyOf(Buffer.alloc(size, 7))
+    const copy = copyPrivately(Buffer.alloc(size, 7))
     t.ok(copy.equals(Buffer.alloc(size, 7)))
     t.equal(copy.buffer.byteLength, size)
   }
 })
 
 void t.test('what is large, or small, or the first of a while has memory for itself', async (t) => {
-  const memory = new OwnMemory()
+  const memory = new PrivateMemory()
   for (const size of [0, 1, 64, 300, 1, 64, 1025, 20_000]) {
-    const taken = memory.take(size)
+    const taken = memory.allocate(size)
     t.equal(taken.length, size)
     t.equal(taken.buffer.byteLength, size)
   }
 })
 
 void t.test('all else shares slabs of zeros with what the same socket has received', async (t) => {
-  const memory = new OwnMemory()
-  memory.take(100)
+  const memory = new PrivateMemory()
+  memory.allocate(100)
   const slabs = new Set<ArrayBufferLike>()
   const taken = Array.from({ length: 100 }, (_, index) => {
-    const each = memory.take(100)
+    const each = memory.allocate(100)
     slabs.add(each.buffer)
     const rest = Buffer.from(each.buffer as ArrayBuffer).subarray(each.byteOffset)
     t.ok(rest.equals(Buffer.alloc(rest.length)), 'zeros')
@@ -59,8 +59,8 @@ void t.test('all else shares slabs of zeros with what the same socket has receiv
 })
 
 void t.test('no two sockets share a slab', async (t) => {
-  const [one, other] = [new OwnMemory(), new OwnMemory()]
-  for (const memory of [one, other]) memory.take(100)
-  t.not(one.take(100).buffer, other.take(100).buffer)
-  t.equal(one.take(100).buffer, one.take(100).buffer)
+  const [one, other] = [new PrivateMemory(), new PrivateMemory()]
+  for (const memory of [one, other]) memory.allocate(100)
+  t.not(one.allocate(100).buffer, other.allocate(100).buffer)
+  t.equal(one.allocate(100).buffer, one.allocate(100).buffer)
 })

@@ -1,9 +1,9 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import t from 'tap'
 import {
-  checkExtendedConnect, isWebSocketUpgrade, toConnectHeaders, toStreamHead, toUpgradeHead, toUpgradeHeaders
+  checkExtendedConnect, isWebSocketUpgrade, requestToConnect, responseToHttp2, responseToHttp1, requestToUpgrade
 } from '../../../lib/handshake/headers.ts'
-import { checkHead, combineValues, toHeaderLines, toRefusalFields } from '../../../lib/handshake/header-fields.ts'
+import { validateHead, combineValues, toHeaderLines, toRefusalFields } from '../../../lib/handshake/header-fields.ts'
 
 const CONNECT = { ':method': 'CONNECT', ':protocol': 'websocket', 'sec-websocket-version': '13' }
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ=='
@@ -29,12 +29,12 @@ void t.test('isWebSocketUpgrade', async (t) => {
 })
 
 void t.test('toUpgradeHeaders: a key is kept, and one is made up where there is none', async (t) => {
-  const own = toUpgradeHeaders({ ...CONNECT, 'sec-websocket-key': KEY, 'sec-websocket-extensions': 'permessage-deflate' })
+  const own = requestToUpgrade({ ...CONNECT, 'sec-websocket-key': KEY, 'sec-websocket-extensions': 'permessage-deflate' })
   t.equal(own['sec-websocket-key'], KEY)
   t.equal(own.upgrade, 'websocket')
   t.equal(own['sec-websocket-extensions'], undefined)
-  t.match(toUpgradeHeaders(CONNECT)['sec-websocket-key'], /^[+/0-9A-Za-z]{22}==$/)
-  t.match(toUpgradeHeaders({ 'sec-websocket-key': 'bad' })['sec-websocket-key'], /^[+/0-9A-Za-z]{22}==$/)
+  t.match(requestToUpgrade(CONNECT)['sec-websocket-key'], /^[+/0-9A-Za-z]{22}==$/)
+  t.match(requestToUpgrade({ 'sec-websocket-key': 'bad' })['sec-websocket-key'], /^[+/0-9A-Za-z]{22}==$/)
 })
 
 void t.test('toStreamHead', async (t) => {
@@ -43,22 +43,22 @@ void t.test('toStreamHead', async (t) => {
     'Set-Cookie: a=1\r\nSet-Cookie: b=2\r\nSet-Cookie: c=3\r\n\r\n'
   const fields = { 'sec-websocket-protocol': 'chat', 'set-cookie': ['a=1', 'b=2', 'c=3'] }
 
-  t.same(toStreamHead(accepted, {}, true), { status: 101, headers: { ':status': '200', ...fields } })
-  t.same(toStreamHead(accepted, { 'sec-websocket-key': KEY }, true), {
+  t.same(responseToHttp2(accepted, {}, true), { status: 101, headers: { ':status': '200', ...fields } })
+  t.same(responseToHttp2(accepted, { 'sec-websocket-key': KEY }, true), {
     status: 101,
     headers: { ':status': '200', 'sec-websocket-accept': 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=', ...fields }
   })
-  t.same(toStreamHead('HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\nX-A: b: c\r\n\r\nno', {}, false), {
+  t.same(responseToHttp2('HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\nX-A: b: c\r\n\r\nno', {}, false), {
     status: 401, headers: { ':status': '401', 'x-a': 'b: c' }
   })
-  t.match(toStreamHead(accepted, {}, false), { status: 101, headers: { ':status': '502' } }, 'a 101 of somebody else')
+  t.match(responseToHttp2(accepted, {}, false), { status: 101, headers: { ':status': '502' } }, 'a 101 of somebody else')
   for (const status of [200, 201, 204, 206, 299]) {
-    t.same(toStreamHead(`HTTP/1.1 ${status} X\r\n\r\n`, {}, true), { status, headers: { ':status': '502' } })
+    t.same(responseToHttp2(`HTTP/1.1 ${status} X\r\n\r\n`, {}, true), { status, headers: { ':status': '502' } })
   }
 })
 
 void t.test('toStreamHead: a field may have the name of what every object has', async (t) => {
-  const { headers } = toStreamHead('HTTP/1.1 401 X\r\nConstructor: a\r\n__proto__: b\r\n\r\n', {}, false)
+  const { headers } = responseToHttp2('HTTP/1.1 401 X\r\nConstructor: a\r\n__proto__: b\r\n\r\n', {}, false)
   t.same(Object.entries(headers), [[':status', '401'], ['constructor', 'a'], ['__proto__', 'b']])
 })
 
@@ -71,7 +71,7 @@ void t.test('toConnectHeaders', async (t) => {
     'sec-websocket-version': '13',
     cookie: ['a=1', 'b=2']
   }
-  t.same(toConnectHeaders('/room?q', upgrade), {
+  t.same(requestToConnect('/room?q', upgrade), {
     ':method': 'CONNECT',
     ':protocol': 'websocket',
     ':path': '/room?q',
@@ -79,17 +79,17 @@ void t.test('toConnectHeaders', async (t) => {
     'sec-websocket-version': '13',
     cookie: ['a=1', 'b=2']
   })
-  t.notOk(':authority' in toConnectHeaders('/', {}), 'a session knows its own')
+  t.notOk(':authority' in requestToConnect('/', {}), 'a session knows its own')
 })
 
 void t.test('toUpgradeHead', async (t) => {
-  t.equal(toUpgradeHead(200, { ':status': '200', 'sec-websocket-accept': 'nonsense', 'set-cookie': ['a=1', 'b=2'] }, KEY), [
+  t.equal(responseToHttp1(200, { ':status': '200', 'sec-websocket-accept': 'nonsense', 'set-cookie': ['a=1', 'b=2'] }, KEY), [
     'HTTP/1.1 101 Switching Protocols', 'connection: Upgrade', 'upgrade: websocket',
     'sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=', 'set-cookie: a=1', 'set-cookie: b=2', '', ''
   ].join('\r\n'))
-  t.equal(toUpgradeHead(404, { 'x-a': 'b' }, KEY), 'HTTP/1.1 404 Not Found\r\nconnection: close\r\nx-a: b\r\n\r\n')
-  t.match(toUpgradeHead(599, {}, KEY), /^HTTP\/1\.1 599 \r\n/)
-  t.match(toUpgradeHead(204, {}, KEY), /^HTTP\/1\.1 204 No Content\r\n/, 'opens nothing')
+  t.equal(responseToHttp1(404, { 'x-a': 'b' }, KEY), 'HTTP/1.1 404 Not Found\r\nconnection: close\r\nx-a: b\r\n\r\n')
+  t.match(responseToHttp1(599, {}, KEY), /^HTTP\/1\.1 599 \r\n/)
+  t.match(responseToHttp1(204, {}, KEY), /^HTTP\/1\.1 204 No Content\r\n/, 'opens nothing')
 })
 
 void t.test('toHeaderLines', async (t) => {
@@ -122,10 +122,10 @@ void t.test('combineValues', async (t) => {
 
 void t.test('checkHead', async (t) => {
   const head = ['HTTP/1.1 101 Switching Protocols', 'Upgrade: websocket', 'x-a:\xe9']
-  t.same(checkHead([...head, 'content-length: 5', 'Connection: Upgrade', 'connection: close']), [...head, 'Connection: Upgrade'])
+  t.same(validateHead([...head, 'content-length: 5', 'Connection: Upgrade', 'connection: close']), [...head, 'Connection: Upgrade'])
   for (const line of ['', 'x', 'x y: z', 'x-a: b\r\nc: d', 'x-a: b\n', 'x-a: \u010a', ' folded: x', ':status: 200', undefined, 7]) {
-    t.throws(() => checkHead([...head, line]), { code: 'FST_WS_INVALID_HEADER' })
+    t.throws(() => validateHead([...head, line]), { code: 'FST_WS_INVALID_HEADER' })
   }
-  t.throws(() => checkHead([]), { code: 'FST_WS_INVALID_HEADER' })
-  t.throws(() => checkHead(['HTTP/1.1 200 OK', 'x-a: b']), { code: 'FST_WS_INVALID_HEADER' })
+  t.throws(() => validateHead([]), { code: 'FST_WS_INVALID_HEADER' })
+  t.throws(() => validateHead(['HTTP/1.1 200 OK', 'x-a: b']), { code: 'FST_WS_INVALID_HEADER' })
 })

@@ -30,8 +30,8 @@ void t.test('a session times out after its last socket, in whatever order its st
   const request = client.request({ ':method': 'POST' }, { endStream: false })
   const [stream] = await once(server, 'stream') as [ServerHttp2Stream]
   const session = stream.session as ServerHttp2Session
-  sessions.of(stream)?.addStream(stream)
-  sessions.of(stream)?.addSocket(stream)
+  sessions.forStream(stream)?.addStream(stream)
+  sessions.forStream(stream)?.addSocket(stream)
   stream.respond()
   stream.resume().end()
   request.resume().end()
@@ -44,7 +44,7 @@ void t.test('a chunk that ends a message and begins another is read in two, thou
   client.request({ ':method': 'POST' }, { endStream: false })
   const [stream] = await once(server, 'stream') as [ServerHttp2Stream]
   const read: string[] = []
-  sessions.of(stream)?.addSocket(stream, {
+  sessions.forStream(stream)?.addSocket(stream, {
     missing: 3,
     deliver (chunk) {
       this.missing -= chunk.length
@@ -53,7 +53,7 @@ void t.test('a chunk that ends a message and begins another is read in two, thou
       return true
     },
     unmask () {},
-    handBack () { read.push('the end') }
+    passToWs () { read.push('the end') }
   })
   t.equal(stream.push(Buffer.from('a')), true)
   t.throws(() => stream.push(Buffer.from('bcde')), { message: 'boom' })

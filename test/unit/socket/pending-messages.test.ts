@@ -3,7 +3,7 @@ import { mock } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import type { WebSocket } from 'ws'
-import { MessageHold } from '../../../lib/socket/pending-messages.ts'
+import { PendingMessages } from '../../../lib/socket/pending-messages.ts'
 import { MessageIterator } from '../../../lib/socket/message-iterator.ts'
 
 const LARGE = Buffer.alloc(16 * 1024)
@@ -15,11 +15,11 @@ class FakeSocket extends EventEmitter {
   /** Whether the connection is paused. */
   isPaused = false
   readonly warnings: string[] = []
-  readonly hold: MessageHold
+  readonly hold: PendingMessages
 
   constructor (isHandled = false) {
     super()
-    this.hold = new MessageHold(this as unknown as WebSocket, {
+    this.hold = new PendingMessages(this as unknown as WebSocket, {
       emit: (message) => { this.emit('message', ...message) },
       pause: () => { this.isPaused = true },
       resume: () => { this.isPaused = false },
@@ -38,7 +38,7 @@ class FakeSocket extends EventEmitter {
 
   close (): void {
     this.readyState = this.CLOSED
-    this.hold.deliver()
+    this.hold.flush()
     this.emit('close')
   }
 
@@ -85,7 +85,7 @@ void t.test('a handler that lets its peer wait for 5 s does not listen: what is 
 void t.test('a handler that has returned is not waited for', async (t) => {
   const socket = new FakeSocket()
   socket.hold.add([LARGE, true])
-  socket.hold.endWait()
+  socket.hold.handlerReturned()
   t.notOk(socket.isPaused)
   t.ok(socket.hold.isIdle)
   t.match(socket.warnings, [/nobody listens to 'message', and the handler has returned\. Add a listener/])
@@ -125,7 +125,7 @@ void t.test('of a socket that its user has paused nothing is dropped, however lo
   socket.hold.add([LARGE, true])
   socket.hold.pause()
   mock.timers.tick(5000)
-  socket.hold.endWait()
+  socket.hold.handlerReturned()
   t.notOk(socket.hold.isIdle)
   t.ok(socket.isPaused)
 
@@ -184,7 +184,7 @@ void t.test('no timer is left when the socket closes', async (t) => {
   socket.hold.add([LARGE, true])
   socket.close()
   mock.timers.tick(5000)
-  socket.hold.endWait()
+  socket.hold.handlerReturned()
   t.notOk(socket.hold.isIdle, 'what is held stays for one who listens after the close')
 })
 
