@@ -11,7 +11,7 @@ import { readRouteOptions } from './options/plugin.ts'
 import type { Options, RouteOptions as OwnOptions } from './options/plugin.ts'
 import type { Shutdown } from './shutdown.ts'
 import type { PluginSocket } from './socket/websocket.ts'
-import { kHandlerDone, kLog, kSendLimits, kUpgrade } from './symbols.ts'
+import { kConfigure, kHandlerDone, kUpgrade } from './symbols.ts'
 import { isProtocolError, logError, toError } from './error-handling.ts'
 import type { WebSocket, WebsocketHandler } from '../types/index.ts'
 import type { RawRequest, Upgrade } from './handshake/upgrade.ts'
@@ -115,8 +115,7 @@ function createHandler (
   }
 
   function serve (fastify: FastifyInstance, socket: PluginSocket, request: FastifyRequest, reply: FastifyReply): void {
-    socket[kSendLimits] = sendLimits
-    socket[kLog] = request.log
+    socket[kConfigure]({ sendLimits, log: request.log })
     let reported: unknown = NOTHING
     const onError = async (error: unknown): Promise<void> => {
       // A handler that reads its socket as an iterable throws what 'error' has told.

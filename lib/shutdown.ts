@@ -1,8 +1,8 @@
 import type { Server } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { setImmediate } from 'node:timers'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { WebSocket, WebSocketServer } from 'ws'
-import { nextTurn } from './next-turn.ts'
 import type { Sessions } from './http2/sessions.ts'
 import type { ShutdownSettings } from './options/shutdown.ts'
 import type { PreCloseHook } from '../types/index.ts'
@@ -128,9 +128,9 @@ export class Shutdown {
       this.#log.warn({ sockets, connections }, 'shutdownTimeout has passed: what was still open has been ended')
     }
     for (const socket of this.#sockets) socket.terminate()
-    nextTurn(() => nextTurn(() => {
+    setImmediate(() => setImmediate(() => {
       if (this.#endsConnections) this.#sessions.destroy()
-      nextTurn(() => {
+      setImmediate(() => {
         for (const connection of this.#connections) connection.destroy()
         done()
       })

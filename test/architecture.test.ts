@@ -18,7 +18,7 @@ const LAYERS: string[][] = [
   ['lib/http2/', 'lib/socket/'],
   ['lib/frames/'],
   ['lib/options/'],
-  ['lib/internals/', 'lib/errors.ts', 'lib/error-handling.ts', 'lib/symbols.ts', 'lib/next-turn.ts'],
+  ['lib/internals/', 'lib/errors.ts', 'lib/error-handling.ts', 'lib/symbols.ts'],
   ['types/']
 ]
 

@@ -5,9 +5,10 @@ import type { ClientOptions } from 'ws'
 import { readConnectOptions } from '../options/client.ts'
 import { connectTransport, useSession } from './transport.ts'
 import type { CreateConnection, ConnectionRequest, Done, HandshakeTransport } from './transport.ts'
+import { Connection, connectionOf } from '../socket/connection.ts'
 import { createSocketClass } from '../socket/websocket.ts'
 import type { PluginSocket } from '../socket/websocket.ts'
-import { kAttachConnection, kSendLimits } from '../symbols.ts'
+import { kAttachConnection, kConfigure } from '../symbols.ts'
 import type { ConnectOptions, SessionConnectOptions, WebSocket } from '../../types/index.ts'
 
 export type { ConnectOptions, SessionConnectOptions, WebSocket } from '../../types/index.ts'
@@ -39,10 +40,11 @@ export function connect (target: string | URL | ClientHttp2Session, given: Sessi
     : [target, http === '1.1' || client.agent != null ? client : overHttp2(client, http)]
 
   const socket = new ClientSocket(url, protocols, options) as WsWebSocket & PluginSocket
-  socket[kSendLimits] = sendLimits
-  socket.once('upgrade', (response) => {
+  socket[kConfigure]({ sendLimits })
+  socket.once('upgrade', ({ socket: duplex }) => {
+    const connection = connectionOf(duplex) ?? new Connection(duplex)
     // Ahead of listeners that send.
-    socket.prependOnceListener('open', () => socket[kAttachConnection](response.socket))
+    socket.prependOnceListener('open', () => socket[kAttachConnection](connection))
   })
   return socket
 }

@@ -9,9 +9,8 @@ import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import { FST_WS_NO_EXTENDED_CONNECT } from '../errors.ts'
 import { requestToConnect, responseToHttp1 } from '../handshake/headers.ts'
 import { guardDestroy } from '../internals/http2.ts'
-import { restoreMethods } from '../internals/streams.ts'
 import { Sessions } from '../http2/sessions.ts'
-import { toStreamSocket } from '../http2/stream-socket.ts'
+import type { HeadWriter } from '../http2/stream-sender.ts'
 
 /** What Node gives to `createConnection`, and the function that it wants the connection from. */
 export type CreateConnection = (options: ConnectionRequest, done: Done) => Duplex | undefined
@@ -31,7 +30,10 @@ export interface HandshakeTransport {
   abort (): void
 }
 
-/** What the sockets of a client share in a session. */
+/** The CONNECT has said all that the request head says. */
+const IGNORED_HEAD: HeadWriter = { writeHead () {} }
+
+/** The sessions of all clients. */
 const sessions = new Sessions({ receiveWindow: {} })
 
 /** Whether the servers of sessions offer Extended CONNECT, as far as they have been asked. */
@@ -123,32 +125,23 @@ async function askForExtendedConnect (session: ClientHttp2Session): Promise<bool
 }
 
 /**
- * Opens a stream that plays the connection of an Upgrade request: Node's HTTP client writes its head here, and reads
- * one, and is gone. The messages then have the stream to themselves.
+ * Opens a stream in the place of the connection of an Upgrade request: Node's HTTP client writes its head to it, reads a
+ * response head, and detaches. From then on the stream carries messages alone.
  */
 function openStream (session: ClientHttp2Session, request: ClientRequest): ClientHttp2Stream {
   const headers = request.getHeaders()
   const key = String(headers['sec-websocket-key'])
   const stream = session.request(requestToConnect(request.path, headers), { endStream: false })
-  const shared = sessions.forStream(stream)!
-  shared.addSocket(toStreamSocket(stream, shared.sendBudget))
+  sessions.forStream(stream)!.addSocket(stream).sender.head = IGNORED_HEAD
 
   stream.on('error', () => {})
-  // Node tells the answer a tick later than the messages that come with it.
+  // Node emits 'response' a tick after the messages that arrive with it.
   stream.pause()
-  stream.write = streamIgnoreHead as typeof stream.write
-  stream.once('response', (answer) => {
-    stream.unshift(Buffer.from(responseToHttp1(answer[':status'] ?? 0, answer, key), 'latin1'))
+  stream.once('response', (response) => {
+    stream.unshift(Buffer.from(responseToHttp1(response[':status'] ?? 0, response, key), 'latin1'))
     stream.resume()
   })
   return stream
-}
-
-/** What the head says has gone with the CONNECT. */
-function streamIgnoreHead (this: ClientHttp2Stream, _head: unknown, _encoding: unknown, done?: () => void): true {
-  restoreMethods(this, 'write')
-  if (done !== undefined) process.nextTick(done)
-  return true
 }
 
 /** As Node has it: a connection is returned, or handed to a callback. */

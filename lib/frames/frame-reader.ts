@@ -1,18 +1,18 @@
 import { isUtf8 } from 'node:buffer'
 import type { Http2Stream } from 'node:http2'
 import type { WebSocket } from 'ws'
-import { fillsItsMemory, nodePush } from '../internals/streams.ts'
+import { emitData, fillsItsMemory, readOn } from '../internals/streams.ts'
 import { hasReceiverFailed } from '../internals/ws.ts'
 import { MessageAssembler } from './message-assembler.ts'
+import type { PrivateMemory } from './private-memory.ts'
 import { MASK_SIZE, copyUnmasked, takeMask, unmask } from './unmask.ts'
-import { PrivateMemory } from './private-memory.ts'
 
-/** What ws was told about the messages of a socket. */
+/** The options of ws that limit the messages of a socket. */
 export interface MessageLimits {
   /** in bytes; 0 is no limit */
   maxPayload: number
   skipUTF8Validation: boolean
-  /** Whether messages may follow each other within one tick. */
+  /** Whether several messages may be emitted in one tick. */
   allowSynchronousEvents: boolean
 }
 
@@ -26,93 +26,100 @@ const LENGTH = 0x7f
 const LENGTH_16 = 126
 const LARGEST_HEADER = 14
 
-/** Size, in bytes, of the largest message that is put together here. */
+/** Size, in bytes, of the largest message that is assembled here. */
 const MAX_ASSEMBLED = 2 ** 30
 
-const NOTHING = Buffer.alloc(0)
-
 /**
- * Sees what a stream brings of a client's WebSocket frames before ws does, and spares it two things.
+ * Parses a client's frames ahead of ws's receiver, and takes two jobs off it.
  *
- * ws unmasks byte by byte, which is most of what a large message costs: here it is done in words, and the mask that ws
- * gets to see is zero. And a message that is one frame, as almost every one is, goes to its listeners at once, and not
- * through the queues of two streams. Everything else is left to ws: fragments, control frames, whatever breaks the
- * protocol.
+ * ws unmasks byte by byte, which is most of what a large message costs: the reader unmasks words, and the mask that ws
+ * sees is zero. And a message that is one frame, as almost every one is, goes straight to its listeners, instead of
+ * through the queues of two streams. ws receives everything else: fragments, control frames, protocol errors.
  */
 export class FrameReader {
   readonly #stream: Http2Stream
+  readonly #memory: PrivateMemory
   #websocket: WebSocket | undefined
   #validates = true
   #maxPayload = 0
+  /** A message of which a part has been received. */
   #assembler: MessageAssembler | undefined
-  readonly #memory = new PrivateMemory()
-  // Of what is left to ws.
-  /** Bytes that are left of the payload at hand. */
+  // The state of the frames that ws receives.
+  /** Bytes left of the current payload. */
   #payloadLeft = 0
-  /** How they are masked, the next byte's mask lowest; 0 where ws is to unmask them. */
+  /** The mask of these bytes, that of the next byte lowest; 0 if ws is to unmask them. */
   #mask = 0
-  /** What a chunk ended with, amidst a header. */
+  /** The beginning of a frame header, if the last chunk ended in one. */
   #header: Buffer | undefined
   #isInMessage = false
 
-  constructor (stream: Http2Stream) {
+  constructor (stream: Http2Stream, memory: PrivateMemory) {
     this.#stream = stream
+    this.#memory = memory
   }
 
-  /** Hands messages to a socket from now on. */
+  /** Delivers messages to a socket from now on. */
   start (websocket: WebSocket, { maxPayload, skipUTF8Validation, allowSynchronousEvents }: MessageLimits): void {
-    // What is inflated, or waits for its turn, must not be overtaken.
+    // Messages must not overtake one that ws inflates, or that waits for its turn.
     if (websocket.extensions !== '' || !allowSynchronousEvents) return
     this.#websocket = websocket
     this.#validates = !skipUTF8Validation
     this.#maxPayload = maxPayload === 0 ? MAX_ASSEMBLED : Math.min(maxPayload, MAX_ASSEMBLED)
-    // After a pause Node reads on, and opens the window again, once something was pushed since it last read.
-    this.#stream.on('resume', () => nodePush(this.#stream, NOTHING))
+    this.#stream.on('resume', streamOnResume)
   }
 
-  /** Bytes that are to come of a message that is being put together; 0 where none is. */
+  /** Bytes missing of the message that is being assembled; 0 if there is none. */
   get missing (): number {
     return this.#assembler?.missing ?? 0
   }
 
   /**
-   * Hands a chunk to the listeners if it is a message, or keeps it if it is a part of one. Returns whether it did; if
-   * not, it is for ws.
-   *
-   * @param chunk no longer than what is missing, where something is
+   * Reads a chunk, and delivers the message that it completes. Returns the rest, unmasked, which is for ws; undefined if
+   * there is none.
    */
-  deliver (chunk: Buffer): boolean {
+  read (chunk: Buffer): Buffer | undefined {
     if (!this.#isFastPathOpen) {
       this.passToWs()
-      return false
+    } else if (this.#assembler === undefined) {
+      if (this.#begin(chunk)) return undefined
+    } else if (chunk.length <= this.#assembler.missing) {
+      this.#continue(this.#assembler, chunk)
+      return undefined
+    } else {
+      return this.#readInTwo(this.#assembler, chunk)
     }
-    return this.#assembler === undefined ? this.#begin(chunk) : this.#continue(this.#assembler, chunk)
+    this.#unmask(chunk)
+    return chunk
   }
 
-  /** Leaves the message that is being put together, if there is one, to ws. */
+  /** Passes the message that is being assembled on to ws, as far as it was received. */
   passToWs (): void {
-    const long = this.#assembler
-    if (long === undefined) return
+    const assembler = this.#assembler
+    if (assembler === undefined) return
     this.#assembler = undefined
-    this.#payloadLeft = long.missing
-    this.#mask = long.mask
+    this.#payloadLeft = assembler.missing
+    this.#mask = assembler.mask
     // It counts as read: the stream must not keep it, though it may be paused.
-    for (const part of long.frame) this.#stream.emit('data', part)
+    for (const part of assembler.frame) emitData(this.#stream, part)
   }
 
-  /** Unmasks a chunk, for ws. */
-  unmask (chunk: Buffer): void {
-    for (let at = 0; at < chunk.length;) {
-      at = this.#payloadLeft > 0 ? this.#readPayload(chunk, at) : this.#readHeader(chunk, at)
-    }
-  }
-
-  /** Whether ws is between two messages, nothing waits in the stream, and nobody but ws listens to it. */
+  /** Whether ws is between two messages, the stream has nothing buffered, and ws is its only listener. */
   get #isFastPathOpen (): boolean {
     const [stream, websocket] = [this.#stream, this.#websocket]
     return websocket !== undefined && websocket.readyState === websocket.OPEN && !hasReceiverFailed(websocket) &&
       this.#payloadLeft === 0 && !this.#isInMessage && this.#header === undefined &&
       stream.readableFlowing === true && stream.readableLength === 0 && stream.listenerCount('data') === 1
+  }
+
+  /** A listener that throws must not take the data behind its message with it. */
+  #readInTwo (assembler: MessageAssembler, chunk: Buffer): Buffer | undefined {
+    const { missing } = assembler
+    try {
+      this.#continue(assembler, chunk.subarray(0, missing))
+    } catch (error) {
+      process.nextTick(rethrow, error)
+    }
+    return this.read(chunk.subarray(missing))
   }
 
   #begin (chunk: Buffer): boolean {
@@ -137,19 +144,25 @@ export class FrameReader {
     return chunk.subarray(start)
   }
 
-  #continue (long: MessageAssembler, chunk: Buffer): boolean {
-    long.add(chunk)
-    if (long.missing === 0 && !this.#emit(long.payload, long.isBinary)) this.passToWs()
-    return true
+  #continue (assembler: MessageAssembler, chunk: Buffer): void {
+    assembler.add(chunk)
+    if (assembler.missing === 0 && !this.#emit(assembler.payload, assembler.isBinary)) this.passToWs()
   }
 
-  /** Hands a message to its listeners, unless ws is to make something else of it, or to refuse it. */
+  /** Emits a message. Returns false if ws is to convert it to another type, or to refuse it. */
   #emit (payload: Buffer, isBinary: boolean): boolean {
     const websocket = this.#websocket!
     if (isBinary ? websocket.binaryType !== 'nodebuffer' : this.#validates && !isUtf8(payload)) return false
     this.#assembler = undefined
     websocket.emit('message', payload, isBinary)
     return true
+  }
+
+  /** Unmasks a chunk for ws, and follows its frames. */
+  #unmask (chunk: Buffer): void {
+    for (let at = 0; at < chunk.length;) {
+      at = this.#payloadLeft > 0 ? this.#readPayload(chunk, at) : this.#readHeader(chunk, at)
+    }
   }
 
   #readHeader (chunk: Buffer, at: number): number {
@@ -167,7 +180,7 @@ export class FrameReader {
     this.#payloadLeft = sizeOfPayload(header)
     this.#header = undefined
     const end = at + size - known
-    // What ws has of a mask can not be taken back.
+    // A part of the mask that ws already has cannot be replaced.
     this.#mask = second >= MASKED && known === 0 ? takeMask(chunk, end) : 0
     return end
   }
@@ -178,6 +191,14 @@ export class FrameReader {
     this.#payloadLeft -= end - at
     return end
   }
+}
+
+function streamOnResume (this: Http2Stream): void {
+  readOn(this)
+}
+
+function rethrow (error: unknown): void {
+  throw error
 }
 
 function sizeOfHeader ({ length, 1: second = 0 }: Buffer): number {

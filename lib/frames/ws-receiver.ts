@@ -1,6 +1,6 @@
 import type { WebSocket } from 'ws'
 import { fillsItsMemory } from '../internals/streams.ts'
-import { receiverOf } from '../internals/ws.ts'
+import { wsReceiverOf } from '../internals/ws.ts'
 import type { WriteCallback } from '../internals/streams.ts'
 import type { Receiver } from '../internals/ws.ts'
 import { PrivateMemory } from './private-memory.ts'
@@ -24,7 +24,7 @@ let parsed: ArrayBufferLike | undefined
  * message came in parts, or of memory that zlib has not cleared: others could be read in the `buffer` of a message.
  */
 export function guardReceiver (websocket: WebSocket): void {
-  Object.assign(receiverOf(websocket), { _write: writeUnlessFailed, emit: emitOwn })
+  Object.assign(wsReceiverOf(websocket), { _write: writeUnlessFailed, emit: emitOwn })
 }
 
 function writeUnlessFailed (this: Receiver, chunk: Buffer, encoding: BufferEncoding, done: WriteCallback): void {

@@ -66,16 +66,15 @@ export function isWebSocketUpgrade (headers: IncomingHttpHeaders): boolean {
 }
 
 /**
- * The fields of an Extended CONNECT as the Upgrade request that they stand for (RFC 8441 section 5), which is the
- * one handshake that ws negotiates.
+ * Returns the fields that make an Upgrade request of an Extended CONNECT (RFC 8441 section 5): ws negotiates no other
+ * handshake.
  */
 export function requestToUpgrade (headers: IncomingHttpHeaders): IncomingHttpHeaders {
   return {
-    ...headers,
     connection: 'Upgrade',
     upgrade: 'websocket',
     'sec-websocket-key': hasKey(headers) ? headers['sec-websocket-key'] : NO_KEY,
-    // permessage-deflate is declined over HTTP/2: a client goes on without it.
+    // permessage-deflate is declined over HTTP/2: a client continues without it.
     'sec-websocket-extensions': undefined
   }
 }
@@ -85,10 +84,10 @@ export function requestToUpgrade (headers: IncomingHttpHeaders): IncomingHttpHea
  * 200, and any other 101 or 2xx becomes 502, because over HTTP/2 every 2xx tells the client that the socket is open.
  *
  * @param response the response as HTTP/1.1 writes it, with its empty line and perhaps a body
- * @param request the fields of the CONNECT
+ * @param sentKey whether the CONNECT had a Sec-WebSocket-Key
  * @param mayOpen whether the response is that of a handshake
  */
-export function responseToHttp2 (response: string, request: IncomingHttpHeaders, mayOpen: boolean): Http2Response {
+export function responseToHttp2 (response: string, sentKey: boolean, mayOpen: boolean): Http2Response {
   const [statusLine = '', ...lines] = response.slice(0, response.indexOf('\r\n\r\n')).split('\r\n')
   const asked = Number(statusLine.split(' ', 2)[1])
   const accepted = asked === 101 && mayOpen
@@ -103,7 +102,7 @@ export function responseToHttp2 (response: string, request: IncomingHttpHeaders,
 
     // RFC 8441 section 5 supersedes the key and its answer. undici and Node's own WebSocket send a key all the same,
     // and give up without the answer.
-    if (name === 'sec-websocket-accept' && !(accepted && hasKey(request))) continue
+    if (name === 'sec-websocket-accept' && !(accepted && sentKey)) continue
 
     // RFC 9110 section 5.6.3: not what JavaScript takes for whitespace, which has a byte beyond ASCII.
     const value = line.slice(colon + 1).replace(/^[\t ]+|[\t ]+$/g, '')
@@ -148,6 +147,7 @@ function toRefusal (status: number): number {
   return status < 300 ? 502 : status
 }
 
-function hasKey (headers: IncomingHttpHeaders): boolean {
+/** Returns whether a request has a well-formed Sec-WebSocket-Key (RFC 6455 section 4.1). */
+export function hasKey (headers: IncomingHttpHeaders): boolean {
   return KEY.test(headers['sec-websocket-key'] ?? '')
 }

@@ -2,20 +2,19 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
 import type { WebSocketServer } from 'ws'
+import { completeUpgrade } from './complete-upgrade.ts'
 import { isWebSocketUpgrade } from './headers.ts'
 import { hasOtherListeners, ignoreOtherUpgrades, serveAsRequest } from './other-upgrade.ts'
 import { createResponse, detachResponse } from './http1-response.ts'
-import { freeAfterEnd, freeAfterFinish } from '../http2/stream-socket.ts'
-import type { PluginSocket } from '../socket/websocket.ts'
-import { kAttachConnection, kOwnListener, kUpgrade } from '../symbols.ts'
+import { Connection } from '../socket/connection.ts'
+import { kOwnListener, kUpgrade } from '../symbols.ts'
 import type { Dispatch, OnSocket, RawRequest, Upgrade } from './upgrade.ts'
-import { readCloseTimeout } from './websocket-server.ts'
 
 /** Serves the RFC 6455 upgrades of a server's HTTP/1.1 connections. Returns what stops it. */
 export function serveUpgrade (server: Server, dispatch: Dispatch, log: FastifyBaseLogger): () => void {
   function serverOnUpgrade (request: IncomingMessage, socket: Socket, head: Buffer): void {
     if (hasOtherListeners(server)) {
-      // They may claim the connection, and some do so without a look whether it is free.
+      // They may claim the connection, and some do so without checking that it is free.
       process.nextTick(serve, request, socket, head)
     } else if (isWebSocketUpgrade(request.headers) || !serveAsRequest(server, request, socket, head)) {
       serve(request, socket, head)
@@ -61,14 +60,13 @@ class H1Upgrade implements Upgrade {
   }
 
   accept (server: WebSocketServer, onSocket: OnSocket): void {
-    server.handleUpgrade(this.#request, this.#socket, this.#head, (socket) => {
+    server.handleUpgrade(this.#request, this.#socket, this.#head, (websocket) => {
       this.#socket.setDefaultEncoding('utf8')
       // From here on the connection is the WebSocket's: a late reply must not write into it.
       detachResponse(this.response, this.#socket)
-      freeAfterFinish(this.#socket)
-      freeAfterEnd(this.#socket, readCloseTimeout(server));
-      (socket as PluginSocket)[kAttachConnection](this.#socket)
-      onSocket(socket as PluginSocket, this.#socket)
+      const connection = new Connection(this.#socket)
+      connection.destroyAfterFinish()
+      completeUpgrade(websocket, connection, server, onSocket)
     })
   }
 
@@ -78,7 +76,7 @@ class H1Upgrade implements Upgrade {
 
   startAnswer (): void {
     this.isAnswered = true
-    // ws writes its head as it writes any string. Node, and an HTTP/2 stream, send each character of one as a byte.
+    // ws writes the response head as UTF-8. Node, and an HTTP/2 stream, send each character of a head as one byte.
     this.#socket.setDefaultEncoding('latin1')
   }
 

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { Server } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { setImmediate } from 'node:timers'
 import { isWebSocketUpgrade } from './headers.ts'
 import { narrowUpgrades, parseAgain, readResponse } from '../internals/http1.ts'
-import { nextTurn } from '../next-turn.ts'
 import { kOwnListener } from '../symbols.ts'
 
 /** Fields that Node keeps of a request where `maxHeadersCount` is not set: half of what its documentation says. */
@@ -40,7 +40,7 @@ export function serveAsRequest (server: Server, request: IncomingMessage, connec
   connection.unshift(Buffer.concat([toHead(request), head]))
   connection.on('error', connectionOnError)
   // Not now: the parser that has read the upgrade is free for the next connection, but still at work on this one.
-  nextTurn(() => {
+  setImmediate(() => {
     connection.off('error', connectionOnError)
     if (!connection.destroyed) parseAgain(server, connection)
   })

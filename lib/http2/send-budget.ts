@@ -1,5 +1,3 @@
-import type { WriteItem } from '../internals/streams.ts'
-
 /** Size, in bytes, up to which a write goes to Node as it is. */
 export const SMALL_WRITE = 4096
 
@@ -30,36 +28,4 @@ export class SendBudget {
   release (size: number): void {
     this.#held -= size
   }
-}
-
-/** Takes up to `size` bytes from the front of a list of buffers. */
-export function cut (rest: Buffer[], size: number): Buffer[] {
-  const slice: Buffer[] = []
-  for (let left = size; left > 0 && rest.length > 0;) {
-    const [first] = rest as [Buffer]
-    slice.push(first.subarray(0, left))
-    if (first.length > left) rest[0] = first.subarray(left)
-    else rest.shift()
-    left -= first.length
-  }
-  return slice
-}
-
-/** Size, in bytes, of a write at most: the length of a string counts UTF-16 units, of which each takes up to three. */
-export function sizeOf (chunk: WriteItem['chunk']): number {
-  return typeof chunk === 'string' ? 3 * chunk.length : chunk.length
-}
-
-export function sizeOfAll (items: readonly WriteItem[]): number {
-  let size = 0
-  for (const { chunk } of items) size += sizeOf(chunk)
-  return size
-}
-
-export function toBuffer ({ chunk, encoding }: WriteItem): Buffer {
-  return typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk
-}
-
-export function toItem (chunk: Buffer): WriteItem {
-  return { chunk, encoding: 'buffer' as BufferEncoding }
 }

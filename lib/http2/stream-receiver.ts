@@ -1,94 +1,116 @@
 import type { Http2Stream } from 'node:http2'
+import { FrameReader } from '../frames/frame-reader.ts'
+import { PrivateMemory } from '../frames/private-memory.ts'
+import { hookMethods, nodePush } from '../internals/streams.ts'
+import type { ReceiveBudget } from './receive-budget.ts'
+import type { WindowTuner } from './window-tuner.ts'
 
-/** Who counts what streams bring. */
-export interface Inlet {
-  /** A chunk came that is read at once. */
-  read (inflow: Inflow, bytes: number): void
-  /** Whether there is room for a chunk that nobody reads yet. */
-  reserve (inflow: Inflow, bytes: number): boolean
+const kReceiver = Symbol('fastify-websocket-h2.receiver')
+
+/**
+ * How many times as much memory as its own a chunk may keep alive: Node's chunk is a view of everything that one read of
+ * the connection received.
+ */
+const MAX_PINNED_RATIO = 8
+
+/** The part of an HTTP/2 session that its streams share. */
+export interface ReceivingSession {
+  readonly budget: ReceiveBudget
+  readonly tuner: WindowTuner
+  /** Called once for a stream that received more than there is room for. */
+  refuse (receiver: StreamReceiver): void
+  removeStream (receiver: StreamReceiver): void
 }
 
-/** Who sees what a stream brings before the stream has it. */
-export interface ChunkReader {
-  /** Bytes that it must see next, by themselves; 0 where there are none. */
-  missing: number
-  /** Returns whether it has taken the chunk. */
-  deliver (chunk: Buffer): boolean
-  /** Sees a chunk that it has not taken. */
-  unmask (chunk: Buffer): void
-  /** Passes on what it keeps, because nothing comes any more. */
-  passToWs (): void
-}
-
-// A DATA chunk is a view of all that one read of the connection brought, and keeps that alive.
-const PINNED = 8
-const SLAB = 1024
-
-/** What one HTTP/2 stream brings. */
-export class Inflow {
+/** The receive side of one HTTP/2 stream. */
+export class StreamReceiver {
   readonly stream: Http2Stream
-  /** The receive window that it was opened with, or may have been, in bytes. */
+  /** The window, in bytes, that the stream was opened with, or may have been opened with. */
   readonly window: number
-  /** Whether the stream plays a socket. */
+  /** Whether the stream carries a WebSocket. */
   isSocket = false
-  reader: ChunkReader | undefined
-  /** Bytes that nobody has read, as last counted. */
+  /** Present once `readFrames()` was called. */
+  reader: FrameReader | undefined
+  // The account of the ReceiveBudget.
   unread = 0
-  /** Bytes that were read in a round of measuring. */
+  // The measurement of the WindowTuner.
   bytes = 0
   round = -1
-  readonly #inlet: Inlet
-  readonly #onRefused: (stream: Http2Stream) => void
+  readonly #session: ReceivingSession
+  readonly #memory = new PrivateMemory()
   #isRefused = false
-  #slab: Buffer | undefined
-  #used = 0
 
-  /** @param onRefused called once, when what the stream brought had no room */
-  constructor (stream: Http2Stream, inlet: Inlet, window: number, onRefused: (stream: Http2Stream) => void) {
+  constructor (stream: Http2Stream, session: ReceivingSession) {
     this.stream = stream
-    this.window = window
-    this.#inlet = inlet
-    this.#onRefused = onRefused
+    this.window = session.tuner.size
+    this.#session = session
+    hookMethods(stream, { push: streamPush })
+    Object.assign(stream, { [kReceiver]: this }).on('close', streamOnClose)
   }
 
-  /** Whether the reader has taken a chunk. */
-  deliver (chunk: Buffer): boolean {
-    if (this.#isRefused || this.reader?.deliver(chunk) !== true) return false
-    this.#inlet.read(this, chunk.length)
-    return true
+  /** Reads WebSocket frames from now on, ahead of ws. The stream is a server's: frames of a client are masked. */
+  readFrames (): void {
+    // A connection that is not Node's own may deliver data ahead of 'stream', and the reader would miss the beginning.
+    if (this.stream.readableLength === 0) this.reader = new FrameReader(this.stream, this.#memory)
   }
 
-  /** A chunk as it may be kept; undefined where there is no room for it, and from then on. */
-  admit (chunk: Buffer): Buffer | undefined {
-    if (this.#isRefused) return undefined
+  /**
+   * Receives a chunk of DATA: delivers the messages in it, accounts for the rest, copies what would keep other data
+   * alive, and pushes it to the stream. Returns whether Node is to read on.
+   */
+  receive (chunk: Buffer): boolean {
+    if (this.#isRefused) return false
+
+    const { budget, tuner } = this.#session
+    const rest = this.reader === undefined ? chunk : this.reader.read(chunk)
+    if (rest !== chunk) tuner.read(this, chunk.length - (rest?.length ?? 0))
+    if (rest === undefined) return true
 
     const { readableFlowing, readableLength } = this.stream
-    if (readableFlowing === true && readableLength === 0) {
-      this.#inlet.read(this, chunk.length)
-      return chunk.buffer.byteLength < PINNED * chunk.length ? chunk : this.#copy(chunk)
-    }
-    if (this.#inlet.reserve(this, chunk.length)) return this.#copy(chunk)
+    const isConsumedImmediately = readableFlowing === true && readableLength === 0
+    if (isConsumedImmediately) tuner.read(this, rest.length)
+    else if (!budget.reserve(this, rest.length)) return this.#refuse()
 
-    this.#isRefused = true
-    this.#onRefused(this.stream)
-    return undefined
+    const keepsLittle = rest.buffer.byteLength < MAX_PINNED_RATIO * rest.length
+    return nodePush(this.stream, isConsumedImmediately && keepsLittle ? rest : this.#copy(rest))
   }
 
-  /** Small chunks share slabs of their own stream, so that none keeps alive what came on another. */
+  /** Receives END_STREAM. */
+  receiveEnd (): boolean {
+    this.reader?.passToWs()
+    return nodePush(this.stream, null)
+  }
+
+  onClose (): void {
+    this.#session.removeStream(this)
+  }
+
+  /** Keeps nothing more of the stream. */
+  #refuse (): false {
+    this.#isRefused = true
+    this.#session.refuse(this)
+    return false
+  }
+
   #copy (chunk: Buffer): Buffer {
-    const { length } = chunk
-    if (length > SLAB / 4) return copyTo(Buffer.allocUnsafeSlow(length), chunk)
-    if (this.#slab === undefined || this.#used + length > SLAB) {
-      this.#slab = Buffer.allocUnsafeSlow(SLAB)
-      this.#used = 0
-    }
-    const start = this.#used
-    this.#used += length
-    return copyTo(this.#slab.subarray(start, this.#used), chunk)
+    const copy = this.#memory.allocate(chunk.length)
+    copy.set(chunk)
+    return copy
   }
 }
 
-function copyTo (target: Buffer, chunk: Buffer): Buffer {
-  target.set(chunk)
-  return target
+/** Returns the receiver of a stream that has one. */
+export function receiverOf (stream: Http2Stream): StreamReceiver | undefined {
+  return (stream as Partial<ReceivedStream>)[kReceiver]
+}
+
+type ReceivedStream = Http2Stream & { [kReceiver]: StreamReceiver }
+
+function streamPush (this: Http2Stream, chunk: Buffer | null): boolean {
+  const receiver = (this as ReceivedStream)[kReceiver]
+  return chunk === null ? receiver.receiveEnd() : receiver.receive(chunk)
+}
+
+function streamOnClose (this: ReceivedStream): void {
+  this[kReceiver].onClose()
 }

@@ -1,114 +1,120 @@
-import type { Duplex } from 'node:stream'
-import { FST_WS_NOT_SENT } from '../errors.ts'
-import { nodeWrite, nodeWritev } from '../internals/streams.ts'
+import type { Http2Stream } from 'node:http2'
+import { nodeEnd, nodeWritev } from '../internals/streams.ts'
 import type { WriteCallback, WriteItem } from '../internals/streams.ts'
-import { SMALL_WRITE, cut, sizeOf, sizeOfAll, toBuffer, toItem } from './send-budget.ts'
+import { ConnectionWriter, sizeOf, sizeOfAll } from '../socket/connection-writer.ts'
+import { SMALL_WRITE } from './send-budget.ts'
 import type { SendBudget } from './send-budget.ts'
 
 const NOTHING: Buffer[] = []
 
-/**
- * The writes of one connection or stream. Writable hands them down one by one, and waits for the callback of each. Each
- * callback is called exactly once, and with an error if the data did not leave. Node itself may report success for data
- * that it dropped (before 22 on any connection, in 26 on a stream that is reset), or never call back.
- */
-export class Outflow {
-  /** Bytes that have left of the write that is under way. */
-  gone = 0
-  /** Bytes that have left. */
-  sent = 0
-  /** Whether the end of the stream has been sent, and so all that was written before it. */
-  hasEnded = false
-  /** Whether the stream is to be ended once all that was written has left. */
-  endsLater = false
-  readonly #carrier: Duplex
-  readonly #budget: SendBudget | undefined
-  #done: WriteCallback | undefined
-  /** What is not in Node's hands yet. */
-  #rest = NOTHING
-  #size = 0
-  #slice = 0
-  /** Made with the first write: an idle socket goes without. */
-  #onWritten: WriteCallback | undefined
+/** A receiver of the response head that ws or Node's HTTP client writes to a stream as if it were a TCP connection. */
+export interface HeadWriter {
+  writeHead (head: string): void
+}
 
-  /** @param budget with it, large writes go out in slices */
-  constructor (carrier: Duplex, budget?: SendBudget) {
-    this.#carrier = carrier
+/**
+ * The send side of an HTTP/2 stream that carries a WebSocket. It passes large writes to Node in slices, and the next
+ * slice when the last one has been sent: Node would keep all of a write in its session, for a flow-control window that
+ * may never open.
+ */
+export class StreamSender extends ConnectionWriter {
+  /** Receives the first write in place of the stream: a head of HTTP/1.1 has no place in DATA frames. */
+  head: HeadWriter | undefined
+  readonly #budget: SendBudget
+  /** The part of the current write that Node does not have yet. */
+  #rest = NOTHING
+  #reserved = 0
+  #endsLater = false
+
+  constructor (stream: Http2Stream, budget: SendBudget) {
+    super(stream)
     this.#budget = budget
   }
 
-  get isSliced (): boolean {
-    return this.#budget !== undefined
+  override write (chunk: WriteItem['chunk'], encoding: BufferEncoding, callback: WriteCallback): void {
+    if (this.head !== undefined) return this.#writeHead([{ chunk, encoding }], callback)
+    if (sizeOf(chunk) > SMALL_WRITE) return this.#writeSlices([toBuffer({ chunk, encoding })], callback)
+    super.write(chunk, encoding, callback)
   }
 
-  write (chunk: WriteItem['chunk'], encoding: BufferEncoding, done: WriteCallback): void {
-    const size = sizeOf(chunk)
-    if (this.#budget !== undefined && size > SMALL_WRITE) return this.#slices([toBuffer({ chunk, encoding })], done)
-    nodeWrite(this.#carrier, chunk, encoding, this.#begin(size, done))
+  override writeAll (items: WriteItem[], callback: WriteCallback): void {
+    if (this.head !== undefined) return this.#writeHead(items, callback)
+    if (sizeOfAll(items) > SMALL_WRITE) return this.#writeSlices(items.map(toBuffer), callback)
+    super.writeAll(items, callback)
   }
 
-  writeAll (items: WriteItem[], done: WriteCallback): void {
-    const size = sizeOfAll(items)
-    if (this.#budget !== undefined && size > SMALL_WRITE) return this.#slices(items.map(toBuffer), done)
-    nodeWritev(this.#carrier, items, this.#begin(size, done))
+  /**
+   * Ends the stream, after the last slice if there are any left. Node sends END_STREAM behind the slice that it has, and
+   * drops the rest.
+   */
+  end (parameters: unknown[]): void {
+    this.#endsLater = !this.stream.closed && this.stream.writableLength > SMALL_WRITE
+    if (!this.#endsLater) nodeEnd(this.stream, parameters)
   }
 
-  /** Calls back a write that Node does not call back any more, or not truthfully. */
-  lose (error?: Error | null): void {
-    this.#giveBack()
-    if (this.#done !== undefined) this.#end(error ?? (this.hasEnded ? null : new FST_WS_NOT_SENT()))
+  protected override writeMore (onWritten: WriteCallback): boolean {
+    if (this.#rest.length === 0) return false
+    this.bytesAlreadySent += this.bytesPassed
+    this.#writeSlice(onWritten)
+    return true
   }
 
-  #begin (size: number, done: WriteCallback): WriteCallback {
-    // A connection that is not Node's own may do its `_writev` by its `_write`.
-    if (this.#done !== undefined) return done
-    this.#size = size
-    this.#done = done
-    this.#onWritten ??= (error) => this.#written(error)
-    return this.#onWritten
+  protected override release (): void {
+    this.#budget.release(this.#reserved)
+    this.#reserved = 0
   }
 
-  #slices (rest: Buffer[], done: WriteCallback): void {
-    this.#rest = rest
-    this.#next(this.#begin(0, done))
-  }
-
-  #next (onWritten: WriteCallback): void {
-    this.#slice = this.#budget!.reserve()
-    const slice = cut(this.#rest, this.#slice)
-    this.#size = slice.reduce((sum, { length }) => sum + length, 0)
-    nodeWritev(this.#carrier, slice.map(toItem), onWritten)
-  }
-
-  #written (error?: Error | null): void {
-    // Node 26 calls back within destroy(), which would take what a callback throws for an error of the stream.
-    if (this.#carrier.destroyed) return process.nextTick(loseWrite, this, error)
-    this.#giveBack()
-    if (error != null) return this.#end(error)
-    this.sent += this.#size
-    if (this.#rest.length === 0) return this.#end(null)
-    this.gone += this.#size
-    this.#next(this.#onWritten!)
-  }
-
-  #end (error: Error | null): void {
-    const done = this.#done
-    this.#done = undefined
+  protected override finish (error: Error | null): void {
     this.#rest = NOTHING
-    this.gone = 0
     try {
-      done?.(error)
+      super.finish(error)
     } finally {
-      if (this.endsLater && this.#carrier.writableLength === 0) this.#carrier.end()
+      if (this.#endsLater && this.stream.writableLength === 0) this.stream.end()
     }
   }
 
-  #giveBack (): void {
-    this.#budget?.release(this.#slice)
-    this.#slice = 0
+  private get stream (): Http2Stream {
+    return this.duplex as Http2Stream
+  }
+
+  #writeHead (items: WriteItem[], callback: WriteCallback): void {
+    const { head } = this
+    this.head = undefined
+    // A head of HTTP/1.1 is a sequence of bytes, and Latin-1 has a character for each.
+    head!.writeHead(items.map(({ chunk }) => typeof chunk === 'string' ? chunk : chunk.toString('latin1')).join(''))
+    callback()
+  }
+
+  #writeSlices (rest: Buffer[], callback: WriteCallback): void {
+    this.#rest = rest
+    this.#writeSlice(this.begin(0, callback))
+  }
+
+  #writeSlice (onWritten: WriteCallback): void {
+    this.#reserved = this.#budget.reserve()
+    const slice = cut(this.#rest, this.#reserved)
+    this.bytesPassed = slice.reduce((sum, { length }) => sum + length, 0)
+    nodeWritev(this.duplex, slice.map(toItem), onWritten)
   }
 }
 
-function loseWrite (outflow: Outflow, error?: Error | null): void {
-  outflow.lose(error)
+/** Removes up to `size` bytes from the front of a list of buffers, and returns them. */
+function cut (rest: Buffer[], size: number): Buffer[] {
+  const slice: Buffer[] = []
+  for (let left = size; left > 0 && rest.length > 0;) {
+    const [first] = rest as [Buffer]
+    slice.push(first.subarray(0, left))
+    if (first.length > left) rest[0] = first.subarray(left)
+    else rest.shift()
+    left -= first.length
+  }
+  return slice
+}
+
+function toBuffer ({ chunk, encoding }: WriteItem): Buffer {
+  return typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk
+}
+
+function toItem (chunk: Buffer): WriteItem {
+  return { chunk, encoding: 'buffer' as BufferEncoding }
 }

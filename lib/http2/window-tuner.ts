@@ -1,154 +1,149 @@
 import type { Http2Session, Http2Stream } from 'node:http2'
-import { Inflow } from './stream-receiver.ts'
-import type { Inlet } from './stream-receiver.ts'
-import { nextTurn } from '../next-turn.ts'
+import { setImmediate } from 'node:timers'
 import type { ReceiveWindowSizes } from '../options/receive-window.ts'
+import type { AccountedStream, ReceiveBudget } from './receive-budget.ts'
 
 /**
- * Node before 26 reads nothing from a connection while a write to it waits. If both ends are such, and more is on its
- * way than the kernel's buffers hold, both wait for ever: seen from 6 MiB on, never at 4.
+ * Node before 26 reads nothing from a connection while a write to it waits. If both ends do so, and more is in flight
+ * than the kernel's buffers hold, both wait indefinitely: seen from 6 MiB on, never at 4.
  */
-const LARGEST_CONNECTION_WINDOW = (Number(process.versions.node.split('.')[0]) < 26 ? 4 : 32) * 1024 * 1024
+const MAX_CONNECTION_WINDOW = (Number(process.versions.node.split('.')[0]) < 26 ? 4 : 32) * 1024 * 1024
 
-/**
- * What a stream brings is counted for two round trips, because a client may answer a PING ahead of what a window has
- * just let through. A window that is used up lets through at least half of it in that time: Node returns it by halves.
- */
+/** A client may answer a PING ahead of the data that a window has just let through, so a round takes two of them. */
 const ROUND_TRIPS = 2
+
+/**
+ * The part of a window that a stream held back by it receives in a round, at least: Node returns windows by halves, so
+ * half of the window, less what arrives late.
+ */
 const HELD_BACK = 0.45
 
-/** How many times as much has to come before the next look, after looks that found windows wide enough. */
-const MAX_PROBE_BACKOFF = 16
+/** A step of growth; 4 reaches 16 MiB from 64 KiB in four rounds. */
 const GROWTH = 4
+
+/** How many times as much data a round waits for, at most, after rounds that found windows wide enough. */
+const MAX_PROBE_BACKOFF = 16
+
 /**
- * Against RFC 9113 section 6.9.2, Firefox does not move the windows of WebSocket streams that are open when SETTINGS
- * change (seen with 153). Node returns a window by halves of what it takes it for: up to twice the size such a client
- * gets it back in time, past that it would wait for ever. A little less than twice: a client that is held back sends
- * just what it may, and if that were just what is returned, it would never be seen to have more on its way.
+ * Growth for a client that has not been seen to apply new settings. Against RFC 9113 section 6.9.2, Firefox does not
+ * change the windows of open WebSocket streams when SETTINGS change (seen with 153). Node returns a window by halves of
+ * its new size, so such a client gets it back in time up to twice the old size, and would wait indefinitely past that. A
+ * little less than twice: a client that is held back sends just what it may, and must be seen to have sent more than it
+ * gets back.
  */
 const GROWTH_FOR_ALL = 2
 const SLACK = 1024
+
+/** Time, in ms, after which windows that were not used shrink. */
 const IDLE = 10_000
 
+/** A stream whose received bytes are measured. */
+export interface MeasuredStream extends AccountedStream {
+  readonly stream: Http2Stream
+  readonly window: number
+  readonly isSocket: boolean
+  /** Bytes received and read in a round. */
+  bytes: number
+  /** The round that `bytes` belongs to. */
+  round: number
+}
+
 /**
- * The receive windows of one HTTP/2 session (RFC 9113 section 6.9). With those that a session starts with, an upload
- * gets 64 KiB per round trip, where TCP finds out how much it can get. So does this: it measures what comes within a
- * round trip, and opens the windows for streams that are read as fast as they send.
+ * Sizes the receive windows of one HTTP/2 session (RFC 9113 section 6.9). With the initial size an upload receives 64 KiB
+ * per round trip, where TCP finds out how much the path allows. The tuner does the same:
  *
- * Of the two windows only that of the stream costs memory: Node returns that of the connection as soon as data comes,
- * and that of the stream when it is read. Node sizes it for all streams of a session together; they grow far only for a
- * client that is seen to follow.
+ * 1. A stream that receives at least half of its window since the last look starts a round: two PINGs, one after the
+ *    other. Only bytes that are read immediately count; a slow reader starts no round.
+ * 2. The peak of a round is what its busiest stream received. If that is less than 0.45 of the window, the window is
+ *    wide enough: the next round starts after twice as much data, up to 16 times.
+ * 3. Otherwise the window holds the stream back. All windows grow by 4 (SETTINGS_INITIAL_WINDOW_SIZE), up to a limit.
+ * 4. The limit is `receiveWindow.max`, or less: if every open stream stalls now, half of what is left of `sessionBudget`
+ *    stays free for streams that the client opens before it has received smaller windows.
+ * 5. Until a client has been seen to apply new settings to a stream that was open, the limit is twice the initial size.
+ * 6. When streams open and the limit falls below the window, windows shrink to the limit.
+ * 7. After 10 s in which less than one window was received, windows shrink to their initial size.
+ *
+ * Only a stream's window costs memory: Node returns the connection's window when data arrives, and a stream's when it is
+ * read.
  */
-export class ReceiveWindow implements Inlet {
+export class WindowTuner {
   readonly #session: Http2Session
   readonly #sizes: ReceiveWindowSizes
-  readonly #inflows = new Set<Inflow>()
+  readonly #budget: ReceiveBudget
   readonly #idle: number
   #size: number
-  /** What the client has acknowledged. */
+  /** The size that the client has acknowledged. */
   #acknowledged: number
-  /** Whether a socket was seen to have the window that it was given after it opened. */
+  /** Whether a socket was seen to have received more than the window that it was opened with. */
   #clientAppliesSettings = false
-  #unread = 0
-
-  // In a round of measuring, what a stream brings is what its window lets through.
   #round = 0
   #peak = 0
-  #measures = false
+  #isMeasuring = false
   #probeBackoff = 1
+  /** Bytes read since windows last changed, or since the last look whether they are idle. */
   #total = 0
   #shrinking: NodeJS.Timeout | undefined
 
-  /** @param idle time, in ms, after which windows shrink that were not used */
-  constructor (session: Http2Session, sizes: ReceiveWindowSizes, idle = IDLE) {
+  /** @param idle time, in ms, after which windows that were not used shrink */
+  constructor (session: Http2Session, sizes: ReceiveWindowSizes, budget: ReceiveBudget, idle = IDLE) {
     this.#session = session
     this.#sizes = sizes
+    this.#budget = budget
     this.#idle = idle
     this.#size = sizes.initial
     this.#acknowledged = sizes.initial
     session.once('close', () => clearInterval(this.#shrinking))
   }
 
-  /** Window, in bytes, that each stream has, or will have once the client knows. */
+  /** The window, in bytes, that each stream has, or will have once the client has received it. */
   get size (): number {
     return this.#size
   }
 
-  /** Opens the window of the connection as wide as the streams' windows can become. */
+  /** Opens the window of the connection as wide as those of the streams may become. */
   openConnection (): void {
-    const size = Math.min(2 * this.#sizes.max, LARGEST_CONNECTION_WINDOW)
+    const size = Math.min(2 * this.#sizes.max, MAX_CONNECTION_WINDOW)
     if (size > (this.#session.state.effectiveLocalWindowSize ?? 0)) this.#session.setLocalWindowSize(size)
   }
 
-  /**
-   * Counts what a stream brings from now on.
-   *
-   * @param onRefused called once, when what it brought had no room
-   */
-  add (stream: Http2Stream, onRefused: (stream: Http2Stream) => void): Inflow {
-    const inflow = new Inflow(stream, this, this.#size, onRefused)
-    this.#inflows.add(inflow)
-    this.#shrinkToLimit()
-    return inflow
+  /** Shrinks the windows if there are too many streams for their size. */
+  shrinkToLimit (): void {
+    if (this.#clientAppliesSettings && this.#size > this.#limit) this.#resize(this.#limit)
   }
 
-  remove (inflow: Inflow): void {
-    if (this.#inflows.delete(inflow)) this.#unread -= inflow.unread
-  }
-
-  reserve (inflow: Inflow, bytes: number): boolean {
-    this.#count(inflow, bytes)
-    if (this.#unread <= this.#sizes.sessionBudget) return true
-
-    // What was read since it was counted is counted still.
-    for (const each of this.#inflows) this.#count(each, each === inflow ? bytes : 0)
-    if (this.#unread <= this.#sizes.sessionBudget) return true
-    this.#count(inflow, 0)
-    return false
-  }
-
-  read (inflow: Inflow, bytes: number): void {
-    if (inflow.unread > 0) this.#count(inflow, 0)
-    if (inflow.round !== this.#round) {
-      inflow.round = this.#round
-      inflow.bytes = 0
+  /** Measures a chunk that is read immediately. */
+  read (stream: MeasuredStream, bytes: number): void {
+    if (stream.unread > 0) this.#budget.recount(stream)
+    if (stream.round !== this.#round) {
+      stream.round = this.#round
+      stream.bytes = 0
     }
-    inflow.bytes += bytes
+    stream.bytes += bytes
     this.#total += bytes
-    if (!this.#clientAppliesSettings) this.#clientAppliesSettings = this.#exceedsOldWindow(inflow)
-    if (inflow.bytes <= this.#peak) return
+    if (!this.#clientAppliesSettings) this.#clientAppliesSettings = this.#exceedsOldWindow(stream)
+    if (stream.bytes <= this.#peak) return
 
-    this.#peak = inflow.bytes
-    if (!this.#measures && this.#peak * 2 >= this.#size * this.#probeBackoff && this.#size < this.#limit) {
-      this.#measures = true
-      nextTurn(() => this.#measure())
+    this.#peak = stream.bytes
+    if (!this.#isMeasuring && this.#peak * 2 >= this.#size * this.#probeBackoff && this.#size < this.#limit) {
+      this.#isMeasuring = true
+      setImmediate(() => this.#measure())
     }
   }
 
-  /**
-   * What windows may grow to: if every stream there is stalls now, half of what is left of the budget is still left,
-   * for streams that a client opens before it knows of smaller windows.
-   */
   get #limit (): number {
-    const { initial, max, sessionBudget } = this.#sizes
+    const { initial, max } = this.#sizes
     const most = this.#clientAppliesSettings ? max : Math.min(max, GROWTH_FOR_ALL * initial - SLACK)
-    return Math.max(initial, Math.min(most, Math.floor((sessionBudget - this.#unread) / 2 / this.#inflows.size)))
+    return Math.max(initial, Math.min(most, Math.floor(this.#budget.available / 2 / this.#budget.size)))
   }
 
   /**
-   * Whether a socket has sent more than its window was when it opened, and has not got it back: Node returns this chunk
-   * after. What a client does with other streams says nothing.
+   * Returns whether a socket has received more than the window that it was opened with, and has not returned it: Node
+   * returns this chunk later. How a client treats other streams says nothing.
    */
-  #exceedsOldWindow ({ stream, window, isSocket }: Inflow): boolean {
+  #exceedsOldWindow ({ stream, window, isSocket }: MeasuredStream): boolean {
     if (!isSocket || window >= this.#acknowledged) return false
     const { localWindowSize = this.#acknowledged } = stream.state
     return this.#acknowledged - localWindowSize > window
-  }
-
-  #count (inflow: Inflow, coming: number): void {
-    const unread = inflow.stream.readableLength + coming
-    this.#unread += unread - inflow.unread
-    inflow.unread = unread
   }
 
   #measure (): void {
@@ -160,12 +155,11 @@ export class ReceiveWindow implements Inlet {
   #ping (left: number): void {
     this.#session.ping((error) => {
       if (error === null && left > 1) return this.#ping(left - 1)
-      this.#measures = false
+      this.#isMeasuring = false
       if (error === null) this.#evaluate()
     })
   }
 
-  /** Only where the window is used up can a larger one bring more. */
   #evaluate (): void {
     const isHeldBack = this.#peak >= this.#size * HELD_BACK
     this.#probeBackoff = isHeldBack ? 1 : Math.min(2 * this.#probeBackoff, MAX_PROBE_BACKOFF)
@@ -178,29 +172,25 @@ export class ReceiveWindow implements Inlet {
     this.#peak = 0
   }
 
-  #shrinkToLimit (): void {
-    if (this.#clientAppliesSettings && this.#size > this.#limit) this.#resize(this.#limit)
-  }
-
   #resize (size: number): void {
-    // Node destroys a session that owes more than ten acknowledgements.
+    // Node destroys a session that has more than ten SETTINGS unacknowledged.
     if (this.#session.destroyed || this.#session.pendingSettingsAck || size === this.#size) return
 
     this.#size = size
     this.#session.settings({ initialWindowSize: size }, (error) => {
       if (error === null) this.#acknowledged = size
-      this.#shrinkToLimit()
+      this.shrinkToLimit()
     })
     clearInterval(this.#shrinking)
     if (size === this.#sizes.initial) return
     this.#total = 0
-    this.#shrinking = setInterval(() => this.#shrink(), this.#idle).unref()
+    this.#shrinking = setInterval(() => this.#shrinkIfIdle(), this.#idle).unref()
   }
 
-  #shrink (): void {
-    const used = this.#total >= this.#size
+  #shrinkIfIdle (): void {
+    const isUsed = this.#total >= this.#size
     this.#total = 0
-    if (used || !this.#clientAppliesSettings) return
+    if (isUsed || !this.#clientAppliesSettings) return
     this.#probeBackoff = 1
     this.#resize(this.#sizes.initial)
   }

@@ -1,5 +1,5 @@
 import { Duplex } from 'node:stream'
-import { nextTurn } from '../next-turn.ts'
+import { setImmediate } from 'node:timers'
 
 type Callback = (error?: Error | null) => void
 
@@ -28,7 +28,7 @@ class LoopbackEnd extends Duplex {
   }
 
   override _write (chunk: Buffer, _encoding: BufferEncoding, done: Callback): void {
-    nextTurn(() => this.peer.#receive(chunk, done))
+    setImmediate(() => this.peer.#receive(chunk, done))
   }
 
   override _writev (items: Array<{ chunk: Buffer }>, done: Callback): void {
@@ -36,7 +36,7 @@ class LoopbackEnd extends Duplex {
   }
 
   override _final (done: Callback): void {
-    nextTurn(() => {
+    setImmediate(() => {
       this.peer.#end()
       done()
     })
@@ -44,7 +44,7 @@ class LoopbackEnd extends Duplex {
 
   override _destroy (error: Error | null, done: Callback): void {
     this.#taken?.()
-    nextTurn(() => this.peer.#lose())
+    setImmediate(() => this.peer.#lose())
     done(error)
   }
 

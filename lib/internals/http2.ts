@@ -1,6 +1,6 @@
 import type { Http2Server, Http2Session, Http2Stream, Settings } from 'node:http2'
 import type { Duplex } from 'node:stream'
-import { nextTurn } from '../next-turn.ts'
+import { setImmediate } from 'node:timers'
 import { readSymbol } from './read-symbol.ts'
 
 const kWritten = Symbol('fastify-websocket-h2.written')
@@ -24,6 +24,29 @@ export function forgetEndStream (stream: Http2Stream): void {
  */
 export function clearSessionTimeout (session: Http2Session): void {
   clearTimeout(readSymbol(session, 'timeout') as NodeJS.Timeout | undefined)
+}
+
+const CONNECTION_EVENTS = ['connection', 'secureConnection']
+
+/**
+ * Calls a listener with each session of a server, and with the connection that carries it. Returns a function that stops
+ * it.
+ *
+ * Node documents neither: `session.socket` is a Proxy that refuses `destroy()`. Node creates the session of a connection
+ * while it emits the event of that connection, so the last connection is that of the next session.
+ */
+export function onSession (
+  server: Http2Server, listener: (session: Http2Session, connection: Duplex) => void
+): () => void {
+  let last: Duplex
+  const serverOnConnection = (connection: Duplex): void => { last = connection }
+  const serverOnSession = (session: Http2Session): void => listener(session, last)
+  for (const event of CONNECTION_EVENTS) server.prependListener(event, serverOnConnection)
+  server.on('session', serverOnSession)
+  return () => {
+    for (const event of CONNECTION_EVENTS) server.off(event, serverOnConnection)
+    server.off('session', serverOnSession)
+  }
 }
 
 /**
@@ -54,7 +77,7 @@ export function guardDestroy (connection: Duplex): (session: Http2Session) => vo
     writes++
     return write.call(connection, chunk, encoding, (error?: Error | null) => {
       if (typeof done === 'function') done(error)
-      nextTurn(() => { if (--writes === 0) connection.emit(kWritten) })
+      setImmediate(() => { if (--writes === 0) connection.emit(kWritten) })
     })
   }
 

@@ -1,4 +1,3 @@
-import type { Http2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
 
 /** One of the writes that Writable hands down together. */
@@ -9,52 +8,80 @@ export interface WriteItem {
 
 export type WriteCallback = (error?: Error | null) => void
 
-/** What stands between a stream and Node: it gets what comes in and what goes out, and passes it on as it likes. */
+/** The methods between a stream and Node that may be replaced. */
 export interface StreamHooks<Stream extends Duplex = Duplex> {
   push: (this: Stream, chunk: Buffer | null) => boolean
-  _write: (this: Stream, chunk: Buffer | string, encoding: BufferEncoding, done: WriteCallback) => void
-  _writev: (this: Stream, items: WriteItem[], done: WriteCallback) => void
+  _write: (this: Stream, chunk: Buffer | string, encoding: BufferEncoding, callback: WriteCallback) => void
+  _writev: (this: Stream, items: WriteItem[], callback: WriteCallback) => void
+  end: (this: Stream, ...parameters: unknown[]) => Stream
+  destroy: (this: Stream, error?: Error) => Stream
 }
 
 /**
- * Puts hooks on one stream, or on a connection.
+ * Replaces methods of one stream or connection.
  *
- * Node's own side hands each DATA frame to `push`, and Writable hands what is to be sent to `_write` and `_writev`:
- * documented for those who make streams, not for those who have one. The documented way, a stream around the stream,
- * sends every message through two more queues.
+ * Node calls `push` with each DATA frame that it receives, and Writable calls `_write` and `_writev` with what is to be
+ * sent: documented for those who implement a stream, not for those who are given one. `end` and `destroy` are public,
+ * but that a stream calls its own is not. The documented way, a stream around the stream, sends every message through
+ * two more queues. The methods are properties of the stream: a prototype of its own would give V8 a hidden class for
+ * each stream.
  */
 export function hookMethods<Stream extends Duplex> (stream: Stream, hooks: Partial<StreamHooks<Stream>>): void {
   Object.assign(stream, hooks)
 }
 
-/**
- * Takes methods off a stream that were put on it, and has its own again. They are not deleted: V8 would keep the stream
- * as a dictionary from then on, and each message would cost a tenth more.
- */
-export function restoreMethods (stream: Http2Stream, ...names: Array<'write' | 'end'>): void {
-  const prototype = Object.getPrototypeOf(stream)
-  for (const name of names) Object.assign(stream, { [name]: prototype[name] })
+/** Returns whether a stream was made with a `_write` or `_writev` of its own, as `new Duplex({ write })` makes one. */
+export function hasOwnWrite (stream: Duplex): boolean {
+  return Object.hasOwn(stream, '_write') || Object.hasOwn(stream, '_writev')
 }
 
-/** What `push` does without a hook. */
-export function nodePush (stream: Http2Stream, chunk: Buffer | null): boolean {
+/** Calls the `push` that a hook replaced. */
+export function nodePush (stream: Duplex, chunk: Buffer | null): boolean {
   return prototypeOf(stream).push.call(stream, chunk)
 }
 
-/** What `_write` does without a hook. */
+/** Calls the `_write` that a hook replaced. */
 export function nodeWrite (
-  stream: Duplex, chunk: WriteItem['chunk'], encoding: BufferEncoding, done: WriteCallback
+  stream: Duplex, chunk: WriteItem['chunk'], encoding: BufferEncoding, callback: WriteCallback
 ): void {
-  prototypeOf(stream)._write.call(stream, chunk, encoding, done)
+  prototypeOf(stream)._write.call(stream, chunk, encoding, callback)
 }
 
-/** What `_writev` does without a hook. */
-export function nodeWritev (stream: Duplex, items: WriteItem[], done: WriteCallback): void {
-  prototypeOf(stream)._writev.call(stream, items, done)
+/** Calls the `_writev` that a hook replaced. */
+export function nodeWritev (stream: Duplex, items: WriteItem[], callback: WriteCallback): void {
+  prototypeOf(stream)._writev.call(stream, items, callback)
+}
+
+/** Calls the `end` that a hook replaced. */
+export function nodeEnd (stream: Duplex, parameters: unknown[]): void {
+  prototypeOf(stream).end.apply(stream, parameters)
+}
+
+/** Calls the `destroy` that a hook replaced. */
+export function nodeDestroy (stream: Duplex, error?: Error): void {
+  prototypeOf(stream).destroy.call(stream, error)
 }
 
 function prototypeOf (stream: Duplex): StreamHooks {
   return Object.getPrototypeOf(stream)
+}
+
+/**
+ * Emits data that a stream has not buffered, past `pause()`. Readable documents `push` and `unshift` alone, which keep
+ * data for a paused stream, and would have it counted as unread.
+ */
+export function emitData (stream: Duplex, chunk: Buffer): void {
+  stream.emit('data', chunk)
+}
+
+const NOTHING = Buffer.alloc(0)
+
+/**
+ * Makes Node read on from an HTTP/2 stream that was resumed, and return its flow-control window. Readable calls `_read`
+ * only if something was pushed since the last call, and a listener that took all data past it pushed nothing.
+ */
+export function readOn (stream: Duplex): void {
+  nodePush(stream, NOTHING)
 }
 
 /** The write queue of a connection. */

@@ -25,13 +25,13 @@ export interface Receiver {
 }
 
 /** Returns the receiver of a socket, which has one once it is open. */
-export function receiverOf (websocket: WebSocket): Receiver {
+export function wsReceiverOf (websocket: WebSocket): Receiver {
   return (websocket as unknown as { _receiver: Receiver })._receiver
 }
 
 /** Returns whether ws has found an error in what a peer sent: it emits the error a tick later. */
 export function hasReceiverFailed (websocket: WebSocket): boolean {
-  return receiverOf(websocket)._errored !== false
+  return wsReceiverOf(websocket)._errored !== false
 }
 
 /**

@@ -1,13 +1,7 @@
-import type { Duplex } from 'node:stream'
+import { setImmediate } from 'node:timers'
 import type { FastifyRequest } from 'fastify'
-import { countCarried, destroyIfUnresponsive, measureProgress } from '../http2/liveness.ts'
-import { nextTurn } from '../next-turn.ts'
 import type { WebSocket } from '../../types/index.ts'
-
-const kHeartbeat = Symbol('fastify-websocket-h2.heartbeat')
-
-/** What carries the socket. Its listeners are shared functions, as those of a Carrier in stream-socket.ts. */
-type Connection = Duplex & { [kHeartbeat]: Heartbeat }
+import type { Connection, ConnectionObserver } from './connection.ts'
 
 /**
  * Beats without a sign of life after which a peer that has much to read is taken for disconnected: the ping is behind
@@ -23,9 +17,9 @@ const SLOWEST = 8
  * Pings a socket (RFC 6455 section 5.5.2), so that no proxy takes it for idle, and terminates it when its peer is
  * unresponsive: when nothing was received since the last ping, and the peer took nothing of the data that waits for it.
  */
-export class Heartbeat {
+export class Heartbeat implements ConnectionObserver {
   readonly #socket: WebSocket
-  readonly #connection: Duplex
+  readonly #connection: Connection
   readonly #interval: number
   readonly #request: FastifyRequest
   #timer: NodeJS.Timeout | undefined
@@ -45,7 +39,7 @@ export class Heartbeat {
    * @param interval in ms
    * @param request its log is told when the peer has gone
    */
-  constructor (socket: WebSocket, connection: Duplex, interval: number, request: FastifyRequest) {
+  constructor (socket: WebSocket, connection: Connection, interval: number, request: FastifyRequest) {
     this.#socket = socket
     this.#connection = connection
     this.#interval = interval
@@ -54,8 +48,7 @@ export class Heartbeat {
 
   start (): void {
     this.#timer = setInterval(beat, this.#interval, this).unref()
-    Object.assign(this.#connection, { [kHeartbeat]: this }).on('close', connectionOnClose)
-    this.#carried = countCarried(this.#connection)
+    this.#carried = this.#connection.bytesAccepted
     this.#listen()
   }
 
@@ -65,7 +58,7 @@ export class Heartbeat {
     const isAlive = this.#hasProgressed() || this.#isHeard || this.#isExcused
     this.#silentBeats = isAlive ? 0 : this.#silentBeats + 1
     // A turn later: the pong may have arrived, and not been read, while the process was busy.
-    if (this.#silentBeats >= this.#patience) nextTurn(judge, this)
+    if (this.#silentBeats >= this.#patience) setImmediate(judge, this)
     else this.#ping()
   }
 
@@ -76,13 +69,12 @@ export class Heartbeat {
     this.#ping()
   }
 
-  hear (): void {
-    this.#connection.off('data', connectionOnData)
+  onData (): void {
     this.#isHeard = true
     this.#isListening = false
   }
 
-  stop (): void {
+  onClose (): void {
     clearInterval(this.#timer)
   }
 
@@ -93,13 +85,13 @@ export class Heartbeat {
 
   /** One beat for each amount of data that the slowest peer reads in one. */
   get #patience (): number {
-    const ahead = countCarried(this.#connection) - this.#carriedWhenHeard + this.#socket.bufferedAmount
+    const ahead = this.#connection.bytesAccepted - this.#carriedWhenHeard + this.#socket.bufferedAmount
     return Math.min(MAX_SILENT_BEATS, 1 + Math.floor(ahead / (this.#interval * SLOWEST)))
   }
 
   #ping (): void {
     if (this.#isHeard) this.#carriedWhenHeard = this.#carried
-    this.#carried = countCarried(this.#connection)
+    this.#carried = this.#connection.bytesAccepted
     this.#isHeard = false
     this.#wasPaused = this.#socket.isPaused
     this.#hadBacklog = this.#socket.bufferedAmount > 0
@@ -110,7 +102,7 @@ export class Heartbeat {
   /** What leaves says something of the peer only if it had to wait for it: the kernel takes a ping by itself. */
   #hasProgressed (): boolean {
     const last = this.#progress
-    this.#progress = measureProgress(this.#connection)
+    this.#progress = this.#connection.measureProgress()
     return this.#hadBacklog && this.#progress !== last
   }
 
@@ -118,12 +110,12 @@ export class Heartbeat {
   #listen (): void {
     if (this.#isListening) return
     this.#isListening = true
-    this.#connection.on('data', connectionOnData)
+    this.#connection.observe(this)
   }
 
   #end (): void {
     this.#request.log.info('a websocket client is unresponsive: terminated')
-    destroyIfUnresponsive(this.#connection, this.#interval)
+    this.#connection.destroyIfUnresponsive(this.#interval)
     this.#socket.terminate()
   }
 }
@@ -134,12 +126,4 @@ function beat (heartbeat: Heartbeat): void {
 
 function judge (heartbeat: Heartbeat): void {
   heartbeat.judge()
-}
-
-function connectionOnData (this: Connection): void {
-  this[kHeartbeat].hear()
-}
-
-function connectionOnClose (this: Connection): void {
-  this[kHeartbeat].stop()
 }

@@ -7,6 +7,7 @@ import { WebSocketServer } from 'ws'
 import type { WebSocket } from 'ws'
 import { FrameReader } from '../../lib/frames/frame-reader.ts'
 import type { MessageLimits } from '../../lib/frames/frame-reader.ts'
+import { PrivateMemory } from '../../lib/frames/private-memory.ts'
 import { BINARY, TEXT } from '../helpers/ws-frames.ts'
 import { cut, encodeFrame, frames } from './frames.ts'
 import type { RawFrame } from './frames.ts'
@@ -72,24 +73,16 @@ class ReadEnd extends End {
 
   constructor (options: Options) {
     super(options)
-    this.#reader = new FrameReader(this.connection as unknown as Http2Stream)
+    this.#reader = new FrameReader(this.connection as unknown as Http2Stream, new PrivateMemory())
     this.#reader.start(this.socket, options)
   }
 
-  /** As a session does it. */
   override bring (chunk: Buffer): void {
     const { missing } = this.#reader
-    if (missing > 0 && missing < chunk.length) {
-      this.bring(chunk.subarray(0, missing))
-      return this.bring(chunk.subarray(missing))
-    }
     const heard = this.events.length
-    if (this.#reader.deliver(chunk)) {
-      if (this.events.length > heard) missing > 0 ? this.joined++ : this.delivered++
-      return
-    }
-    this.#reader.unmask(chunk)
-    super.bring(chunk)
+    const rest = this.#reader.read(chunk)
+    if (rest !== chunk && this.events.length > heard) missing > 0 ? this.joined++ : this.delivered++
+    if (rest !== undefined) super.bring(rest)
   }
 }
 

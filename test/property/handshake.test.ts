@@ -60,7 +60,7 @@ await holds('an answer to a CONNECT opens the socket only if ws did, and has no 
   ({ status, fields, body, key, mayOpen }) => {
     const lines = fields.map(([field, text]) => `${field}: ${text}`)
     const response = [`HTTP/1.1 ${status} x`, ...lines, '', body].join('\r\n')
-    const { headers, status: asked } = responseToHttp2(response, { 'sec-websocket-key': key }, mayOpen)
+    const { headers, status: asked } = responseToHttp2(response, KEY.test(key ?? ''), mayOpen)
     const opens = status === 101 && mayOpen
     assert.equal(asked, status)
     assert.equal(headers[':status'], opens ? '200' : status < 300 ? '502' : String(status))
@@ -78,7 +78,7 @@ await holds('an answer to a CONNECT opens the socket only if ws did, and has no 
 await holds('an answer that is no HTTP opens nothing, and has no field of a connection', { runs: RUNS },
   fc.tuple(fc.oneof(fc.string({ unit: 'binary' }), fc.array(anything).map((parts) => parts.join('\r\n'))), fc.boolean()),
   ([response, mayOpen]) => {
-    const { headers } = responseToHttp2(response, {}, mayOpen)
+    const { headers } = responseToHttp2(response, false, mayOpen)
     assert.notEqual(headers[':status'], '200')
     assert.ok(Object.keys(headers).every(isForStreams))
   })
@@ -101,7 +101,7 @@ await holds('a CONNECT asks for a socket only as RFC 8441 says', { runs: RUNS },
     assert.ok(textsOf(refusal.headers ?? {}).every((text) => !/[\r\n]/.test(text)))
   })
 
-await holds('ws gets a key that it takes, no extension, and every other field as it came', { runs: RUNS },
+await holds('a CONNECT becomes an upgrade with a key that ws accepts, and no extension', { runs: RUNS },
   fc.tuple(fc.dictionary(name.map((each) => each.toLowerCase()), anything), fc.constantFrom(undefined, ...KEYS)),
   ([fields, key]) => {
     const request: IncomingHttpHeaders = { ...fields, 'sec-websocket-key': key }
@@ -110,7 +110,7 @@ await holds('ws gets a key that it takes, no extension, and every other field as
     assert.match(upgrade['sec-websocket-key'] ?? '', KEY)
     assert.equal(upgrade['sec-websocket-extensions'], undefined)
     const own = ['connection', 'upgrade', 'sec-websocket-key', 'sec-websocket-extensions']
-    for (const field of Object.keys(fields)) if (!own.includes(field)) assert.equal(upgrade[field], fields[field])
+    assert.deepEqual(Object.keys(upgrade), own)
   })
 
 await holds('what a hook sets is a line of its own, or FST_WS_INVALID_HEADER', { runs: RUNS },

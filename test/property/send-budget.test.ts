@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import type { Http2Stream } from 'node:http2'
 import fc from 'fast-check'
 import type { WriteCallback, WriteItem } from '../../lib/internals/streams.ts'
-import { Outflow } from '../../lib/http2/stream-sender.ts'
-import { SMALL_WRITE, SendBudget, sizeOfAll } from '../../lib/http2/send-budget.ts'
+import { SMALL_WRITE, SendBudget } from '../../lib/http2/send-budget.ts'
+import { StreamSender } from '../../lib/http2/stream-sender.ts'
+import { sizeOfAll } from '../../lib/socket/connection-writer.ts'
 import { holds } from './runs.ts'
 
 const RUNS = 300
@@ -56,10 +57,10 @@ await holds('what a stream writes goes out in slices, byte by byte, and is told 
     const budget = new SendBudget()
     const streams = writes.map((items) => {
       const node = new FakeStream()
-      const outflow = new Outflow(streamOf(node), budget)
+      const sender = new StreamSender(streamOf(node), budget)
       const told: unknown[] = []
-      outflow.writeAll(items, (error) => told.push(error))
-      return { node, outflow, told, bytes: Buffer.concat(items.map(toBuffer)) }
+      sender.writeAll(items, (error) => told.push(error))
+      return { node, sender, told, bytes: Buffer.concat(items.map(toBuffer)) }
     })
 
     let flushes = 0
@@ -71,12 +72,12 @@ await holds('what a stream writes goes out in slices, byte by byte, and is told 
       one.node.flush(error)
       if (error !== undefined) assert.deepEqual([one.node.isIdle, one.told], [true, [error]])
     }
-    for (const { node, outflow, told, bytes } of streams) {
+    for (const { node, sender, told, bytes } of streams) {
       assert.equal(told.length, 1)
       const sent = Buffer.concat(node.sent)
       assert.ok(told[0] == null ? sent.equals(bytes) : sent.equals(bytes.subarray(0, sent.length)))
       assert.ok(node.sent.every(({ length }) => length <= LARGEST_SLICE))
-      assert.equal(outflow.gone, 0)
+      assert.equal(sender.bytesAlreadySent, 0)
     }
     assert.equal(budget.reserve(), LARGEST_SLICE, 'all was given back')
   })

@@ -3,15 +3,17 @@ import { EventEmitter } from 'node:events'
 import type { Http2Session, Http2Stream } from 'node:http2'
 import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
-import type { Inflow } from '../../lib/http2/stream-receiver.ts'
-import { ReceiveWindow } from '../../lib/http2/window-tuner.ts'
+import { ReceiveBudget } from '../../lib/http2/receive-budget.ts'
+import { StreamReceiver } from '../../lib/http2/stream-receiver.ts'
+import type { ReceivingSession } from '../../lib/http2/stream-receiver.ts'
+import { WindowTuner } from '../../lib/http2/window-tuner.ts'
 import { completeSizes } from '../../lib/options/receive-window.ts'
 import type { ReceiveWindowSizes } from '../../lib/options/receive-window.ts'
 import { holds } from './runs.ts'
 
 const KILOBYTE = 1024
 
-/** What a receive window asks of its session: it answers when the test lets it. */
+/** The members of an Http2Session that a tuner uses. It answers when the test lets it. */
 class FakeSession extends EventEmitter {
   destroyed = false
   state = {}
@@ -42,71 +44,86 @@ class FakeSession extends EventEmitter {
   }
 }
 
-/** A stream as far as a receive window looks at it, and what it let in. */
+/** The members of an Http2Stream that a receiver uses. Its prototype has the `push` of Node. */
 class FakeStream {
   readableFlowing = true
   readableLength = 0
-  /** Its client has used up what it has, whatever that is: it follows. */
+  /** The client has used up the window, whatever its size: it applies settings. */
   readonly state = { localWindowSize: 0 }
   isRefused = false
-  readonly came: Buffer[] = []
+  readonly received: Buffer[] = []
   readonly kept: Buffer[] = []
-  readonly inflow: Inflow
 
-  constructor (window: ReceiveWindow) {
-    this.inflow = window.add(this as unknown as Http2Stream, () => {
-      assert.equal(this.isRefused, false, 'a stream is refused once')
-      this.isRefused = true
-    })
-    this.inflow.isSocket = true
+  on (): this {
+    return this
+  }
+
+  push (chunk: Buffer): boolean {
+    this.kept.push(chunk)
+    if (!this.readableFlowing) this.readableLength += chunk.length
+    return true
   }
 
   get isIntact (): boolean {
-    return Buffer.concat(this.came).equals(Buffer.concat(this.kept))
-  }
-
-  bring (chunk: Buffer): boolean {
-    const came = Buffer.from(chunk)
-    const admitted = this.inflow.admit(chunk)
-    if (admitted === undefined) return false
-    this.came.push(came)
-    this.kept.push(admitted)
-    if (!this.readableFlowing) this.readableLength += admitted.length
-    return true
+    return Buffer.concat(this.received).equals(Buffer.concat(this.kept))
   }
 }
 
-class World {
+class World implements ReceivingSession {
   readonly session = new FakeSession()
   readonly sizes: ReceiveWindowSizes
-  readonly window: ReceiveWindow
+  readonly budget: ReceiveBudget
+  readonly tuner: WindowTuner
   readonly streams: FakeStream[] = []
+  readonly #receivers = new Map<FakeStream, StreamReceiver>()
 
   constructor (sizes: ReceiveWindowSizes) {
     this.sizes = completeSizes(sizes)
-    this.window = new ReceiveWindow(this.session as unknown as Http2Session, this.sizes)
+    this.budget = new ReceiveBudget(this.sizes.sessionBudget)
+    this.tuner = new WindowTuner(this.session as unknown as Http2Session, this.sizes, this.budget)
   }
 
   get unread (): number {
     return this.streams.reduce((sum, { readableLength }) => sum + readableLength, 0)
   }
 
-  bring (stream: FakeStream, chunk: Buffer): void {
+  open (): void {
+    const stream = new FakeStream()
+    const receiver = new StreamReceiver(stream as unknown as Http2Stream, this)
+    receiver.isSocket = true
+    this.budget.add(receiver)
+    this.tuner.shrinkToLimit()
+    this.streams.push(stream)
+    this.#receivers.set(stream, receiver)
+  }
+
+  refuse ({ stream }: StreamReceiver): void {
+    const refused = stream as unknown as FakeStream
+    assert.equal(refused.isRefused, false, 'a stream is refused once')
+    refused.isRefused = true
+  }
+
+  removeStream (receiver: StreamReceiver): void {
+    this.budget.remove(receiver)
+  }
+
+  receive (stream: FakeStream, chunk: Buffer): void {
     const isRead = stream.readableFlowing
-    const mayCome = !stream.isRefused && (isRead || this.unread + chunk.length <= this.sizes.sessionBudget)
-    assert.equal(stream.bring(chunk), mayCome)
-    assert.equal(stream.isRefused, !mayCome)
+    const hasRoom = !stream.isRefused && (isRead || this.unread + chunk.length <= this.sizes.sessionBudget)
+    if (hasRoom) stream.received.push(Buffer.from(chunk))
+    assert.equal((stream as unknown as Http2Stream).push(chunk), hasRoom)
+    assert.equal(stream.isRefused, !hasRoom)
   }
 
   close (stream: FakeStream): void {
-    this.window.remove(stream.inflow)
+    this.#receivers.get(stream)!.onClose()
     this.streams.splice(this.streams.indexOf(stream), 1)
   }
 }
 
 type Step = (world: World) => unknown
 
-/** A step of one of the streams that are there. */
+/** A step of one of the open streams. */
 function ofStream (step: (world: World, stream: FakeStream) => void): fc.Arbitrary<Step> {
   return fc.nat(3).map((index) => (world: World) => {
     const stream = world.streams[index % world.streams.length]
@@ -114,21 +131,21 @@ function ofStream (step: (world: World, stream: FakeStream) => void): fc.Arbitra
   })
 }
 
-function bring (length: fc.Arbitrary<number>): fc.Arbitrary<Step> {
+function receive (length: fc.Arbitrary<number>): fc.Arbitrary<Step> {
   return fc.tuple(length, fc.nat(255)).chain(([bytes, fill]) => {
-    return ofStream((world, stream) => world.bring(stream, Buffer.alloc(bytes, fill)))
+    return ofStream((world, stream) => world.receive(stream, Buffer.alloc(bytes, fill)))
   })
 }
 
 const steps = fc.array(fc.oneof(
-  fc.constant<Step>((world) => { world.streams.push(new FakeStream(world.window)) }),
+  fc.constant<Step>((world) => { world.open() }),
   fc.constant<Step>(async ({ session }) => { await turn(); session.pong(); session.pong() }),
   fc.constant<Step>(({ session }) => session.acknowledge()),
   ofStream((world, stream) => world.close(stream)),
   ofStream((_world, stream) => { stream.readableFlowing = false }),
   ofStream((_world, stream) => Object.assign(stream, { readableFlowing: true, readableLength: 0 })),
-  { weight: 3, arbitrary: bring(fc.integer({ min: 1, max: 300 })) },
-  { weight: 3, arbitrary: bring(fc.integer({ min: 1, max: 16 * KILOBYTE })) }
+  { weight: 3, arbitrary: receive(fc.integer({ min: 1, max: 300 })) },
+  { weight: 3, arbitrary: receive(fc.integer({ min: 1, max: 16 * KILOBYTE })) }
 ), { maxLength: 80, size: 'max' })
 
 const sizes = fc.record({
@@ -137,14 +154,14 @@ const sizes = fc.record({
   sessionBudget: fc.integer({ min: 32 * KILOBYTE, max: 256 * KILOBYTE })
 })
 
-await holds('a stream is let in, byte by byte, unless its session has no room for what is not read', { runs: 1000 },
+await holds('a stream receives all bytes, unless its session has no room for unread data', { runs: 1000 },
   fc.record({ sizes, steps }),
   async ({ sizes, steps }) => {
     const world = new World(sizes)
     for (const step of steps) {
       await step(world)
       assert.ok(world.unread <= world.sizes.sessionBudget)
-      assert.ok(world.window.size >= world.sizes.initial && world.window.size <= world.sizes.max)
+      assert.ok(world.tuner.size >= world.sizes.initial && world.tuner.size <= world.sizes.max)
       assert.ok(world.streams.every(({ isIntact }) => isIntact))
     }
     world.session.destroyed = true

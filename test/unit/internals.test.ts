@@ -19,8 +19,8 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { readSecondaryServers } from '../../lib/internals/fastify.ts'
 import { injectConnection, narrowUpgrades, parseAgain, readResponse } from '../../lib/internals/http1.ts'
 import { clearSessionTimeout, forgetEndStream, guardDestroy, readServerSettings } from '../../lib/internals/http2.ts'
-import { hookMethods, fillsItsMemory, nodePush, nodeWrite, nodeWritev, readSendQueue, restoreMethods } from '../../lib/internals/streams.ts'
-import { hasReceiverFailed, overrideOptions, receiverOf, sendsImmediately } from '../../lib/internals/ws.ts'
+import { hookMethods, fillsItsMemory, nodePush, nodeWrite, nodeWritev, readSendQueue } from '../../lib/internals/streams.ts'
+import { hasReceiverFailed, overrideOptions, wsReceiverOf, sendsImmediately } from '../../lib/internals/ws.ts'
 import { createLoopback } from '../../lib/inject/loopback.ts'
 import { guardReceiver } from '../../lib/frames/ws-receiver.ts'
 import { BINARY, CLOSE, PING, PONG, TEXT, wsFrame, wsText } from '../helpers/ws-frames.ts'
@@ -97,21 +97,7 @@ function isFast (object: object): boolean {
   return runInThisContext('(object) => %HasFastProperties(object)')(object)
 }
 
-void t.test('restoreMethods: a stream has its own methods again, and stays fast', async (t) => {
-  const [stream, client] = await openStream(t)
-  Object.assign(stream, { write: () => t.fail('not restored'), end: () => t.fail('not restored') })
-  restoreMethods(stream, 'write', 'end')
-  t.ok(isFast(stream))
-  stream.respond()
-  stream.write('one')
-  stream.end('two')
-  t.equal((await client.toArray()).join(''), 'onetwo')
-
-  delete (stream as Partial<ServerHttp2Stream>).write
-  t.notOk(isFast(stream), 'to delete them is what makes it slow')
-})
-
-void t.test('restoreMethods: the stream of a socket is fast, and stays so', async (t) => {
+void t.test('hookMethods: V8 keeps fast properties for the stream of a socket', async (t) => {
   const wire = await serve(t, addEcho)
   const client = await wire.client()
   await openEcho(client, 1)
@@ -290,11 +276,11 @@ void t.test('hasFailed: an error in what a peer sent is known before it is told'
 /** What Writable passes to the receiver of a socket, whether or not an earlier chunk has failed. */
 function writeToReceiver (socket: WebSocket, chunk: Buffer): Error | null | undefined {
   let result: Error | null | undefined
-  receiverOf(socket)._write(chunk, 'utf8', (error) => { result = error })
+  wsReceiverOf(socket)._write(chunk, 'utf8', (error) => { result = error })
   return result
 }
 
-void t.test('receiverOf: ws parses what follows an error, or throws; once it does neither, guardReceiver need not', async (t) => {
+void t.test('wsReceiverOf: ws parses what follows an error, or throws; once it does neither, guardReceiver need not', async (t) => {
   const [broken] = await openSocket()
   t.match(writeToReceiver(broken, wsFrame(TEXT, Buffer.of(0xff))), { code: 'WS_ERR_INVALID_UTF8' })
   t.throws(() => writeToReceiver(broken, wsText('late')), TypeError)
@@ -307,7 +293,7 @@ void t.test('receiverOf: ws parses what follows an error, or throws; once it doe
   t.same(messages, ['late'])
 })
 
-void t.test('receiverOf: what follows an error is discarded once the receiver is guarded, which V8 keeps fast', async (t) => {
+void t.test('wsReceiverOf: what follows an error is discarded once the receiver is guarded, which V8 keeps fast', async (t) => {
   const [socket] = await openSocket()
   guardReceiver(socket)
   const messages: string[] = []
@@ -316,12 +302,12 @@ void t.test('receiverOf: what follows an error is discarded once the receiver is
   t.match(writeToReceiver(socket, wsFrame(TEXT, Buffer.of(0xff))), { code: 'WS_ERR_INVALID_UTF8' })
   t.equal(writeToReceiver(socket, wsText('late')), undefined)
   t.same(messages, ['right'])
-  t.ok(isFast(receiverOf(socket)))
+  t.ok(isFast(wsReceiverOf(socket)))
 })
 
-void t.test('receiverOf: it emits what frames contain, as "message", "ping" and "pong"', async (t) => {
+void t.test('wsReceiverOf: it emits what frames contain, as "message", "ping" and "pong"', async (t) => {
   const [socket, connection] = await openSocket()
-  const receiver = receiverOf(socket)
+  const receiver = wsReceiverOf(socket)
   const { emit } = receiver
   const events: unknown[] = []
   receiver.emit = (event, first, second) => {

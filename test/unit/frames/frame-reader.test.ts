@@ -6,6 +6,7 @@ import type { Test } from 'tap'
 import type { WebSocket } from 'ws'
 import { FrameReader } from '../../../lib/frames/frame-reader.ts'
 import type { MessageLimits } from '../../../lib/frames/frame-reader.ts'
+import { PrivateMemory } from '../../../lib/frames/private-memory.ts'
 import { BINARY, CONTINUATION, PING, TEXT, readWsFrames, wsFrame, wsText } from '../../helpers/ws-frames.ts'
 import type { WsFrame } from '../../helpers/ws-frames.ts'
 
@@ -41,16 +42,16 @@ function setUp (limits: Partial<MessageLimits> = {}, shape: Partial<FakeSocket> 
   const socket = Object.assign(new FakeSocket(), shape)
   const delivered: Parts['delivered'] = []
   socket.on('message', (...message: Parts['delivered'][number]) => delivered.push(message))
-  const reader = new FrameReader(stream as Http2Stream)
+  const reader = new FrameReader(stream as Http2Stream, new PrivateMemory())
   reader.start(socket as unknown as WebSocket, { ...LIMITS, ...limits })
   return { reader, stream, socket, read, delivered, reads: () => reads }
 }
 
-/** As a session does it. */
+/** Returns whether the reader took a chunk; if not, the whole chunk is for ws. */
 function receive (reader: FrameReader, chunk: Buffer): boolean {
-  if (reader.deliver(chunk)) return true
-  reader.unmask(chunk)
-  return false
+  const rest = reader.read(chunk)
+  if (rest !== undefined && rest !== chunk) throw new Error('a part of the chunk was taken')
+  return rest === undefined
 }
 
 /** What ws gets to see of the chunks: the frames, as they are masked now. */
@@ -261,7 +262,7 @@ void t.test('binaryType: what is no Buffer ws makes', async (t) => {
 void t.test('a socket on which messages wait for their turn, or are inflated, hears from ws alone', async (t) => {
   left(t, setUp({ allowSynchronousEvents: false }).reader, wsText('x'))
   left(t, setUp({}, { extensions: 'permessage-deflate' }).reader, wsText('x'))
-  left(t, new FrameReader(new Readable() as Http2Stream), wsText('x'))
+  left(t, new FrameReader(new Readable() as Http2Stream, new PrivateMemory()), wsText('x'))
 })
 
 void t.test('a socket that is not open, or has failed, hears from ws alone', async (t) => {
@@ -302,4 +303,30 @@ void t.test('a listener that throws does not keep the next message from being fo
   socket.once('message', () => { throw new Error('boom') })
   t.throws(() => receive(reader, wsText('x')), { message: 'boom' })
   t.equal(receive(reader, wsText('y')), true)
+})
+
+void t.test('a chunk that ends a message and begins another is read in two', async (t) => {
+  const { reader, delivered } = setUp()
+  const first = wsText('one message')
+  receive(reader, first.subarray(0, 9))
+  t.equal(reader.read(Buffer.concat([first.subarray(9), wsText('another')])), undefined)
+  t.strictSame(delivered.map(([data]) => String(data)), ['one message', 'another'])
+
+  const third = wsText('a third message')
+  receive(reader, third.subarray(0, 9))
+  const rest = reader.read(Buffer.concat([third.subarray(9), wsFrame(PING, 'x')]))
+  t.match(readWsFrames(rest!)[0], [{ opcode: PING, payload: Buffer.from('x') }], 'the rest is for ws')
+  t.equal(delivered.length, 3)
+})
+
+void t.test('a listener that throws does not take the data behind its message with it', async (t) => {
+  const { reader, socket, delivered } = setUp()
+  const first = wsText('one message')
+  receive(reader, first.subarray(0, 9))
+  socket.once('message', () => { throw new Error('boom') })
+  const ticks = t.capture(process, 'nextTick')
+  t.equal(reader.read(Buffer.concat([first.subarray(9), wsText('another')])), undefined)
+  t.strictSame(delivered.map(([data]) => String(data)), ['one message', 'another'])
+  const [callback, error] = ticks()[0]!.args
+  t.throws(() => { callback(error) }, { message: 'boom' }, 'thrown in the next tick')
 })

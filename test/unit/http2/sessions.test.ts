@@ -38,25 +38,3 @@ void t.test('a session times out after its last socket, in whatever order its st
   await once(session, 'timeout')
   t.ok(stream.destroyed)
 })
-
-void t.test('a chunk that ends a message and begins another is read in two, though a listener throws between', async (t) => {
-  const { sessions, server, client } = await serve(t)
-  client.request({ ':method': 'POST' }, { endStream: false })
-  const [stream] = await once(server, 'stream') as [ServerHttp2Stream]
-  const read: string[] = []
-  sessions.forStream(stream)?.addSocket(stream, {
-    missing: 3,
-    deliver (chunk) {
-      this.missing -= chunk.length
-      read.push(String(chunk))
-      if (this.missing === 0) throw new Error('boom')
-      return true
-    },
-    unmask () {},
-    passToWs () { read.push('the end') }
-  })
-  t.equal(stream.push(Buffer.from('a')), true)
-  t.throws(() => stream.push(Buffer.from('bcde')), { message: 'boom' })
-  stream.push(null)
-  t.strictSame(read, ['a', 'bc', 'de', 'the end'])
-})

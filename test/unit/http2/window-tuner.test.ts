@@ -3,27 +3,33 @@ import { connect, createServer } from 'node:http2'
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
-import { ReceiveWindow } from '../../../lib/http2/window-tuner.ts'
+import { ReceiveBudget } from '../../../lib/http2/receive-budget.ts'
+import { StreamReceiver } from '../../../lib/http2/stream-receiver.ts'
+import { WindowTuner } from '../../../lib/http2/window-tuner.ts'
 import { completeSizes } from '../../../lib/options/receive-window.ts'
 
 const MEGABYTE = 1024 * 1024
 
-void t.test('a window that was used grows, and shrinks when it is used no more', async (t) => {
+void t.test('a window that holds its stream back grows, and shrinks when it is idle', async (t) => {
   const server = createServer()
   const sizes: number[] = []
   server.on('session', (session: ServerHttp2Session) => {
-    const window = new ReceiveWindow(session, completeSizes({}), 200)
+    const windowSizes = completeSizes({})
+    const budget = new ReceiveBudget(windowSizes.sessionBudget)
+    const tuner = new WindowTuner(session, windowSizes, budget, 200)
     session.on('stream', (stream: ServerHttp2Stream) => {
-      const inflow = window.add(stream, () => t.fail('there is room'))
-      inflow.isSocket = true
+      const refuse = (): void => { t.fail('there is room') }
+      const receiver = new StreamReceiver(stream, { budget, tuner, refuse, removeStream () {} })
+      receiver.isSocket = true
+      budget.add(receiver)
       stream.respond()
-      stream.on('data', (chunk: Buffer) => inflow.admit(chunk))
+      stream.resume()
     })
     session.on('localSettings', ({ initialWindowSize }) => {
       sizes.push(initialWindowSize!)
-      if (initialWindowSize === 65_535 && Math.max(...sizes) > MEGABYTE) server.emit('shrunk', window)
+      if (initialWindowSize === 65_535 && Math.max(...sizes) > MEGABYTE) server.emit('shrunk', tuner)
     })
-    window.openConnection()
+    tuner.openConnection()
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -31,12 +37,12 @@ void t.test('a window that was used grows, and shrinks when it is used no more',
   t.teardown(() => { client.destroy(); server.close() })
 
   client.request({ ':method': 'POST' }).end(Buffer.alloc(32 * MEGABYTE))
-  const [window] = await once(server, 'shrunk') as [ReceiveWindow]
-  t.equal(window.size, 65_535)
+  const [tuner] = await once(server, 'shrunk') as [WindowTuner]
+  t.equal(tuner.size, 65_535)
   t.ok(Math.max(...sizes) <= 16 * MEGABYTE)
 })
 
-void t.test('sizes are complete, and fit together', async (t) => {
+void t.test('sizes are complete, and the maximum is at least the initial size', async (t) => {
   t.same(completeSizes({}), { initial: 65_535, max: 16 * MEGABYTE, sessionBudget: 128 * MEGABYTE })
   t.match(completeSizes({ initial: 100_000, max: 50_000 }), { initial: 100_000, max: 100_000 })
 })

@@ -1,0 +1,17 @@
+import type { WebSocket, WebSocketServer } from 'ws'
+import type { Connection } from '../socket/connection.ts'
+import type { PluginSocket } from '../socket/websocket.ts'
+import { kAttachConnection } from '../symbols.ts'
+import type { OnSocket } from './upgrade.ts'
+import { readCloseTimeout } from './websocket-server.ts'
+
+/** Makes a connection that of a socket that ws has just opened on it, and passes the socket on. */
+export function completeUpgrade (
+  websocket: WebSocket, connection: Connection, server: WebSocketServer, onSocket: OnSocket
+): void {
+  const socket = websocket as PluginSocket
+  connection.destroyAfterEnd(readCloseTimeout(server))
+  connection.startReading(socket, server.options)
+  socket[kAttachConnection](connection)
+  onSocket(socket, connection)
+}

@@ -1,0 +1,137 @@
+import { constants } from 'node:http2'
+import type { Http2Session, Http2Stream } from 'node:http2'
+import type { Duplex } from 'node:stream'
+import { setImmediate } from 'node:timers'
+import type { FastifyBaseLogger } from 'fastify'
+import { readSendQueue } from '../internals/streams.ts'
+import type { ReceiveWindowSizes } from '../options/receive-window.ts'
+import { connectionOf } from '../socket/connection.ts'
+import { ReceiveBudget } from './receive-budget.ts'
+import { resetStream } from './reset-stream.ts'
+import { SendBudget } from './send-budget.ts'
+import { StreamReceiver, receiverOf } from './stream-receiver.ts'
+import type { ReceivingSession } from './stream-receiver.ts'
+import { StreamSocket } from './stream-socket.ts'
+import type { SharedSession } from './stream-socket.ts'
+import { WindowTuner } from './window-tuner.ts'
+
+const { NGHTTP2_ENHANCE_YOUR_CALM } = constants
+
+/** The options that all sessions of a server, or of a client, have. */
+export interface SessionOptions {
+  receiveWindow: Partial<ReceiveWindowSizes>
+  /** Time, in ms, after which an idle session is closed; 0 is never. Omitted, its owner decides. */
+  timeout?: number
+  log?: FastifyBaseLogger
+}
+
+/** What the streams of one HTTP/2 session share. */
+export class Session implements ReceivingSession, SharedSession {
+  readonly sendBudget = new SendBudget()
+  readonly budget: ReceiveBudget
+  readonly tuner: WindowTuner
+  readonly transport: Duplex | undefined
+  readonly #session: Http2Session
+  readonly #options: SessionOptions
+  #sockets = 0
+  #isDraining = false
+  /** Whether a PING of `destroyIfUnresponsive()` is unanswered. */
+  #isPinged = false
+
+  constructor (
+    session: Http2Session, transport: Duplex | undefined, sizes: ReceiveWindowSizes, options: SessionOptions
+  ) {
+    this.#session = session
+    this.transport = transport
+    this.#options = options
+    this.budget = new ReceiveBudget(sizes.sessionBudget)
+    this.tuner = new WindowTuner(session, sizes, this.budget)
+  }
+
+  /** Registers a stream that carries a WebSocket. Its session never counts as idle. */
+  addSocket (stream: Http2Stream): StreamSocket {
+    const receiver = this.addStream(stream)
+    receiver.isSocket = true
+    if (this.#sockets++ === 0) {
+      this.tuner.openConnection()
+      this.#setTimeout(0)
+    }
+    return new StreamSocket(stream, receiver, this)
+  }
+
+  /** Registers a stream that can receive data: all of a session's streams share one budget. */
+  addStream (stream: Http2Stream): StreamReceiver {
+    const known = receiverOf(stream)
+    if (known !== undefined) return known
+
+    const receiver = new StreamReceiver(stream, this)
+    this.budget.add(receiver)
+    this.tuner.shrinkToLimit()
+    return receiver
+  }
+
+  removeStream (receiver: StreamReceiver): void {
+    this.budget.remove(receiver)
+    if (!receiver.isSocket || --this.#sockets > 0) return
+    if (this.#isDraining) setImmediate(closeSession, this.#session)
+    else this.#setTimeout(this.#options.timeout ?? 0)
+  }
+
+  refuse ({ stream }: StreamReceiver): void {
+    this.#options.log?.warn({ streamId: stream.id }, 'a client sent more than sessionBudget ahead: stream reset')
+    setImmediate(refuseStream, stream)
+  }
+
+  /** Sends GOAWAY as soon as the session has no socket. */
+  drain (): void {
+    this.#isDraining = true
+    if (this.#sockets === 0) this.#session.close()
+  }
+
+  /**
+   * Destroys the connection if the peer does not answer a PING (RFC 9113 section 6.7). A congested connection is given
+   * time, as long as the peer takes something. Behind a proxy, the peer of one socket may have disconnected alone. Node
+   * itself waits as long as TCP does. If a write over TLS has failed (nodejs/node#55804) it waits indefinitely, as it
+   * does with the connection of a session that is destroyed.
+   *
+   * @param timeout for the answer, in ms
+   */
+  destroyIfUnresponsive (timeout: number): void {
+    const session = this.#session
+    if (session.destroyed || this.#isPinged) return
+
+    let progress = this.#measureProgress()
+    const timer = setInterval(() => {
+      const last = progress
+      progress = this.#measureProgress()
+      if (progress !== undefined && progress !== last) return
+      clearInterval(timer)
+      if (!session.destroyed || this.transport?.destroyed === false) (this.transport ?? session).destroy()
+    }, timeout)
+    this.#isPinged = true
+    session.ping(() => {
+      clearInterval(timer)
+      this.#isPinged = false
+    })
+  }
+
+  /** Returns the bytes that the kernel has accepted of what waits for it; undefined if nothing waits. */
+  #measureProgress (): number | undefined {
+    const queue = this.transport && readSendQueue(this.transport)
+    return queue !== undefined && queue.queued > 0 ? queue.accepted : undefined
+  }
+
+  #setTimeout (milliseconds: number): void {
+    if (this.#options.timeout !== undefined && !this.#session.destroyed) this.#session.setTimeout(milliseconds)
+  }
+}
+
+function refuseStream (stream: Http2Stream): void {
+  const connection = connectionOf(stream)
+  if (connection instanceof StreamSocket) connection.reset(NGHTTP2_ENHANCE_YOUR_CALM)
+  else resetStream(stream, NGHTTP2_ENHANCE_YOUR_CALM)
+}
+
+export function closeSession (session: Http2Session): void {
+  session.close()
+}

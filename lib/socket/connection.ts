@@ -1,0 +1,180 @@
+import type { Duplex } from 'node:stream'
+import type { WebSocket } from 'ws'
+import { hasOwnWrite, hookMethods, readSendQueue } from '../internals/streams.ts'
+import type { WriteCallback, WriteItem } from '../internals/streams.ts'
+import { ConnectionWriter, loseWrite } from './connection-writer.ts'
+
+const kConnection = Symbol('fastify-websocket-h2.connection')
+
+type Carrier = Duplex & { [kConnection]: Connection }
+
+/**
+ * Time, in ms, that a peer has to end its side after ours has ended. Firefox, nghttpx and undici 7 never do, and ws
+ * would wait for them until its close timer fires. Not 0: a reset that overtakes the Close frame in a proxy's buffers
+ * turns a clean close into a 1006.
+ */
+const HALF_CLOSE_TIMEOUT = 250
+
+/** An observer of what a connection receives. */
+export interface ConnectionObserver {
+  /** Called for the next data only: listening to all data would cost each message. */
+  onData (): void
+  onClose (): void
+}
+
+/**
+ * What carries a WebSocket: a TCP connection, with or without TLS, or an HTTP/2 stream (StreamSocket). The listeners are
+ * functions that all connections share, and are added with `on` even for events that happen once: a closure, or the
+ * wrapper that `once` creates, would cost each idle socket 100 to 200 bytes.
+ */
+export class Connection {
+  readonly duplex: Duplex
+  readonly #writer: ConnectionWriter | undefined
+  #observer: ConnectionObserver | undefined
+  #timer: NodeJS.Timeout | undefined
+  #closeTimeout = 0
+
+  /** @param writer by default, one that leaves a Duplex with a `_write` of its own alone: its callbacks are its own */
+  constructor (duplex: Duplex, writer = hasOwnWrite(duplex) ? undefined : new ConnectionWriter(duplex)) {
+    this.duplex = duplex
+    this.#writer = writer
+    if (writer !== undefined) hookMethods(duplex, { _write: duplexWrite, _writev: duplexWritev })
+    Object.assign(duplex, { [kConnection]: this }).on('close', duplexOnClose)
+  }
+
+  /** Bytes of the current write that Node has sent, and that `writableLength` still includes. */
+  get bytesAlreadySent (): number {
+    return this.#writer?.bytesAlreadySent ?? 0
+  }
+
+  /**
+   * Whether all that was written has been sent, and the end with it. Node destroys a stream that closes with the last of
+   * it, because its peer has ended too, ahead of its 'finish'.
+   */
+  get hasFinishedWriting (): boolean {
+    return this.duplex.writableFinished || this.#writer?.isEndSent === true
+  }
+
+  /** Bytes that the kernel has accepted from the transport of this connection, whoever wrote them. */
+  get bytesAccepted (): number {
+    return (this.transport && readSendQueue(this.transport)?.accepted) ?? 0
+  }
+
+  /** Returns a number that changes when the peer takes more of what waits for it. */
+  measureProgress (): number {
+    return readSendQueue(this.duplex)?.accepted ?? this.#writer?.bytesSent ?? -this.duplex.writableLength
+  }
+
+  /** Destroys the transport if its peer does not answer. Over HTTP/1.1 the heartbeat's ping has found that out. */
+  destroyIfUnresponsive (_timeout: number): void {}
+
+  /**
+   * Destroys the connection soon after its end was sent: RFC 6455 section 7.1.1 lets the server close first, so there is
+   * no need to wait for a peer that never ends its side.
+   */
+  destroyAfterFinish (): void {
+    this.duplex.on('finish', duplexOnFinish)
+  }
+
+  /**
+   * Destroys the connection if its peer has ended its side and takes nothing of what is left to send. ws starts its
+   * close timer only when it sends a Close frame, and here it sends none.
+   *
+   * @param closeTimeout time, in ms, in which the peer has to take something
+   */
+  destroyAfterEnd (closeTimeout: number): void {
+    this.#closeTimeout = closeTimeout
+    this.duplex.on('end', duplexOnEnd)
+  }
+
+  /** Called once, when a socket has been opened on the connection. */
+  startReading (_websocket: WebSocket, _options: object): void {}
+
+  /** Reports the next data, and the close, to one observer. */
+  observe (observer: ConnectionObserver): void {
+    this.#observer = observer
+    this.duplex.on('data', duplexOnData)
+  }
+
+  write (chunk: WriteItem['chunk'], encoding: BufferEncoding, callback: WriteCallback): void {
+    this.#writer!.write(chunk, encoding, callback)
+  }
+
+  writeAll (items: WriteItem[], callback: WriteCallback): void {
+    this.#writer!.writeAll(items, callback)
+  }
+
+  onData (): void {
+    this.duplex.off('data', duplexOnData)
+    this.#observer?.onData()
+  }
+
+  onFinish (): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(destroyDuplex, HALF_CLOSE_TIMEOUT, this.duplex)
+  }
+
+  onEnd (): void {
+    this.#timer ??= setTimeout(destroyIfStuck, this.#closeTimeout, this, this.measureProgress())
+  }
+
+  /** @param progress as of the beginning of the time that has passed */
+  onStuck (progress: number): void {
+    const now = this.measureProgress()
+    if (now === progress) this.duplex.destroy()
+    else this.#timer = setTimeout(destroyIfStuck, this.#closeTimeout, this, now)
+  }
+
+  onClose (): void {
+    clearTimeout(this.#timer)
+    this.#observer?.onClose()
+    this.loseWrite()
+  }
+
+  /** Calls back the current write in the next tick, if Node does not. */
+  protected loseWrite (error?: Error): void {
+    process.nextTick(loseWrite, this.#writer, error)
+  }
+
+  /** The TCP connection, while it is known. */
+  protected get transport (): Duplex | undefined {
+    return this.duplex
+  }
+}
+
+/** Returns the Connection of a TCP connection or stream that has one. */
+export function connectionOf (duplex: Duplex): Connection | undefined {
+  return (duplex as Carrier)[kConnection]
+}
+
+function duplexWrite (this: Duplex, chunk: WriteItem['chunk'], encoding: BufferEncoding, callback: WriteCallback): void {
+  (this as Carrier)[kConnection].write(chunk, encoding, callback)
+}
+
+function duplexWritev (this: Duplex, items: WriteItem[], callback: WriteCallback): void {
+  (this as Carrier)[kConnection].writeAll(items, callback)
+}
+
+function duplexOnData (this: Carrier): void {
+  this[kConnection].onData()
+}
+
+function duplexOnFinish (this: Carrier): void {
+  this[kConnection].onFinish()
+}
+
+function duplexOnEnd (this: Carrier): void {
+  this[kConnection].onEnd()
+}
+
+function duplexOnClose (this: Carrier): void {
+  this[kConnection].onClose()
+}
+
+function destroyIfStuck (connection: Connection, progress: number): void {
+  connection.onStuck(progress)
+}
+
+export function destroyDuplex (duplex: Duplex): void {
+  duplex.destroy()
+}

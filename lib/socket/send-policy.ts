@@ -1,0 +1,69 @@
+import type { WebSocket as WsWebSocket } from 'ws'
+import { FST_WS_SLOW_CONSUMER } from '../errors.ts'
+import type { SendCallback } from '../frames/frame-writer.ts'
+import { NO_LIMITS } from '../options/send-limits.ts'
+import type { WebSocket } from '../../types/index.ts'
+import { decide } from './slow-consumer.ts'
+import type { Verdict } from './slow-consumer.ts'
+
+// RFC 6455 section 7.4.1.
+const POLICY_VIOLATION = 1008
+const INTERNAL_ERROR = 1011
+
+/** Applies `sendLimit` and `slowConsumer` to the messages of one socket, before each is sent. */
+export class SendPolicy {
+  limits = NO_LIMITS
+  readonly #socket: WsWebSocket
+  /** The verdict about the message that is being sent in fragments. */
+  #fragmentVerdict: Verdict | undefined
+  #isDeciding = false
+
+  constructor (socket: WsWebSocket) {
+    this.#socket = socket
+  }
+
+  /** Whether a message is being sent in fragments. */
+  get isInMessage (): boolean {
+    return this.#fragmentVerdict !== undefined
+  }
+
+  /**
+   * Decides about a message or fragment. A message is sent as a whole or not at all, so its first fragment decides.
+   *
+   * @param isLast whether it ends a message
+   */
+  decide (isLast: boolean): Verdict {
+    const verdict = this.#fragmentVerdict === 'drop' ? 'drop' : this.#applySendLimit(this.#fragmentVerdict === 'send')
+    this.#fragmentVerdict = isLast ? undefined : verdict
+    return verdict
+  }
+
+  /** Carries out any verdict but 'send'. */
+  reject (verdict: Verdict, callback: SendCallback | undefined): void {
+    const error = verdict instanceof Error
+      ? verdict
+      : new FST_WS_SLOW_CONSUMER(this.#socket.bufferedAmount, this.limits.sendLimit)
+    if (callback !== undefined) process.nextTick(callback, error)
+    if (verdict === 'drop') return
+    if (verdict === 'close') this.#socket.close(POLICY_VIOLATION, 'slow consumer')
+    else this.#socket.close(INTERNAL_ERROR)
+    process.nextTick(emitError, this.#socket, error)
+  }
+
+  #applySendLimit (hasBegun: boolean): Verdict {
+    const { sendLimit, slowConsumer } = this.limits
+    if (sendLimit === Infinity) return 'send'
+    const { bufferedAmount, readyState, OPEN } = this.#socket
+    // The function `slowConsumer` may send messages itself, which must not call it again.
+    if (bufferedAmount <= sendLimit || readyState !== OPEN || this.#isDeciding) return 'send'
+
+    this.#isDeciding = true
+    const verdict = decide(slowConsumer, this.#socket as WebSocket, bufferedAmount)
+    this.#isDeciding = false
+    return verdict === 'drop' && hasBegun ? 'close' : verdict
+  }
+}
+
+function emitError (socket: WsWebSocket, error: Error): void {
+  socket.emit('error', error)
+}
