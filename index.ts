@@ -25,8 +25,8 @@ const registeredServers = new WeakSet<Server>()
 /** Fulfils what plugins declare that were written for it: `fp(plugin, { dependencies: ['@fastify/websocket'] })`. */
 const standIn = fp(async () => {}, { name: '@fastify/websocket' })
 
-async function websocketH2 (fastify: FastifyInstance, given: types.WebsocketPluginOptions): Promise<void> {
-  const options = readOptions(given, fastify.initialConfig.pluginTimeout ?? 0, fastify.log)
+async function websocketH2 (fastify: FastifyInstance, pluginOptions: types.WebsocketPluginOptions): Promise<void> {
+  const options = readOptions(pluginOptions, fastify.initialConfig.pluginTimeout ?? 0, fastify.log)
   const server = options.server ?? fastify.server
   const isOwnServer = server === fastify.server
   if (fastify.hasDecorator('websocketServer') || registeredServers.has(server)) throw new FST_WS_ALREADY_REGISTERED()

@@ -7,8 +7,10 @@ import {
 import { clearHandshakeTimeout } from './handshake/timeout.ts'
 import { toHeaderLines } from './handshake/header-fields.ts'
 import { Heartbeat } from './socket/heartbeat.ts'
-import { readRouteOptions } from './options/plugin.ts'
-import type { Options, RouteOptions as OwnOptions } from './options/plugin.ts'
+import type { PluginSettings } from './options/plugin.ts'
+import { readRouteOptions } from './options/route.ts'
+import type { RouteSettings } from './options/route.ts'
+import type { SendLimits } from './options/send-limits.ts'
 import type { Shutdown } from './shutdown.ts'
 import type { PluginSocket } from './socket/websocket.ts'
 import { kConfigure, kHandlerDone, kUpgrade } from './symbols.ts'
@@ -29,7 +31,8 @@ const kWebsocketRoute = Symbol('fastify-websocket-h2.route')
  * @param onFirstRoute called before the first websocket route is added
  */
 export function addWebsocketRoutes (
-  fastify: FastifyInstance, server: WebSocketServer, options: Options, shutdown: Shutdown, onFirstRoute: () => void
+  fastify: FastifyInstance, server: WebSocketServer, options: PluginSettings, shutdown: Shutdown,
+  onFirstRoute: () => void
 ): void {
   let first = true
 
@@ -40,7 +43,7 @@ export function addWebsocketRoutes (
 
   fastify.addHook('onRoute', function (route) {
     if ((route.websocket ?? false) === false && route.wsHandler === undefined) return
-    const own = readRouteOptions(route.websocket, route.url, options)
+    const routeOptions = readRouteOptions(route.websocket, route.url, options)
     if (isHeadOnly(route)) {
       if (servesOnlySockets(route)) route.handler = replyNotFound
       return
@@ -49,7 +52,7 @@ export function addWebsocketRoutes (
     if (first) onFirstRoute()
     first = false
     route.config = Object.assign({}, route.config, { [kWebsocketRoute]: true })
-    route.handler = createHandler(route, withOptions(server, own.websocketServer), own, shutdown)
+    route.handler = createHandler(route, withOptions(server, routeOptions.websocketServer), routeOptions, shutdown)
   })
 }
 
@@ -85,9 +88,10 @@ function isHeadOnly (route: RouteOptions): boolean {
 function createHandler (
   route: RouteOptions,
   server: WebSocketServer,
-  { errorHandler = closeWithError, heartbeat, sendLimits }: OwnOptions,
+  { errorHandler = closeWithError, heartbeat, sendLimit, slowConsumer }: RouteSettings,
   shutdown: Shutdown
 ): RouteHandlerMethod {
+  const sendLimits: SendLimits = { sendLimit, slowConsumer }
   const only = servesOnlySockets(route)
   const wsHandler = (only ? route.handler : route.wsHandler) as WebsocketHandler
   const httpHandler = only ? replyNotFound : route.handler

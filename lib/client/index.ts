@@ -33,14 +33,14 @@ const ClientSocket = createSocketClass(WsWebSocket, false)
  */
 export function connect (url: string | URL, options?: ConnectOptions): WebSocket
 export function connect (session: ClientHttp2Session, options?: SessionConnectOptions): WebSocket
-export function connect (target: string | URL | ClientHttp2Session, given: SessionConnectOptions = {}): WebSocket {
-  const { protocols, http, path, sendLimits, client } = readConnectOptions(given)
-  const [url, options] = isSession(target)
+export function connect (target: string | URL | ClientHttp2Session, options: SessionConnectOptions = {}): WebSocket {
+  const { protocols, http, path, sendLimit, slowConsumer, client } = readConnectOptions(options)
+  const [url, wsOptions] = isSession(target)
     ? [toUrl(target, path), overSession(target, client)]
     : [target, http === '1.1' || client.agent != null ? client : overHttp2(client, http)]
 
-  const socket = new ClientSocket(url, protocols, options) as WsWebSocket & PluginSocket
-  socket[kConfigure]({ sendLimits })
+  const socket = new ClientSocket(url, protocols, wsOptions) as WsWebSocket & PluginSocket
+  socket[kConfigure]({ sendLimits: { sendLimit, slowConsumer } })
   socket.once('upgrade', ({ socket: duplex }) => {
     const connection = connectionOf(duplex) ?? new Connection(duplex)
     // Ahead of listeners that send.

@@ -46,10 +46,10 @@ export function createWebSocketServer (
 }
 
 /** The same server, which negotiates with options of its own. */
-export function withOptions (server: WebSocketServer, own: WebsocketServerOptions): WebSocketServer {
-  if (Object.keys(own).length === 0) return server
+export function withOptions (server: WebSocketServer, routeOptions: WebsocketServerOptions): WebSocketServer {
+  if (Object.keys(routeOptions).length === 0) return server
   // ws itself makes of options what it works with.
-  const { options } = new WebSocketServer({ ...server.options, ...own } as object)
+  const { options } = new WebSocketServer({ ...server.options, ...routeOptions } as object)
   return overrideOptions(server, options)
 }
 

@@ -1,43 +1,46 @@
 import type { ClientOptions } from 'ws'
-import type { Validators } from './validate.ts'
-import { SEND_OPTIONS } from './plugin.ts'
-import { NO_LIMITS, readSendLimits } from './send-limits.ts'
-import type { SendLimits } from './send-limits.ts'
-import { validate, omitNullish } from './validate.ts'
+import { NO_LIMITS, SEND_LIMIT, SLOW_CONSUMER } from './send-limits.ts'
+import { complete, omit } from './table.ts'
+import type { Complete, Table } from './table.ts'
+import { validate } from './validate.ts'
 import type { ConnectOptions, SessionConnectOptions } from '../../types/index.ts'
 
-/** The options of a client's socket. */
-export interface ClientSettings {
+type Options = ConnectOptions & SessionConnectOptions
+
+/** The options of a client's socket, validated and complete. */
+export interface ClientSettings extends Complete<Options, typeof CONNECT_OPTIONS> {
+  /** Subprotocols to offer. ws validates them. */
   protocols: string[]
-  http: '1.1' | '2' | undefined
-  path: string
-  sendLimits: SendLimits
-  /** What goes to ws as it is. */
+  /** Options for ws, as the user gave them. */
   client: ClientOptions
 }
 
 const VERSIONS: unknown[] = ['1.1', '2']
 
-export const CONNECT_OPTIONS: Validators = {
-  http: ['"1.1" or "2"', (value) => VERSIONS.includes(value)],
-  path: ['a path that begins with "/"', (value) => String(value).startsWith('/')],
-  ...SEND_OPTIONS
-}
+export const CONNECT_OPTIONS = {
+  // The server decides: HTTP/2 where it offers Extended CONNECT.
+  http: { expected: '"1.1" or "2"', isValid: (value) => VERSIONS.includes(value), default: undefined },
+  path: {
+    expected: 'a path that begins with "/"',
+    isValid: (value) => String(value).startsWith('/'),
+    default: '/'
+  },
+  // No limit, as with ws: a client chooses the server that it sends to.
+  sendLimit: { ...SEND_LIMIT, default: NO_LIMITS.sendLimit },
+  slowConsumer: { ...SLOW_CONSUMER, default: NO_LIMITS.slowConsumer }
+} satisfies Table<Pick<Options, 'http' | 'path' | 'sendLimit' | 'slowConsumer'>>
 
 /**
- * Checks the options of a client's socket.
+ * Validates and completes the options of a client's socket.
  *
  * @throws FST_WS_INVALID_OPTION
  */
-export function readConnectOptions (given: ConnectOptions & SessionConnectOptions): ClientSettings {
-  validate(given, CONNECT_OPTIONS)
-
-  const { protocols = [], http, path = '/', sendLimit, slowConsumer, ...client } = given
+export function readConnectOptions (options: Options): ClientSettings {
+  validate(options, CONNECT_OPTIONS)
+  const { protocols, ...others } = options
   return {
-    protocols: [protocols].flat(),
-    http,
-    path,
-    sendLimits: readSendLimits({ sendLimit, slowConsumer }, NO_LIMITS),
-    client: omitNullish(client) as ClientOptions
+    ...complete(options, CONNECT_OPTIONS),
+    protocols: [protocols ?? []].flat(),
+    client: omit(others, CONNECT_OPTIONS) as ClientOptions
   }
 }

@@ -2,185 +2,148 @@ import { EventEmitter } from 'node:events'
 import type { Settings } from 'node:http2'
 import type { Server } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
-import {
-  BOOLEAN, BOOLEAN_OR_OBJECT, BYTES, BYTES_OR_INFINITY, COUNT, FUNCTION, MILLISECONDS, OBJECT, STRING, validate, validateStrict,
-  isBetween, isObject, isSyncFunction, isToken, omitNullish, unknownNames
-} from './validate.ts'
-import type { Validator, Validators } from './validate.ts'
+import type { ServerOptions } from 'ws'
+import { didYouMean } from './did-you-mean.ts'
+import { RECEIVE_WINDOW_OPTIONS } from './receive-window.ts'
+import type { ReceiveWindowSizes } from './receive-window.ts'
+import { SEND_LIMIT, SLOW_CONSUMER } from './send-limits.ts'
 import { readShutdownOptions } from './shutdown.ts'
 import type { ShutdownSettings } from './shutdown.ts'
-import { readSendLimits } from './send-limits.ts'
-import type { SendLimits } from './send-limits.ts'
-import type { ReceiveWindowSizes } from './receive-window.ts'
-import type {
-  WebsocketErrorHandler, WebsocketPluginOptions, WebsocketRouteOptions, WebsocketServerOptions
-} from '../../types/index.ts'
+import { complete, omitNullish, perRoute, pick, unknownNames } from './table.ts'
+import type { Check, Complete, PerRoute, Table } from './table.ts'
+import {
+  BOOLEAN, BOOLEAN_OR_OBJECT, BYTES, COUNT, FUNCTION, MILLISECONDS, OBJECT, POSITIVE_MILLISECONDS, STRING, isBetween,
+  validate, validateStrict
+} from './validate.ts'
+import type { WebsocketPluginOptions, WebsocketServerOptions } from '../../types/index.ts'
 
-/** What holds for the sockets of a route. */
-export interface RouteOptions {
-  /** What goes to ws as it is: of a route, what it has for itself. */
+type CheckedServerOptions = WebsocketServerOptions & Pick<ServerOptions, 'backlog' | 'host' | 'noServer' | 'port'>
+
+/** The options of the plugin that a route may have for itself, validated and complete. */
+export type RouteDefaults = Complete<WebsocketPluginOptions, PerRoute<typeof PLUGIN_OPTIONS>>
+
+/** The options of the plugin, validated and complete. */
+export interface PluginSettings extends
+  RouteDefaults, Pick<Complete<WebsocketPluginOptions, typeof PLUGIN_OPTIONS>, 'advertise' | 'handshakeTimeout'> {
+  /** Options for ws, as the user gave them. */
   websocketServer: WebsocketServerOptions
-  /** What the user wants done about errors, where it is not what we do. */
-  errorHandler: WebsocketErrorHandler | undefined
-  /** In ms; 0 for none. */
-  heartbeat: number
-  sendLimits: SendLimits
-}
-
-/** The plugin's options, checked and complete. */
-export interface Options extends RouteOptions {
   /** The server to listen on, where it is not Fastify's own. */
   server: Server | undefined
   shutdown: ShutdownSettings
-  advertise: boolean
-  /** In ms; 0 for no limit. */
-  handshakeTimeout: number
-  /** What the user wants HTTP/2 clients to know: where it is not given, the server's own settings decide. */
+  /** HTTP/2 settings that the user gave. Where one is omitted, the settings of the server decide. */
   settings: Settings
   receiveWindow: Partial<ReceiveWindowSizes>
 }
 
-// Browsers stop at 256 by themselves; a proxy brings the sockets of all its clients on one connection.
-export const DEFAULT_MAX_CONCURRENT_STREAMS = 1024
+/** Options that Fastify's `register` has for every plugin. */
+const REGISTER_OPTIONS = ['logLevel', 'logSerializers', 'prefix']
 
-// Longer than a hook that answers at all takes, and than Firefox waits for it.
-const DEFAULT_HANDSHAKE_TIMEOUT = 30_000
+export const PLUGIN_OPTIONS = {
+  options: { ...OBJECT, default: {} },
+  // The error is logged, and the socket closed with 1011.
+  errorHandler: { ...FUNCTION, default: undefined, perRoute: true },
+  // The sockets are closed as `shutdown` says.
+  preClose: { ...FUNCTION, default: undefined },
+  // Less than the pluginTimeout of Fastify, 10 s, and than the 10 s after which Docker kills a process.
+  shutdownTimeout: { ...POSITIVE_MILLISECONDS, default: 5000 },
+  shutdown: { ...OBJECT, default: {} },
+  // More than a hook that answers at all needs, and more than Firefox waits.
+  handshakeTimeout: { ...MILLISECONDS, default: 30_000 },
+  // Half of the minute after which many proxies close an idle connection.
+  heartbeat: { ...MILLISECONDS, default: 30_000, perRoute: true },
+  advertise: { ...BOOLEAN, default: true },
+  // Browsers stop at 256 by themselves. A proxy opens the sockets of all its clients on one connection. Settings of the
+  // server, where it has them, come before this default.
+  maxConcurrentStreams: {
+    expected: 'an integer from 1 to 4294967295',
+    isValid: isBetween(1, 2 ** 32 - 1),
+    default: 1024
+  },
+  receiveWindow: { ...OBJECT, default: {} },
+  // More than waits for a peer that reads. A thousand peers that do not read are 16 GiB: lower it for many clients.
+  sendLimit: { ...SEND_LIMIT, default: 16 * 1024 * 1024, perRoute: true },
+  // A client that reads again learns from the Close frame why. It would not notice that a message was dropped.
+  slowConsumer: { ...SLOW_CONSUMER, default: 'close', perRoute: true }
+} satisfies Table<WebsocketPluginOptions>
 
-// Half of the minute after which many a proxy takes a socket for idle.
-const DEFAULT_HEARTBEAT = 30_000
-
-// More than a peer that reads at all has waiting, and yet a thousand peers that do not are 16 GiB: lower it for many.
-const DEFAULT_SEND_LIMITS: SendLimits = Object.freeze({ sendLimit: 16 * 1024 * 1024, slowConsumer: 'close' })
-
-const WINDOW: Validator = ['an integer from 1024 to 2147483647 (bytes)', isBetween(1024, 2 ** 31 - 1)]
-const POLICIES: unknown[] = ['close', 'drop']
-
-export const SEND_OPTIONS: Validators = {
-  sendLimit: BYTES_OR_INFINITY,
-  slowConsumer: ['"close", "drop" or a synchronous function', (value) => POLICIES.includes(value) || isSyncFunction(value)]
+const ABSENT: Check = {
+  expected: 'absent: the sockets come from Fastify\'s server; for a server of its own use the ws package',
+  isValid: (value) => value === false
 }
 
-export const PLUGIN_OPTIONS: Validators = {
-  options: OBJECT,
-  errorHandler: FUNCTION,
-  preClose: FUNCTION,
-  shutdownTimeout: ['an integer from 1 to 2147483647 (ms)', isBetween(1, 2 ** 31 - 1)],
-  shutdown: OBJECT,
-  handshakeTimeout: MILLISECONDS,
-  heartbeat: MILLISECONDS,
-  advertise: BOOLEAN,
-  maxConcurrentStreams: ['an integer from 1 to 4294967295', isBetween(1, 2 ** 32 - 1)],
-  receiveWindow: OBJECT,
-  ...SEND_OPTIONS
-}
+/** The options of ws's WebSocketServer. Their defaults are those of ws, which completes them itself. */
+export const SERVER_OPTIONS = {
+  noServer: { ...ABSENT, default: false },
+  port: { ...ABSENT, default: undefined },
+  host: { ...ABSENT, default: undefined },
+  backlog: { ...ABSENT, default: undefined },
+  server: { expected: 'an HTTP server', isValid: (value) => value instanceof EventEmitter, default: undefined },
+  path: { ...STRING, default: undefined },
+  clientTracking: { ...BOOLEAN, default: true },
+  handleProtocols: { ...FUNCTION, default: undefined },
+  verifyClient: { ...FUNCTION, default: undefined },
+  WebSocket: { ...FUNCTION, default: undefined },
+  allowSynchronousEvents: { ...BOOLEAN, default: true, perRoute: true },
+  autoPong: { ...BOOLEAN, default: true, perRoute: true },
+  closeTimeout: { ...MILLISECONDS, default: 30_000, perRoute: true },
+  maxBufferedChunks: { ...COUNT, default: 256 * 1024, perRoute: true },
+  maxFragments: { ...COUNT, default: 16 * 1024, perRoute: true },
+  maxPayload: { ...BYTES, default: 100 * 1024 * 1024, perRoute: true },
+  maxPendingAutoPongs: { ...COUNT, default: 60, perRoute: true },
+  perMessageDeflate: { ...BOOLEAN_OR_OBJECT, default: false, perRoute: true },
+  skipUTF8Validation: { ...BOOLEAN, default: false, perRoute: true }
+} satisfies Table<CheckedServerOptions>
 
-export const RECEIVE_WINDOW_OPTIONS: Validators = {
-  initial: WINDOW,
-  max: WINDOW,
-  sessionBudget: ['an integer of at least 65535 (bytes)', isBetween(65_535, Number.MAX_SAFE_INTEGER)]
-}
-
-const ABSENT: Validator = [
-  'absent: the sockets come from Fastify\'s server; for a server of its own use the ws package',
-  (value) => value === false
-]
-
-/** The options of ws that each socket has for itself. */
-const SOCKET_OPTIONS: Validators = {
-  allowSynchronousEvents: BOOLEAN,
-  autoPong: BOOLEAN,
-  closeTimeout: MILLISECONDS,
-  maxBufferedChunks: COUNT,
-  maxFragments: COUNT,
-  maxPayload: BYTES,
-  maxPendingAutoPongs: COUNT,
-  perMessageDeflate: BOOLEAN_OR_OBJECT,
-  skipUTF8Validation: BOOLEAN
-}
-
-export const SERVER_OPTIONS: Validators = {
-  noServer: ABSENT,
-  port: ABSENT,
-  host: ABSENT,
-  backlog: ABSENT,
-  server: ['an HTTP server', (value) => value instanceof EventEmitter],
-  path: STRING,
-  clientTracking: BOOLEAN,
-  handleProtocols: FUNCTION,
-  verifyClient: FUNCTION,
-  WebSocket: FUNCTION,
-  ...SOCKET_OPTIONS
-}
-
-export const ROUTE_OPTIONS: Validators = {
-  errorHandler: FUNCTION,
-  heartbeat: MILLISECONDS,
-  protocols: ['an array of subprotocols', isProtocols],
-  ...SEND_OPTIONS,
-  ...SOCKET_OPTIONS
-}
+const USABLE_NAMES = Object.entries({ ...PLUGIN_OPTIONS, ...SERVER_OPTIONS })
+  .filter(([, { expected }]) => expected !== ABSENT.expected).map(([name]) => name)
 
 /**
- * Checks the options that a user registered the plugin with, and completes them.
+ * Validates and completes the options that the plugin was registered with.
  *
- * @param pluginTimeout that of Fastify, which ends its `preClose` hooks; in ms, 0 is no limit
+ * @param pluginTimeout Fastify's, in ms, which limits its `preClose` hooks; 0 is no limit
  * @throws FST_WS_INVALID_OPTION
  */
-export function readOptions (given: WebsocketPluginOptions, pluginTimeout: number, log: FastifyBaseLogger): Options {
-  validate(given, PLUGIN_OPTIONS)
-  validate(given.options, SERVER_OPTIONS, (name) => `"options.${name}"`)
-  validateStrict(given.receiveWindow, RECEIVE_WINDOW_OPTIONS, (name) => `"receiveWindow.${name}"`)
-  for (const name of unknownNames(given.options, SERVER_OPTIONS)) {
-    log.warn(`option "options.${name}" is none that we know: it is passed on to ws as it is`)
-  }
+export function readOptions (
+  options: WebsocketPluginOptions, pluginTimeout: number, log: FastifyBaseLogger
+): PluginSettings {
+  validate(options, PLUGIN_OPTIONS)
+  validate(options.options, SERVER_OPTIONS, (name) => `"options.${name}"`)
+  validateStrict(options.receiveWindow, RECEIVE_WINDOW_OPTIONS, (name) => `"receiveWindow.${name}"`)
+  const shutdown = readShutdownOptions(options, PLUGIN_OPTIONS.shutdownTimeout.default, pluginTimeout)
+  warnOfUnknown(options, log)
 
-  const { server, ...websocketServer } = given.options ?? {}
+  // ws takes a property that is there but undefined for a limit that is not wanted.
+  const { server, ...websocketServer } = omitNullish(options.options ?? {})
   if (websocketServer.path !== undefined) {
-    log.warn('option "options.path" refuses every other path: a websocket route is the way to name one')
+    log.warn('option "options.path" rejects all other paths; use a websocket route instead')
   }
+  const { advertise, handshakeTimeout } = complete(options, PLUGIN_OPTIONS)
+  const receiveWindow = pick(options.receiveWindow ?? {}, RECEIVE_WINDOW_OPTIONS)
   return Object.freeze({
-    // ws takes a property that is there but undefined for a limit that is not wanted.
-    websocketServer: omitNullish(websocketServer),
+    ...complete(options, perRoute(PLUGIN_OPTIONS)),
+    advertise,
+    handshakeTimeout,
+    websocketServer,
     server,
-    errorHandler: given.errorHandler,
-    shutdown: readShutdownOptions(given, pluginTimeout),
-    advertise: given.advertise ?? true,
-    heartbeat: given.heartbeat ?? DEFAULT_HEARTBEAT,
-    handshakeTimeout: given.handshakeTimeout ?? DEFAULT_HANDSHAKE_TIMEOUT,
+    shutdown,
     settings: omitNullish({
-      maxConcurrentStreams: given.maxConcurrentStreams, initialWindowSize: given.receiveWindow?.initial
+      maxConcurrentStreams: options.maxConcurrentStreams, initialWindowSize: receiveWindow.initial
     }),
-    receiveWindow: omitNullish({ ...given.receiveWindow }),
-    sendLimits: readSendLimits(given, DEFAULT_SEND_LIMITS)
+    receiveWindow
   })
 }
 
-/**
- * Checks the options that a route was added with, and completes them with those of the plugin.
- *
- * @throws FST_WS_INVALID_OPTION
- */
-export function readRouteOptions (given: unknown, url: string, plugin: Options): RouteOptions {
-  validate({ websocket: given }, { websocket: BOOLEAN_OR_OBJECT }, (name) => `"${name}" of route "${url}"`)
-  const own: WebsocketRouteOptions = isObject(given) ? given : {}
-  validateStrict(own, ROUTE_OPTIONS, (name) => `"websocket.${name}" of route "${url}"`)
-
-  const { errorHandler, heartbeat, protocols, sendLimit, slowConsumer, ...websocketServer } = omitNullish(own)
-  return {
-    websocketServer: {
-      ...websocketServer,
-      ...(protocols === undefined ? {} : { handleProtocols: (offered) => selectProtocol(offered, protocols) })
-    },
-    errorHandler: errorHandler ?? plugin.errorHandler,
-    heartbeat: heartbeat ?? plugin.heartbeat,
-    sendLimits: readSendLimits({ sendLimit, slowConsumer }, plugin.sendLimits)
+/** Logs the names that are unknown: a misspelt option must not pass unnoticed. */
+function warnOfUnknown (options: WebsocketPluginOptions, log: FastifyBaseLogger): void {
+  for (const name of unknownNames(options, PLUGIN_OPTIONS)) {
+    if (REGISTER_OPTIONS.includes(name)) continue
+    log.warn(`option "${name}" is unknown and has no effect${didYouMean(name, USABLE_NAMES, withPath)}`)
+  }
+  for (const name of unknownNames(options.options, SERVER_OPTIONS)) {
+    log.warn(`option "options.${name}" is unknown and is passed on to ws${didYouMean(name, USABLE_NAMES, withPath)}`)
   }
 }
 
-function selectProtocol (offered: Set<string>, protocols: readonly string[]): string | false {
-  return [...offered].find((protocol) => protocols.includes(protocol)) ?? false
-}
-
-function isProtocols (value: unknown): boolean {
-  return Array.isArray(value) && value.every((protocol) => isToken(String(protocol)))
+function withPath (name: string): string {
+  return Object.hasOwn(PLUGIN_OPTIONS, name) ? name : `options.${name}`
 }

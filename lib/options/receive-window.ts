@@ -1,29 +1,36 @@
+import { complete } from './table.ts'
+import type { Check, Table } from './table.ts'
+import { isBetween } from './validate.ts'
+import type { ReceiveWindowOptions } from '../../types/index.ts'
+
 /** Sizes of receive windows, in bytes. */
 export interface ReceiveWindowSizes {
-  /** What each stream of a session may send before anything of it is read, at first. */
+  /** Initial window of each stream of a session. */
   initial: number
-  /** The same, at most. */
+  /** Largest window of a stream. */
   max: number
-  /** What all streams of a session may have sent that is not read yet. */
+  /** Unread bytes of all streams of a session. */
   sessionBudget: number
 }
 
-const DEFAULT_SIZES: ReceiveWindowSizes = Object.freeze({
-  // RFC 9113 section 6.9.2: what a client counts on that has not seen our SETTINGS yet.
-  initial: 65_535,
-  max: 16 * 1024 * 1024,
-  // A thousand sockets, each with a first window that nobody reads, and as much again that Node reads ahead.
-  sessionBudget: 128 * 1024 * 1024
-})
+const WINDOW: Check = { expected: 'an integer from 1024 to 2147483647 (bytes)', isValid: isBetween(1024, 2 ** 31 - 1) }
 
-/** @param given what the user wants; a maximum below the first window is no maximum */
-export function completeSizes (
-  given: { [Name in keyof ReceiveWindowSizes]?: number | undefined }
-): ReceiveWindowSizes {
-  const {
-    initial = DEFAULT_SIZES.initial,
-    max = DEFAULT_SIZES.max,
-    sessionBudget = DEFAULT_SIZES.sessionBudget
-  } = given
+export const RECEIVE_WINDOW_OPTIONS = {
+  // RFC 9113 section 6.9.2: the window that a client uses until it receives our SETTINGS. Settings of the server, where
+  // it has them, come before this default.
+  initial: { ...WINDOW, default: 65_535 },
+  // More than a link of 1 Gbit/s has in flight with a round trip of 100 ms, which is 12.5 MB.
+  max: { ...WINDOW, default: 16 * 1024 * 1024 },
+  // A thousand sockets, each with an unread initial window, and as much again that Node reads ahead.
+  sessionBudget: {
+    expected: 'an integer of at least 65535 (bytes)',
+    isValid: isBetween(65_535, Number.MAX_SAFE_INTEGER),
+    default: 128 * 1024 * 1024
+  }
+} satisfies Table<ReceiveWindowOptions>
+
+/** Returns complete sizes. A maximum below the initial window has no effect. */
+export function completeSizes (options: ReceiveWindowOptions): ReceiveWindowSizes {
+  const { initial, max, sessionBudget } = complete(options, RECEIVE_WINDOW_OPTIONS)
   return { initial, max: Math.max(initial, max), sessionBudget }
 }

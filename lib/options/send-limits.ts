@@ -1,18 +1,24 @@
-import { omitNullish } from './validate.ts'
+import type { Check } from './table.ts'
+import { isCount, isSyncFunction } from './validate.ts'
 import type { SlowConsumer } from '../../types/index.ts'
 
-/** The limit of what a socket may have waiting to be sent, and what happens past it. */
+/** Limit of the bytes that wait to be sent to a peer, and the action on a message that exceeds it. */
 export interface SendLimits {
-  /** in bytes */
+  /** In bytes. */
   sendLimit: number
   slowConsumer: SlowConsumer
 }
 
 export const NO_LIMITS: SendLimits = Object.freeze({ sendLimit: Infinity, slowConsumer: 'close' })
 
-/** Completes send limits with defaults. */
-export function readSendLimits (
-  { sendLimit, slowConsumer }: { [Name in keyof SendLimits]?: SendLimits[Name] | undefined }, defaults: SendLimits
-): SendLimits {
-  return { ...defaults, ...omitNullish({ sendLimit, slowConsumer }) }
+const POLICIES: unknown[] = ['close', 'drop']
+
+export const SEND_LIMIT: Check = {
+  expected: 'an integer of at least 0 (bytes), or Infinity',
+  isValid: (value) => isCount(value) || value === Infinity
+}
+
+export const SLOW_CONSUMER: Check = {
+  expected: '"close", "drop" or a synchronous function',
+  isValid: (value) => POLICIES.includes(value) || isSyncFunction(value)
 }

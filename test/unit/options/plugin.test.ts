@@ -1,9 +1,11 @@
-import { once } from 'node:events'
 import { createServer } from 'node:http'
 import fastify from 'fastify'
 import t from 'tap'
+import { WebSocketServer } from 'ws'
 import websocket from '../../../index.ts'
 import type { WebsocketPluginOptions } from '../../../index.ts'
+import { PLUGIN_OPTIONS, SERVER_OPTIONS, readOptions } from '../../../lib/options/plugin.ts'
+import type { PluginSettings } from '../../../lib/options/plugin.ts'
 
 const REFUSED: Array<[options: object, message: string]> = [
   [{ options: 7 }, 'option "options" must be an object, got 7'],
@@ -29,6 +31,8 @@ const REFUSED: Array<[options: object, message: string]> = [
   [{ options: { host: '::1' } }, 'option "options.host" must be absent: the sockets come from Fastify\'s server; for a server of its own use the ws package, got "::1"'],
   [{ options: { backlog: 5 } }, 'option "options.backlog" must be absent: the sockets come from Fastify\'s server; for a server of its own use the ws package, got 5'],
   [{ receiveWindow: { maximum: 1 } }, 'option "receiveWindow.maximum" must be one of initial, max, sessionBudget, got an option "maximum"'],
+  [{ shutdown: 5 }, 'option "shutdown" must be an object, got 5'],
+  [{ receiveWindow: { Max: 1 } }, 'option "receiveWindow.Max" must be one of initial, max, sessionBudget, got an option "Max": did you mean "max"?'],
   [{ options: { path: 7 } }, 'option "options.path" must be a string, got 7'],
   [{ options: { server: {} } }, 'option "options.server" must be an HTTP server, got object'],
   [{ options: { maxPayload: -1 } }, 'option "options.maxPayload" must be an integer of at least 0 (bytes), got -1'],
@@ -49,65 +53,87 @@ for (const [options, expected] of REFUSED) {
   })
 }
 
-const NAMES = 'errorHandler, heartbeat, protocols, sendLimit, slowConsumer, allowSynchronousEvents, autoPong, closeTimeout, ' +
-  'maxBufferedChunks, maxFragments, maxPayload, maxPendingAutoPongs, perMessageDeflate, skipUTF8Validation'
+function read (options: object, pluginTimeout = 0): { settings: PluginSettings, warnings: string[] } {
+  const warnings: string[] = []
+  const log = { warn: (line: string) => { warnings.push(line) } }
+  return { settings: readOptions(options, pluginTimeout, log as never), warnings }
+}
 
-const REFUSED_BY_ROUTE: Array<[websocket: unknown, message: string]> = [
-  ['yes', 'option "websocket" of route "/v1/room" must be a boolean or an object, got "yes"'],
-  [[], 'option "websocket" of route "/v1/room" must be a boolean or an object, got object'],
-  [{ maxPayload: '1mb' }, 'option "websocket.maxPayload" of route "/v1/room" must be an integer of at least 0 (bytes), got "1mb"'],
-  [{ maxPayLoad: 1 }, `option "websocket.maxPayLoad" of route "/v1/room" must be one of ${NAMES}, got an option "maxPayLoad"`],
-  [{ verifyClient: 1 }, `option "websocket.verifyClient" of route "/v1/room" must be one of ${NAMES}, got an option "verifyClient"`],
-  [{ protocols: 'chat' }, 'option "websocket.protocols" of route "/v1/room" must be an array of subprotocols, got "chat"'],
-  [{ protocols: ['a b'] }, 'option "websocket.protocols" of route "/v1/room" must be an array of subprotocols, got object'],
-  [{ sendLimit: 0.5 }, 'option "websocket.sendLimit" of route "/v1/room" must be an integer of at least 0 (bytes), or Infinity, got 0.5'],
-  [{ errorHandler: 1 }, 'option "websocket.errorHandler" of route "/v1/room" must be a function, got 1']
+void t.test('options that are omitted have their defaults', async (t) => {
+  const { settings, warnings } = read({})
+  t.same(settings, {
+    errorHandler: undefined,
+    heartbeat: 30_000,
+    sendLimit: 16 * 1024 * 1024,
+    slowConsumer: 'close',
+    advertise: true,
+    handshakeTimeout: 30_000,
+    websocketServer: {},
+    server: undefined,
+    shutdown: { timeout: 5000, code: 1001, reason: '', batch: 100, preClose: undefined },
+    settings: {},
+    receiveWindow: {}
+  })
+  t.same(warnings, [])
+  t.ok(Object.isFrozen(settings))
+  for (const omitted of [null, undefined]) {
+    t.same(read(Object.fromEntries(Object.keys(PLUGIN_OPTIONS).map((name) => [name, omitted]))).settings, settings)
+    t.same(read({
+      options: Object.fromEntries(Object.keys(SERVER_OPTIONS).map((name) => [name, omitted])),
+      receiveWindow: { initial: omitted, max: omitted },
+      shutdown: { code: omitted, batch: omitted }
+    }), { settings, warnings })
+  }
+})
+
+void t.test('the defaults of ws\'s options are those of ws', async (t) => {
+  const { options } = new WebSocketServer({ noServer: true })
+  const given = ['noServer', 'WebSocket']
+  for (const [name, row] of Object.entries(SERVER_OPTIONS)) {
+    if (!given.includes(name)) t.equal(row.default, Reflect.get(options, name) ?? undefined, name)
+  }
+})
+
+void t.test('settings of HTTP/2 are only those that the user gave', async (t) => {
+  t.same(read({ maxConcurrentStreams: 7 }).settings.settings, { maxConcurrentStreams: 7 })
+  const { settings, receiveWindow } = read({ receiveWindow: { initial: 2048, max: null } }).settings
+  t.same(settings, { initialWindowSize: 2048 })
+  t.same(receiveWindow, { initial: 2048 })
+})
+
+void t.test('the default of shutdownTimeout fits the pluginTimeout of Fastify', async (t) => {
+  t.equal(read({}, 3000).settings.shutdown.timeout, 2500)
+})
+
+const UNKNOWN: Array<[options: object, warnings: string[]]> = [
+  [{ heartBeat: 5 }, ['option "heartBeat" is unknown and has no effect: did you mean "heartbeat"?']],
+  [{ maxPayload: 5 }, ['option "maxPayload" is unknown and has no effect: did you mean "options.maxPayload"?']],
+  [{ wss: 5, port: 80 }, ['option "wss" is unknown and has no effect', 'option "port" is unknown and has no effect']],
+  [{ constructor: 5 }, ['option "constructor" is unknown and has no effect']],
+  [{ options: { maxPayLoad: 7 } }, ['option "options.maxPayLoad" is unknown and is passed on to ws: did you mean "options.maxPayload"?']],
+  [{ options: { heartbeat: 7 } }, ['option "options.heartbeat" is unknown and is passed on to ws: did you mean "heartbeat"?']],
+  [{ options: { constructor: 7 } }, ['option "options.constructor" is unknown and is passed on to ws']],
+  [{ options: { path: '/ws' } }, ['option "options.path" rejects all other paths; use a websocket route instead']],
+  [{ options: { path: null } }, []],
+  [{ prefix: '/v1', logLevel: 'warn', logSerializers: {} }, []]
 ]
 
-for (const [given, expected] of REFUSED_BY_ROUTE) {
-  void t.test(`a route refuses ${JSON.stringify(given)}, by its URL`, async (t) => {
-    const app = fastify()
-    t.teardown(() => app.close())
-    await app.register(websocket)
-    const adding = app.register(async (scope) => {
-      scope.get('/room', { websocket: given as true }, () => {})
-    }, { prefix: '/v1' })
-    await t.rejects(Promise.resolve(adding), { code: 'FST_WS_INVALID_OPTION', message: expected })
+for (const [options, expected] of UNKNOWN) {
+  void t.test(`${JSON.stringify(options)} is accepted ${expected.length === 0 ? 'without' : 'with'} a warning`, async (t) => {
+    t.same(read(options).warnings, expected)
   })
 }
 
-void t.test('a route whose websocket is undefined, null or false is one of pages', async (t) => {
-  const app = fastify()
-  t.teardown(() => app.close())
-  await app.register(websocket)
-  const plain = [undefined, null, false]
-  for (const given of plain) app.get(`/${given}`, { websocket: given as false }, async () => 'page')
-  for (const given of plain) t.equal((await app.inject(`/${given}`)).body, 'page')
-})
-
-void t.test('a route\'s option that is undefined is as good as absent', async (t) => {
-  const app = fastify()
-  t.teardown(() => app.close())
-  await app.register(websocket, { options: { maxPayload: 3 } })
-  app.get('/', { websocket: { maxPayload: undefined, protocols: undefined, sendLimit: undefined } }, (socket) => {
-    socket.on('close', (code) => app.server.emit('seen', code))
-  })
-  const seen = once(app.server, 'seen')
-  const socket = await app.injectWS()
-  socket.send('four')
-  t.same(await seen, [1009])
-})
-
-void t.test('an option of ws that we do not know is passed on, with a warning', async (t) => {
+void t.test('a warning about an option goes to the logger of Fastify', async (t) => {
   const lines: string[] = []
   const app = fastify({ logger: { level: 'warn', stream: { write: (line: string) => { lines.push(JSON.parse(line).msg) } } } })
   t.teardown(() => app.close())
-  await app.register(websocket, { options: { maxPayLoad: 7 } } as WebsocketPluginOptions)
+  await app.register(websocket, { prefix: '/v1', options: { maxPayLoad: 7 } } as WebsocketPluginOptions)
   t.match(app.websocketServer.options, { maxPayLoad: 7 })
-  t.same(lines, ['option "options.maxPayLoad" is none that we know: it is passed on to ws as it is'])
+  t.same(lines, ['option "options.maxPayLoad" is unknown and is passed on to ws: did you mean "options.maxPayload"?'])
 })
 
-void t.test('an option that is undefined or null is as good as absent', async (t) => {
+void t.test('options of ws that are undefined or null are not passed on, so that ws has its defaults', async (t) => {
   const app = fastify()
   t.teardown(() => app.close())
   await app.register(websocket, {
@@ -118,7 +144,7 @@ void t.test('an option that is undefined or null is as good as absent', async (t
   t.match(app.websocketServer.options, { maxPayload: 100 * 1024 * 1024, closeTimeout: 30_000, verifyClient: null })
 })
 
-void t.test('options that ws alone knows are handed on', async (t) => {
+void t.test('options that ws alone uses are passed on', async (t) => {
   const app = fastify()
   t.teardown(() => app.close())
   await app.register(websocket, { options: { allowSynchronousEvents: false, maxFragments: 3 } })
