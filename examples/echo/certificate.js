@@ -3,7 +3,7 @@ import selfsigned from 'selfsigned'
 const DNS = 2
 const IP = 7
 
-/** Makes a key and a certificate for this machine alone. Browsers speak HTTP/2 only over TLS. */
+/** Creates a private key and a self-signed certificate for localhost. Browsers use HTTP/2 only with TLS. */
 export async function createCertificate () {
   const { private: key, cert } = await selfsigned.generate([{ name: 'commonName', value: 'localhost' }], {
     keyType: 'ec',

@@ -6,7 +6,7 @@ const FILES = [
   ['/style.css', 'style.css', 'text/css; charset=utf-8']
 ]
 
-// connect-src 'self' is what lets the page open its socket: wss: counts as the page's own origin.
+// connect-src 'self' allows the page's socket: wss: counts as the page's own origin.
 const HEADERS = {
   'cache-control': 'no-cache',
   'content-security-policy': [
@@ -17,7 +17,7 @@ const HEADERS = {
   'x-content-type-options': 'nosniff'
 }
 
-/** Serves the page that a person tries the socket with. */
+/** Serves the page of the example. */
 export async function servePage (app) {
   for (const [path, name, type] of FILES) {
     const content = await readFile(new URL(`page/${name}`, import.meta.url))

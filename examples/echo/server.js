@@ -2,7 +2,7 @@
  * One WebSocket route, served over HTTP/2 and HTTP/1.1. `npm start` builds the plugin and runs this.
  *
  *   PORT=8444    listens on another port
- *   ADVERTISE=0  keeps quiet about WebSocket over HTTP/2: browsers then take HTTP/1.1
+ *   ADVERTISE=0  does not advertise WebSocket over HTTP/2: browsers then use HTTP/1.1
  */
 import Fastify from 'fastify'
 import fastifyWebsocketH2 from 'fastify-websocket-h2'
@@ -13,14 +13,14 @@ const port = readPort(process.env.PORT || '8443')
 
 const app = Fastify({
   http2: true,
-  // Safari, most command-line clients, and all clients if we do not advertise, open their sockets over HTTP/1.1.
+  // For clients that open sockets over HTTP/1.1: Safari, most command-line clients, and all clients with ADVERTISE=0.
   https: { allowHTTP1: true, ...await createCertificate() },
   logger: { level: 'warn' }
 })
 
 await app.register(fastifyWebsocketH2, {
   advertise: process.env.ADVERTISE !== '0',
-  // A browser that hangs must not keep Ctrl-C waiting for long.
+  // Limits how long an unresponsive browser can delay the shutdown after Ctrl-C.
   options: { closeTimeout: 3000 }
 })
 
@@ -40,7 +40,7 @@ try {
 }
 console.log(`Open https://localhost:${app.server.address().port} (its certificate is self-signed: the browser will warn)`)
 
-// npm passes on a Ctrl-C that the terminal has sent us already, so the second one must do no harm.
+// After Ctrl-C, SIGINT may arrive twice: from the terminal, and from npm. app.close() may be called twice.
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => app.close())
 
 function readPort (value) {

@@ -1,29 +1,29 @@
 /**
- * The Autobahn|Testsuite's fuzzing client against a bare ws server, and against the plugin over HTTP/1.1 and, behind
- * HAProxy, over HTTP/2: what ws passes, the plugin passes with the same result. It needs Python 2.7 and HAProxy.
+ * Runs the Autobahn|Testsuite's fuzzing client against a ws server without the plugin, against the plugin over HTTP/1.1,
+ * and, behind HAProxy, over HTTP/2. The plugin must give the same result as ws in each case. Needs Python 2.7 and HAProxy.
  *
  *   npm run autobahn                               the whole suite: half an hour on two busy cores
  *   npm run autobahn -- --quick                    some cases of every group: less than a minute
- *   npm run autobahn -- --cases '1.*,6.2.*'        those
- *   PYTHON2=/path/to/python2.7 npm run autobahn    a Python that is not on PATH
+ *   npm run autobahn -- --cases '1.*,6.2.*'        the cases that match a pattern
+ *   PYTHON2=/path/to/python2.7 npm run autobahn    uses a Python that is not on PATH
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { AGENTS, runAgent } from './agents.js'
-import { checkCases, checkProofs, collect } from './compare.js'
+import { checkCases, checkSanity, collect } from './compare.js'
 import { checkHAProxy } from './haproxy.js'
-import { MissingTool } from '../helpers/missing-tool.js'
+import { MissingToolError } from '../helpers/missing-tool.js'
 import { preparePython } from './python.js'
 import { formatChecks, formatTable, hasFailed } from './report.js'
 import { Wstest } from './wstest.js'
 
 const CACHE = fileURLToPath(new URL('../../.cache/autobahn', import.meta.url))
 const PACKAGES = join(CACHE, 'python')
-// More at once would take from each other what cases have a time limit for.
-const AT_ONCE = 2
-/** Cases of every group, without those that take long or differ from others in size alone. */
+// Some cases have a time limit, which more concurrent agents could exceed.
+const CONCURRENT_AGENTS = 2
+/** Cases of every group, without those that are slow or differ from others only in size. */
 const QUICK = [
   '1.*', '2.*', '3.*', '4.*', '5.*', '6.1.*', '6.2.*', '6.3.*', '6.4.1', '6.4.3', '6.22.*', '7.*',
   '9.1.*', '9.2.*', '9.3.4', '9.4.4', '9.5.5', '9.6.5', '9.7.3', '9.8.3', '10.*',
@@ -35,7 +35,7 @@ const { values: options } = parseArgs({ options: { quick: { type: 'boolean' }, c
 try {
   process.exit(await main())
 } catch (error) {
-  console.log(`not ok ${error instanceof MissingTool ? error.message : error.stack}\n\n0 passed, 1 failed`)
+  console.log(`not ok ${error instanceof MissingToolError ? error.message : error.stack}\n\n0 passed, 1 failed`)
   process.exit(1)
 }
 
@@ -43,22 +43,22 @@ async function main () {
   await mkdir(CACHE, { recursive: true })
   console.log(`# ${await checkHAProxy()}`)
   const wstest = new Wstest(await preparePython(PACKAGES), PACKAGES, CACHE)
-  const ids = await wstest.listCases(choosePatterns())
+  const ids = await wstest.listCases(selectPatterns())
   console.log(`# ${ids.length} cases, reports in ${CACHE}/reports`)
 
   const runs = await runAgents(wstest, ids)
   const cases = collect(ids, runs)
   const checks = checkCases(cases)
-  const proofs = checkProofs(cases, runs)
+  const sanityChecks = checkSanity(cases, runs)
 
-  const text = ['', ...formatTable(cases), '', ...formatChecks(checks, proofs), ''].join('\n')
+  const text = ['', ...formatTable(cases), '', ...formatChecks(checks, sanityChecks), ''].join('\n')
   await writeFile(join(CACHE, 'results.txt'), text)
-  await writeFile(join(CACHE, 'results.json'), JSON.stringify({ cases, checks, proofs }, undefined, 2))
+  await writeFile(join(CACHE, 'results.json'), JSON.stringify({ cases, checks, sanityChecks }, undefined, 2))
   process.stdout.write(text)
-  return [...checks, ...proofs].some(hasFailed) ? 1 : 0
+  return [...checks, ...sanityChecks].some(hasFailed) ? 1 : 0
 }
 
-function choosePatterns () {
+function selectPatterns () {
   if (options.cases !== undefined) return options.cases.split(',')
   return options.quick ? QUICK : ['*']
 }
@@ -73,6 +73,6 @@ async function runAgents (wstest, ids) {
       console.log(`# ${AGENTS[agent].title}: ${Math.round((performance.now() - start) / 1000)} s`)
     }
   }
-  await Promise.all(Array.from({ length: AT_ONCE }, runNext))
+  await Promise.all(Array.from({ length: CONCURRENT_AGENTS }, runNext))
   return runs
 }

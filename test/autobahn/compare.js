@@ -2,11 +2,11 @@ import { AGENTS } from './agents.js'
 
 const PASSES = ['OK', 'NON-STRICT', 'INFORMATIONAL']
 const NOT_RUN = { behavior: 'NOT RUN', behaviorClose: 'NOT RUN', remoteCloseCode: null }
-/** What a case about compression gives where the server agrees on none. */
+/** The result of a case about compression if the server declines it. */
 const DECLINED = { behavior: 'UNIMPLEMENTED', behaviorClose: 'OK', remoteCloseCode: 1000 }
 const COMPRESSION_GROUPS = ['12', '13']
 
-/** The results of each case, by agent. */
+/** Returns the results of each case by agent. */
 export function collect (ids, runs) {
   return ids.map((id) => {
     const results = Object.keys(AGENTS).map((agent) => [agent, pick(runs[agent].results[id] ?? NOT_RUN)])
@@ -14,7 +14,7 @@ export function collect (ids, runs) {
   })
 }
 
-/** Checks that each case went over either transport of the plugin as it did with ws. `failure` tells what differs. */
+/** Checks that each case has the same result with the plugin, over both HTTP versions, as with ws. */
 export function checkCases (cases) {
   return cases.flatMap((entry) => ['http1', 'http2'].map((agent) => {
     const expected = isDeclined(entry, agent) ? DECLINED : entry.reference
@@ -22,9 +22,9 @@ export function checkCases (cases) {
   }))
 }
 
-/** Checks that the comparison says what it seems to: each socket came over the transport that it is counted for. */
-export function checkProofs (cases, runs) {
-  return [checkReference(cases), ...Object.keys(AGENTS).map((agent) => checkSockets(agent, cases, runs[agent].seen))]
+/** Checks that the comparison is valid: ws passes all cases, and each socket used the transport under test. */
+export function checkSanity (cases, runs) {
+  return [checkReference(cases), ...Object.keys(AGENTS).map((agent) => checkHandshakes(agent, cases, runs[agent].handshakes))]
 }
 
 function checkReference (cases) {
@@ -35,23 +35,23 @@ function checkReference (cases) {
   }
 }
 
-function checkSockets (agent, cases, seen) {
+function checkHandshakes (agent, cases, counts) {
   const { title, handshake, compresses } = AGENTS[agent]
   const offers = cases.filter(isAboutCompression).length
   const compressed = compresses ? offers : 0
   return {
     name: `${title}: ${cases.length} ${handshake}, ${offers} offers of compression, ${compressed} compressed`,
-    failure: findDifference(seen, { upgrades: 0, streams: 0, others: 0, offers, compressed, [handshake]: cases.length })
+    failure: findDifference(counts, { upgrades: 0, streams: 0, others: 0, offers, compressed, [handshake]: cases.length })
   }
 }
 
 function findDifference (result, expected) {
-  if (result.behavior === NOT_RUN.behavior) return 'was not run'
-  const [got, wanted] = [result, expected].map(toWords)
-  return got === wanted ? undefined : `${got} instead of ${wanted}`
+  if (result.behavior === NOT_RUN.behavior) return 'not run'
+  const [actual, wanted] = [result, expected].map(format)
+  return actual === wanted ? undefined : `${actual} instead of ${wanted}`
 }
 
-function toWords (values) {
+function format (values) {
   return Object.entries(values).map(([key, value]) => `${key} ${value}`).join(', ')
 }
 

@@ -3,10 +3,10 @@ import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { promisify } from 'node:util'
-import { keep } from '../helpers/children.js'
-import { MissingTool } from '../helpers/missing-tool.js'
+import { killOnExit } from '../helpers/child-processes.js'
+import { MissingToolError } from '../helpers/missing-tool.js'
 
-// Longer than the pause of any case.
+// The timeouts are longer than the pauses of any case.
 const configure = (port) => `
 defaults
   mode http
@@ -20,24 +20,24 @@ listen websocket
   server plugin 127.0.0.1:${port} proto h2
 `
 
-/** Finds out that there is one before the first agent takes its time. Gives the version. */
+/** Returns the version of HAProxy. Throws at once if it is not installed, and not after the first agents have run. */
 export async function checkHAProxy () {
   try {
     const { stdout } = await promisify(execFile)('haproxy', ['-v'])
     return stdout.split('\n')[0]
   } catch (cause) {
-    throw new MissingTool('HAProxy 2.4 or later has to be on PATH. Debian has it in the package "haproxy"', { cause })
+    throw new MissingToolError('HAProxy 2.4 or later must be on PATH. On Debian, install the package "haproxy"', { cause })
   }
 }
 
-/** HAProxy before a server of HTTP/2 in clear: it makes an Extended CONNECT of each upgrade. */
+/** Starts HAProxy in front of an HTTP/2 server without TLS. It translates each Upgrade into an Extended CONNECT. */
 export async function startHAProxy (serverPort, configFile) {
   await writeFile(configFile, configure(serverPort))
-  // HAProxy has no port 0. A port that listens already is taken by nobody else, and connections wait for HAProxy.
+  // HAProxy cannot listen on port 0. It inherits a socket that listens already, on a port that no one else can take.
   const listener = createServer().listen(0, '127.0.0.1')
   await once(listener, 'listening')
   const { port } = listener.address()
-  const child = keep(spawn('haproxy', ['-db', '-f', configFile], {
+  const child = killOnExit(spawn('haproxy', ['-db', '-f', configFile], {
     stdio: ['ignore', 'inherit', 'inherit', listener._handle.fd]
   }))
   listener.close()

@@ -5,16 +5,16 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { run } from '../helpers/children.js'
-import { MissingTool } from '../helpers/missing-tool.js'
+import { run } from '../helpers/child-processes.js'
+import { MissingToolError } from '../helpers/missing-tool.js'
 
 const execute = promisify(execFile)
 
 const REQUIREMENTS = fileURLToPath(new URL('requirements.txt', import.meta.url))
-const NO_PYTHON = `The Autobahn Testsuite runs on Python 2.7 alone, and there is none here. Install one,
-for instance with "pyenv install 2.7.18", or name one: PYTHON2=/path/to/python2.7 npm run autobahn`
+const NO_PYTHON = `The Autobahn Testsuite needs Python 2.7, which is not installed. Install it,
+for instance with "pyenv install 2.7.18", or give its path: PYTHON2=/path/to/python2.7 npm run autobahn`
 
-/** Finds a Python 2.7, and installs the suite into `directory` where it is not there yet. Gives the interpreter. */
+/** Finds Python 2.7, and installs the suite into `directory` unless it is installed there. Returns the interpreter. */
 export async function preparePython (directory) {
   const python = await findPython()
   const installed = join(directory, 'requirements.txt')
@@ -25,8 +25,8 @@ export async function preparePython (directory) {
   await rm(directory, { recursive: true, force: true })
   const install = ['--disable-pip-version-check', 'install', '--quiet', '--target', directory, '-r', REQUIREMENTS]
   const code = await run(python, ['-m', 'pip', ...install], { stdio: 'inherit' })
-  if (code !== 0) throw new MissingTool(`${python} could not install the suite: that takes pip and a C compiler`)
-  // The last thing to come tells that all of it came.
+  if (code !== 0) throw new MissingToolError(`${python} could not install the suite, which needs pip and a C compiler`)
+  // Copied last: its presence shows that the installation was complete.
   await copyFile(REQUIREMENTS, installed)
   return python
 }
@@ -35,7 +35,7 @@ async function findPython () {
   for (const candidate of await listCandidates()) {
     if (await isPython27(candidate)) return candidate
   }
-  throw new MissingTool(NO_PYTHON)
+  throw new MissingToolError(NO_PYTHON)
 }
 
 async function listCandidates () {
@@ -51,7 +51,7 @@ async function listPyenv () {
   return names.filter((name) => name.startsWith('2.7')).map((name) => join(versions, name, 'bin', 'python'))
 }
 
-/** A python2.7 on PATH may be a shim of pyenv, which runs nothing. */
+/** Runs the program to find out: a python2.7 on PATH may be a shim of pyenv that has no such version. */
 async function isPython27 (file) {
   const version = execute(file, ['-c', 'import sys; print(sys.version_info[:2] == (2, 7))'])
   return version.then(({ stdout }) => stdout.trim() === 'True', () => false)

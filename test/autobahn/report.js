@@ -1,6 +1,6 @@
 import { AGENTS } from './agents.js'
 
-/** A table of how many cases of each group gave what, with a column for each agent. */
+/** Returns the lines of a table: the numbers of cases with each result, by group and agent. */
 export function formatTable (cases) {
   const groups = groupBy(cases, ({ group }) => group)
   return alignColumns([
@@ -10,12 +10,12 @@ export function formatTable (cases) {
   ])
 }
 
-/** What failed, the proofs that hold, and in the last line the counts. */
-export function formatChecks (caseChecks, proofs) {
-  const all = [...proofs, ...caseChecks]
+/** Returns the sanity checks that passed, all checks that failed, and both counts in the last line. */
+export function formatChecks (caseChecks, sanityChecks) {
+  const all = [...sanityChecks, ...caseChecks]
   const failed = all.filter(hasFailed)
   return [
-    ...proofs.filter((proof) => !hasFailed(proof)).map(({ name }) => `ok ${name}`),
+    ...sanityChecks.filter((check) => !hasFailed(check)).map(({ name }) => `ok ${name}`),
     ...failed.map(({ name, failure }) => `not ok ${name}: ${failure}`),
     '',
     `${all.length - failed.length} passed, ${failed.length} failed`
@@ -37,7 +37,7 @@ function describe ({ behavior, behaviorClose }) {
   return behaviorClose === 'OK' || behaviorClose === behavior ? behavior : `${behavior} (close: ${behaviorClose})`
 }
 
-// Map.groupBy came with Node 21.
+// Node 20 has no Map.groupBy.
 function groupBy (list, keyOf) {
   const groups = new Map()
   for (const item of list) groups.set(keyOf(item), [...groups.get(keyOf(item)) ?? [], item])

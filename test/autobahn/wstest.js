@@ -2,16 +2,16 @@ import { execFile } from 'node:child_process'
 import { open, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { run } from '../helpers/children.js'
+import { run } from '../helpers/child-processes.js'
 
 const execute = promisify(execFile)
 
-/** How many cases Autobahn Testsuite 25.10.1 has. A suite that lost some would pass without them. */
+/** The number of cases in Autobahn Testsuite 25.10.1. Checked, since missing cases could not fail. */
 const CASE_COUNT = 517
-// A run that hangs ends. The longest takes a quarter of it on two busy cores.
+// For a run that hangs. The longest run takes a quarter of it on two busy cores.
 const TIME_LIMIT = 2 * 60 * 60 * 1000
 
-// PYTHONPATH would not do: zope comes as a namespace of a .pth file, which is read of a site directory alone.
+// Not PYTHONPATH: zope is a namespace package with a .pth file, which Python reads only in site directories.
 const BOOT = 'import site, sys; site.addsitedir(sys.argv.pop(1))'
 const RUN = `${BOOT}; from autobahntestsuite.wstest import run; run()`
 const LIST = `${BOOT}
@@ -21,19 +21,23 @@ from autobahntestsuite.caseset import CaseSet
 cases = CaseSet(CaseSetname, CaseBasename, Cases, CaseCategories, CaseSubCategories)
 print(json.dumps(cases.parseSpecCases({'cases': ['*']})))`
 
-/** The Autobahn Testsuite's fuzzing client: `packages` is where pip put it, `cache` where all that it writes goes. */
+/** The Autobahn Testsuite's fuzzing client. */
 export class Wstest {
   #python
   #packages
   #cache
 
+  /**
+   * @param packages the folder into which pip installed it
+   * @param cache the folder of its reports and logs
+   */
   constructor (python, packages, cache) {
     this.#python = python
     this.#packages = packages
     this.#cache = cache
   }
 
-  /** The ids of the cases that patterns such as `6.*` name, in the suite's order. */
+  /** Returns the ids of the cases that match patterns such as `6.*`, in the suite's order. */
   async listCases (patterns) {
     const { stdout } = await execute(this.#python, ['-c', LIST, this.#packages])
     const all = JSON.parse(stdout)
@@ -45,7 +49,7 @@ export class Wstest {
     return all.filter((id) => matchers.some((matcher) => matcher.test(id)))
   }
 
-  /** Runs cases against a server. Gives what the report has of each, by id. */
+  /** Runs cases against a server. Returns their results by id, from the suite's report. */
   async run (agent, url, cases) {
     const outdir = join(this.#cache, 'reports', agent)
     const spec = join(this.#cache, `${agent}.json`)
@@ -63,7 +67,7 @@ export class Wstest {
       const code = await run(this.#python, ['-u', '-c', RUN, this.#packages, ...args], {
         stdio: ['ignore', log.fd, log.fd], timeout: TIME_LIMIT
       })
-      if (code !== 0) console.log(`# wstest ended with ${code}: see ${file}`)
+      if (code !== 0) console.log(`# wstest exited with ${code}: see ${file}`)
     } finally {
       await log.close()
     }

@@ -1,8 +1,8 @@
 /**
- * Real Chromium against the example server, as a person uses it. What any page's sockets do is in test/interop.
+ * Tests the page of the example server in Chromium. The sockets of pages in general are tested in test/interop.
  *
- *   CHROMIUM=/usr/bin/google-chrome  drives another Chromium
- *   SCREENSHOT=page.png              pictures the example's page, as page-light.png and page-dark.png
+ *   CHROMIUM=/usr/bin/google-chrome  uses another Chromium
+ *   SCREENSHOT=page.png              writes screenshots of the page: page-light.png and page-dark.png
  */
 import assert from 'node:assert/strict'
 import { chromium } from 'playwright-core'
@@ -11,21 +11,21 @@ import { CHROMIUM_FLAGS } from '../helpers/chromium.js'
 import { Example } from './example.js'
 
 const { CHROMIUM = '/usr/bin/chromium', SCREENSHOT } = process.env
-// Ten times what it takes, for a machine that is busy with other things.
+// Ten times the usual duration, for a busy machine.
 const TIME_LIMIT = 120_000
 
 const checks = new Checks()
-const watchdog = setTimeout(giveUp, TIME_LIMIT)
+const timer = setTimeout(onTimeout, TIME_LIMIT)
 
 try {
-  await driveChromium()
+  await testInChromium()
 } catch (error) {
-  checks.fail('nothing stops the run', error)
+  checks.fail('the run is complete', error)
 }
-clearTimeout(watchdog)
+clearTimeout(timer)
 process.exit(checks.finish())
 
-async function driveChromium () {
+async function testInChromium () {
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_FLAGS })
   try {
     console.log(`# Chromium ${browser.version()}, Node ${process.version}`)
@@ -39,28 +39,28 @@ async function driveChromium () {
 async function testExample (browser, version, env) {
   const example = await Example.start(env)
   const page = await openPage(browser, example.url)
-  const complaints = listenForComplaints(page)
+  const messages = recordConsole(page)
   const check = (name, run) => checks.run(`example, ${version}: ${name}`, run)
 
-  await check('the page opens a socket and says what it runs over', async () => {
+  await check('the page opens a socket and shows its HTTP version', async () => {
     await page.getByRole('button', { name: 'Open socket' }).click()
     await page.getByRole('status').getByText('Open', { exact: true }).waitFor()
     assert.equal(await page.locator('#version').textContent(), version)
   })
 
-  await check('a message comes back with its round trip', async () => {
+  await check('the page shows the echo of a message and the round-trip time', async () => {
     await sendFromPage(page, 'hello from Chromium')
     assert.match(await page.locator('#round-trip').textContent(), /^\d+\.\d ms$/)
   })
 
   if (SCREENSHOT !== undefined && version === 'HTTP/2') await takeScreenshots(page)
 
-  await check('the page closes it with 1000', async () => {
+  await check('the page closes the socket with 1000', async () => {
     await page.getByRole('button', { name: 'Close socket' }).click()
     await page.getByText('with code 1000: clean').waitFor()
   })
 
-  await check('Ctrl-C closes an open socket with 1001 and ends the server with exit code 0', async () => {
+  await check('Ctrl-C closes an open socket with 1001, and the server exits with code 0', async () => {
     await page.getByRole('button', { name: 'Open socket' }).click()
     await page.getByRole('status').getByText('Open', { exact: true }).waitFor()
     const exitCode = example.interrupt()
@@ -68,7 +68,7 @@ async function testExample (browser, version, env) {
     assert.equal(await exitCode, 0)
   })
 
-  await check('the browser has nothing to complain about', () => assert.deepEqual(complaints, []))
+  await check('the browser reports no error and no warning', () => assert.deepEqual(messages, []))
   await page.context().close()
 }
 
@@ -86,11 +86,11 @@ async function sendFromPage (page, text) {
   await page.locator('#log .echo').getByText(text).waitFor()
 }
 
-function listenForComplaints (page) {
-  const complaints = []
-  page.on('pageerror', (error) => complaints.push(error.message))
-  page.on('console', (message) => { if (message.type() !== 'log') complaints.push(message.text()) })
-  return complaints
+function recordConsole (page) {
+  const messages = []
+  page.on('pageerror', (error) => messages.push(error.message))
+  page.on('console', (message) => { if (message.type() !== 'log') messages.push(message.text()) })
+  return messages
 }
 
 async function takeScreenshots (page) {
@@ -102,7 +102,7 @@ async function takeScreenshots (page) {
   }
 }
 
-function giveUp () {
-  checks.failCurrent(new Error(`not done after ${TIME_LIMIT / 1000} s`))
+function onTimeout () {
+  checks.failCurrent(new Error(`timed out after ${TIME_LIMIT / 1000} s`))
   process.exit(checks.finish())
 }

@@ -2,13 +2,16 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { killOnExit, waitForLine } from '../helpers/child-processes.js'
 
 const SERVER = fileURLToPath(new URL('../../examples/echo/server.js', import.meta.url))
+const URL_PATTERN = /https:\S+/
 
-/** The example server as a person runs it: a process of its own, which Ctrl-C stops. */
+/** The example server, in a process of its own that Ctrl-C stops. */
 export class Example {
   #process
   #exited
+  url
 
   static async start (env = {}) {
     const example = new Example()
@@ -16,7 +19,7 @@ export class Example {
     return example
   }
 
-  /** Gives the exit code. */
+  /** Sends SIGINT, as Ctrl-C does. Returns the exit code. */
   async interrupt () {
     this.#process.kill('SIGINT')
     const [code] = await this.#exited
@@ -24,20 +27,12 @@ export class Example {
   }
 
   async #start (env) {
-    this.#process = spawn(process.execPath, [SERVER], {
+    this.#process = killOnExit(spawn(process.execPath, [SERVER], {
       env: { ...process.env, PORT: '0', ...env },
       stdio: ['ignore', 'pipe', 'inherit']
-    })
+    }))
     this.#exited = once(this.#process, 'exit')
-    process.once('exit', () => this.#process.kill('SIGKILL'))
-    this.url = await this.#readUrl()
-  }
-
-  async #readUrl () {
-    for await (const line of createInterface(this.#process.stdout)) {
-      const [url] = /https:\S+/.exec(line) ?? []
-      if (url !== undefined) return url
-    }
-    throw new Error('the example server ended without an address')
+    const line = await waitForLine(this.#process, 'the example server', createInterface(this.#process.stdout), URL_PATTERN)
+    this.url = URL_PATTERN.exec(line)[0]
   }
 }

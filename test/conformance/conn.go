@@ -16,30 +16,31 @@ import (
 
 const frameSize = 16384
 
-// The last word on a connection.
-const lost = "end of the connection"
+// connectionClosed is the last entry in the frames of a connection.
+const connectionClosed = "connection closed"
 
-// Conn is an HTTP/2 connection of which each frame is ours to choose, right or wrong.
+// Conn is a client's HTTP/2 connection on which a case can send any frame, valid or not.
 type Conn struct {
-	target *Target
+	server *TestServer
 	net    net.Conn
 
-	// What the server hears.
-	writing  sync.Mutex
-	out      *bufio.Writer
-	framer   *http2.Framer
-	block    bytes.Buffer
-	encoder  *hpack.Encoder
-	together bool
+	// The client's side, guarded by writeLock.
+	writeLock sync.Mutex
+	out       *bufio.Writer
+	framer    *http2.Framer
+	block     bytes.Buffer
+	encoder   *hpack.Encoder
+	buffering bool
 
-	// What the server said: guarded by reading, told by changed.
-	reading  sync.Mutex
+	// The server's side, guarded by readLock. Each change closes the channel and replaces it.
+	readLock sync.Mutex
 	changed  chan struct{}
 	settings [][]http2.Setting
-	words    []string
-	streams  map[uint32]*Stream
-	nextID   uint32
-	// By how much the server opened the window of the connection, and what we sent.
+	// Frames on stream 0, described in text, except SETTINGS and WINDOW_UPDATE.
+	frames  []string
+	streams map[uint32]*Stream
+	nextID  uint32
+	// The sum of the server's WINDOW_UPDATE frames for the connection, and the number of bytes sent on it.
 	increments int
 	sent       int
 
@@ -48,34 +49,34 @@ type Conn struct {
 
 type connOptions struct {
 	settings []http2.Setting
-	// Leaves it to the case to open windows again.
+	// Sends no WINDOW_UPDATE frames: the case sends them.
 	manualWindows bool
-	// Leaves the server's SETTINGS unacknowledged.
-	silent bool
-	// Reads no more than the server's SETTINGS.
-	deaf bool
+	// Does not acknowledge the server's SETTINGS.
+	ignoreSettings bool
+	// Reads nothing after the server's SETTINGS.
+	stopReading bool
 }
 
 // dial connects, and waits for the server's SETTINGS.
-func dial(target *Target, options connOptions) (*Conn, error) {
-	c, err := dialUnread(target, options)
+func dial(server *TestServer, options connOptions) (*Conn, error) {
+	c, err := dialWithoutReading(server, options)
 	if err != nil {
 		return nil, err
 	}
 	if !c.wait(func() bool { return len(c.settings) > 0 }) {
-		return nil, fmt.Errorf("no SETTINGS from the server: %v", c.words)
+		return nil, fmt.Errorf("no SETTINGS from the server: %v", c.frames)
 	}
 	return c, nil
 }
 
-// dialUnread connects, and has read nothing when it returns.
-func dialUnread(target *Target, options connOptions) (*Conn, error) {
-	connection, err := target.connect("h2")
+// dialWithoutReading connects, and does not wait for the server's SETTINGS.
+func dialWithoutReading(server *TestServer, options connOptions) (*Conn, error) {
+	connection, err := server.connect("h2")
 	if err != nil {
 		return nil, err
 	}
 	c := &Conn{
-		target:  target,
+		server:  server,
 		net:     connection,
 		out:     bufio.NewWriterSize(connection, 1<<17),
 		changed: make(chan struct{}),
@@ -100,24 +101,25 @@ func (c *Conn) close() {
 	c.net.Close()
 }
 
-// write lets nobody else write meanwhile. What it writes goes out at once, unless inOnePacket collects it.
-func (c *Conn) write(what func()) {
-	c.writing.Lock()
-	defer c.writing.Unlock()
-	what()
-	if !c.together {
+// write runs a function that writes frames, and flushes them unless inOnePacket is running.
+func (c *Conn) write(writeFrames func()) {
+	c.writeLock.Lock()
+	defer c.writeLock.Unlock()
+	writeFrames()
+	if !c.buffering {
 		c.out.Flush()
 	}
 }
 
-func (c *Conn) inOnePacket(what func()) {
-	c.collect(true)
-	what()
-	c.collect(false)
+// inOnePacket sends all frames that a function writes in a single write to the connection.
+func (c *Conn) inOnePacket(writeFrames func()) {
+	c.setBuffering(true)
+	writeFrames()
+	c.setBuffering(false)
 }
 
-func (c *Conn) collect(together bool) {
-	c.write(func() { c.together = together })
+func (c *Conn) setBuffering(buffering bool) {
+	c.write(func() { c.buffering = buffering })
 }
 
 func (c *Conn) raw(kind http2.FrameType, flags http2.Flags, streamID uint32, payload []byte) {
@@ -142,20 +144,20 @@ func (c *Conn) goAway(code http2.ErrCode) {
 	c.write(func() { c.framer.WriteGoAway(0, code, nil) })
 }
 
-// headers begins a stream, or goes on with one.
+// headers sends a HEADERS frame, and CONTINUATION frames if necessary.
 func (c *Conn) headers(streamID uint32, fields []hpack.HeaderField, endStream bool) {
 	c.write(func() {
 		block := c.encode(fields)
-		head := block[:min(len(block), frameSize)]
+		fragment := block[:min(len(block), frameSize)]
 		c.framer.WriteHeaders(http2.HeadersFrameParam{
 			StreamID:      streamID,
-			BlockFragment: head,
+			BlockFragment: fragment,
 			EndStream:     endStream,
-			EndHeaders:    len(head) == len(block),
+			EndHeaders:    len(fragment) == len(block),
 		})
-		for block = block[len(head):]; len(block) > 0; block = block[len(head):] {
-			head = block[:min(len(block), frameSize)]
-			c.framer.WriteContinuation(streamID, len(head) == len(block), head)
+		for block = block[len(fragment):]; len(block) > 0; block = block[len(fragment):] {
+			fragment = block[:min(len(block), frameSize)]
+			c.framer.WriteContinuation(streamID, len(fragment) == len(block), fragment)
 		}
 	})
 }
@@ -168,87 +170,88 @@ func (c *Conn) encode(fields []hpack.HeaderField) []byte {
 	return c.block.Bytes()
 }
 
-// stream makes a stream of the next number, without a word to the server.
-func (c *Conn) stream() *Stream {
-	c.reading.Lock()
-	defer c.reading.Unlock()
+// newStream returns a stream with the next id. It sends nothing.
+func (c *Conn) newStream() *Stream {
+	c.readLock.Lock()
+	defer c.readLock.Unlock()
 	s := &Stream{conn: c, id: c.nextID}
 	c.nextID += 2
 	c.streams[s.id] = s
 	return s
 }
 
-// request begins a stream with these fields.
+// request opens a stream with a request.
 func (c *Conn) request(fields []hpack.HeaderField, endStream bool) *Stream {
-	s := c.stream()
+	s := c.newStream()
 	c.headers(s.id, fields, endStream)
 	return s
 }
 
-// connect begins a handshake.
+// connect opens a stream with a handshake.
 func (c *Conn) connect(path string, edits ...edit) *Stream {
 	return c.request(c.connectFields(path, edits...), false)
 }
 
-// wait waits until something holds of what the server has said. It does not hold if the connection ends before.
-func (c *Conn) wait(holds func() bool) bool {
-	late := time.After(patience)
+// wait waits for a condition, which is evaluated under readLock whenever a frame was received. Returns false if the
+// connection closes first, or after the timeout.
+func (c *Conn) wait(condition func() bool) bool {
+	timedOut := time.After(timeout)
 	for {
-		c.reading.Lock()
-		done, changed, over := holds(), c.changed, c.hasEnded()
-		c.reading.Unlock()
-		if done || over {
+		c.readLock.Lock()
+		done, changed, closed := condition(), c.changed, c.isClosed()
+		c.readLock.Unlock()
+		if done || closed {
 			return done
 		}
 		select {
 		case <-changed:
-		case <-late:
+		case <-timedOut:
 			return false
 		}
 	}
 }
 
-func (c *Conn) hasEnded() bool {
-	return len(c.words) > 0 && c.words[len(c.words)-1] == lost
+func (c *Conn) isClosed() bool {
+	return len(c.frames) > 0 && c.frames[len(c.frames)-1] == connectionClosed
 }
 
-// ended waits for the end of the connection, and tells what was said of it as a whole.
-func (c *Conn) ended() []string {
-	c.wait(c.hasEnded)
-	return c.said()
+// untilClosed waits until the connection is closed. Returns the frames on stream 0.
+func (c *Conn) untilClosed() []string {
+	c.wait(c.isClosed)
+	return c.received()
 }
 
-func (c *Conn) said() []string {
-	c.reading.Lock()
-	defer c.reading.Unlock()
-	return append([]string{}, c.words...)
+func (c *Conn) received() []string {
+	c.readLock.Lock()
+	defer c.readLock.Unlock()
+	return append([]string{}, c.frames...)
 }
 
-// failure waits for the end of the connection, and gives the GOAWAY before it, if one came.
+// failure waits until the connection fails. Returns its GOAWAY, or connectionClosed if it had none.
 func (c *Conn) failure() string {
-	c.wait(func() bool { return len(c.words) > 0 })
-	for _, word := range c.said() {
-		if strings.HasPrefix(word, "GOAWAY") {
-			return word
+	c.wait(func() bool { return len(c.frames) > 0 })
+	for _, frame := range c.received() {
+		if strings.HasPrefix(frame, "GOAWAY") {
+			return frame
 		}
 	}
-	return words(c.said())
+	return format(c.received())
 }
 
-// heard waits for a word on the connection as a whole.
-func (c *Conn) heard(word string) bool {
-	return c.wait(func() bool { return len(c.words) > 0 && c.words[len(c.words)-1] == word })
+// waitForFrame waits until a frame on stream 0 is the last one received.
+func (c *Conn) waitForFrame(frame string) bool {
+	return c.wait(func() bool { return len(c.frames) > 0 && c.frames[len(c.frames)-1] == frame })
 }
 
-// settle waits until the server has taken all that was sent so far.
+// settle waits until the server has processed all frames sent so far.
 func (c *Conn) settle() bool {
-	const word = "PING ACK settled"
+	const pong = "PING ACK settled"
 	c.ping("settled")
-	if !c.heard(word) {
+	if !c.waitForFrame(pong) {
 		return false
 	}
-	c.reading.Lock()
-	defer c.reading.Unlock()
-	c.words = slices.DeleteFunc(c.words, func(each string) bool { return each == word })
+	c.readLock.Lock()
+	defer c.readLock.Unlock()
+	c.frames = slices.DeleteFunc(c.frames, func(frame string) bool { return frame == pong })
 	return true
 }

@@ -17,8 +17,8 @@ var _ = group("data",
 			s := t.open(c, "/echo")
 			s.data(frame[:cut])
 			c.settle()
-			s.last(frame[cut:], closing(1000, ""))
-			t.equal(fmt.Sprintf("cut at %d", cut), s.over(), []string{"HEADERS 200", "Text of 150 bytes", "Close 1000", "END_STREAM"})
+			s.lastData(frame[cut:], closing(1000, ""))
+			t.equal(fmt.Sprintf("cut at %d", cut), s.untilEnd(), []string{"HEADERS 200", "Text of 150 bytes", "Close 1000", "END_STREAM"})
 		}
 	}},
 	Case{Name: "one-byte-frames", RFC: "RFC 8441 section 5", Run: func(t *T) {
@@ -26,7 +26,7 @@ var _ = group("data",
 		for _, each := range slices.Concat(text("one"), ping("two"), binary([]byte("three"))) {
 			s.data([]byte{each})
 		}
-		t.equal("the stream", s.until("Binary three"), []string{"HEADERS 200", "Text one", "Pong two", "Binary three"})
+		t.equal("frames on the stream", s.untilFrame("Binary three"), []string{"HEADERS 200", "Text one", "Pong two", "Binary three"})
 	}},
 	Case{Name: "many-in-one", RFC: "RFC 8441 section 5", Run: func(t *T) {
 		s := t.open(t.dial(), "/echo")
@@ -38,7 +38,7 @@ var _ = group("data",
 			expected = append(expected, "Text "+word)
 		}
 		s.data(all)
-		t.equal("the stream", s.count(len(expected)), expected)
+		t.equal("frames on the stream", s.untilCount(len(expected)), expected)
 	}},
 	Case{Name: "padded", RFC: "RFC 9113 section 6.1", Run: func(t *T) {
 		s := t.open(t.dial(), "/echo")
@@ -46,7 +46,7 @@ var _ = group("data",
 			frame := text(fmt.Sprint("padded ", length))
 			s.conn.raw(http2.FrameData, http2.FlagDataPadded, s.id, slices.Concat([]byte{byte(length)}, frame, make([]byte, length)))
 		}
-		t.equal("the stream", s.count(5), []string{"HEADERS 200", "Text padded 0", "Text padded 1", "Text padded 254", "Text padded 255"})
+		t.equal("frames on the stream", s.untilCount(5), []string{"HEADERS 200", "Text padded 0", "Text padded 1", "Text padded 254", "Text padded 255"})
 	}},
 	Case{Name: "nothing-but-padding", RFC: "RFC 9113 section 6.1", Run: func(t *T) {
 		s := t.open(t.dial(), "/echo")
@@ -54,13 +54,13 @@ var _ = group("data",
 		s.data(frame[:3])
 		s.conn.raw(http2.FrameData, http2.FlagDataPadded, s.id, append([]byte{200}, make([]byte, 200)...))
 		s.data(frame[3:])
-		t.equal("the stream", s.until("Text around"), []string{"HEADERS 200", "Text around"})
+		t.equal("frames on the stream", s.untilFrame("Text around"), []string{"HEADERS 200", "Text around"})
 	}},
 	Case{Name: "padding-longer-than-the-frame", RFC: "RFC 9113 section 6.1", Run: func(t *T) {
 		c := t.dial()
 		s := t.open(c, "/echo")
 		c.raw(http2.FrameData, http2.FlagDataPadded, s.id, []byte{200, 1, 2})
-		t.fails(c, "PROTOCOL_ERROR")
+		t.expectConnectionError(c, "PROTOCOL_ERROR")
 	}},
 	Case{Name: "empty", RFC: "RFC 9113 section 6.1", Run: func(t *T) {
 		s := t.open(t.dial(), "/echo")
@@ -69,7 +69,7 @@ var _ = group("data",
 			s.data(frame[i : i+1])
 			s.conn.raw(http2.FrameData, 0, s.id, nil)
 		}
-		t.equal("the stream", s.until("Text around"), []string{"HEADERS 200", "Text around"})
+		t.equal("frames on the stream", s.untilFrame("Text around"), []string{"HEADERS 200", "Text around"})
 	}},
 	Case{Name: "in-the-packet-of-the-connect", RFC: "RFC 8441 section 5", Run: func(t *T) {
 		c := t.dial()
@@ -78,67 +78,67 @@ var _ = group("data",
 			s = c.connect("/echo")
 			s.data(text("early"), binary([]byte("bird")))
 		})
-		t.equal("the stream", s.until("Binary bird"), []string{"HEADERS 200", "Text early", "Binary bird"})
+		t.equal("frames on the stream", s.untilFrame("Binary bird"), []string{"HEADERS 200", "Text early", "Binary bird"})
 	}},
 	Case{Name: "all-in-the-packet-of-the-connect", RFC: "RFC 8441 section 5", Run: func(t *T) {
 		c := t.dial()
 		var s *Stream
 		c.inOnePacket(func() {
 			s = c.connect("/echo")
-			s.last(text("early"), closing(1000, "bye"))
+			s.lastData(text("early"), closing(1000, "bye"))
 		})
-		t.equal("the stream", s.over(), []string{"HEADERS 200", "Text early", "Close 1000 bye", "END_STREAM"})
+		t.equal("frames on the stream", s.untilEnd(), []string{"HEADERS 200", "Text early", "Close 1000 bye", "END_STREAM"})
 	}},
 	Case{Name: "before-the-200", RFC: "RFC 8441 section 5", Run: func(t *T) {
 		c := t.dial()
-		label := t.label()
-		s := c.connect(withID("/held", label))
+		socketID := t.newSocketID()
+		s := c.connect(withID("/deferred", socketID))
 		for i := range 100 {
 			s.data(text(fmt.Sprint(i)))
 		}
 		c.settle()
-		t.equal("while a hook waits", s.said(), []string(nil))
-		t.target.release(label)
-		all := s.count(101)
+		t.equal("frames while a hook waits", s.received(), []string(nil))
+		t.server.release(socketID)
+		all := s.untilCount(101)
 		t.equal("messages", len(all), 101)
-		t.equal("the last", all[100], "Text 99")
+		t.equal("the last message", all[100], "Text 99")
 	}},
 	Case{Name: "more-than-a-window-before-the-200", RFC: "RFC 9113 section 6.9", Run: func(t *T) {
 		c := t.dial()
-		label := t.label()
-		s := c.connect(withID("/held", label))
+		socketID := t.newSocketID()
+		s := c.connect(withID("/deferred", socketID))
 		s.data(binary(make([]byte, 65_000)))
 		c.settle()
-		t.holds("the stream's window stays closed", s.increments < 65_000, s.increments)
-		t.target.release(label)
-		t.equal("the stream", s.count(2), []string{"HEADERS 200", "Binary of 65000 bytes"})
+		t.isTrue("the stream's window stays closed", s.increments < 65_000, s.increments)
+		t.server.release(socketID)
+		t.equal("frames on the stream", s.untilCount(2), []string{"HEADERS 200", "Binary of 65000 bytes"})
 	}},
 	Case{Name: "every-length", RFC: "RFC 6455 section 5.2", Run: func(t *T) {
 		c := t.dial()
 		for _, length := range []int{0, 1, 125, 126, 127, 65_535, 65_536, 1 << 20} {
 			s := t.open(c, "/echo")
 			payload := bytes.Repeat([]byte{0xa5}, length)
-			t.holds("the server takes it", s.upload(binary(payload)), s.Stream)
-			s.count(2)
-			t.holds(fmt.Sprintf("%d bytes come back", length), bytes.Equal(s.payload(0), payload), s)
+			t.isTrue("the server accepts it", s.upload(binary(payload)), s.Stream)
+			s.untilCount(2)
+			t.isTrue(fmt.Sprintf("%d bytes come back", length), bytes.Equal(s.payload(0), payload), s)
 		}
 	}},
 	Case{Name: "frames-of-the-size-we-take", RFC: "RFC 9113 section 4.2", Run: func(t *T) {
 		c := t.dial(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 20})
 		s := t.open(c, "/push?bytes=200000")
-		s.until("Binary of 200000 bytes")
-		t.holds("no DATA frame has more than 16384 bytes", slices.Max(s.sizes) <= 16_384, slices.Max(s.sizes))
+		s.untilFrame("Binary of 200000 bytes")
+		t.isTrue("no DATA frame has more than 16384 bytes", slices.Max(s.sizes) <= 16_384, slices.Max(s.sizes))
 	}},
 	Case{Name: "larger-than-the-server-takes", RFC: "RFC 9113 section 4.2", Run: func(t *T) {
 		c := t.dial()
 		s := t.open(c, "/echo")
 		c.raw(http2.FrameData, 0, s.id, make([]byte, 16_385))
-		t.fails(c, "FRAME_SIZE_ERROR")
+		t.expectConnectionError(c, "FRAME_SIZE_ERROR")
 	}},
 	Case{Name: "server-frames-are-not-masked", RFC: "RFC 6455 section 5.1", Run: func(t *T) {
 		s := t.open(t.dial(), "/echo")
 		s.data(text("a"), binary([]byte("b")), ping("c"))
-		t.equal("the stream", s.until("Pong c"), []string{"HEADERS 200", "Text a", "Binary b", "Pong c"})
+		t.equal("frames on the stream", s.untilFrame("Pong c"), []string{"HEADERS 200", "Text a", "Binary b", "Pong c"})
 	}},
 	Case{Name: "interleaved-with-siblings", RFC: "RFC 9113 section 5", Run: func(t *T) {
 		c := t.dial()
@@ -155,7 +155,7 @@ var _ = group("data",
 			}
 		})
 		for _, s := range sockets {
-			t.equal("each", s.count(2), []string{"HEADERS 200", "Text in pieces of one byte each, beside nineteen others"})
+			t.equal("frames on each stream", s.untilCount(2), []string{"HEADERS 200", "Text in pieces of one byte each, beside nineteen others"})
 		}
 	}},
 )

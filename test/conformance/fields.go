@@ -6,17 +6,17 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// A change to the fields of a handshake.
+// edit changes the fields of a request.
 type edit func([]hpack.HeaderField) []hpack.HeaderField
 
-// The fields of a handshake (RFC 8441 section 5).
+// connectFields returns the fields of a handshake (RFC 8441 section 5).
 func (c *Conn) connectFields(path string, edits ...edit) []hpack.HeaderField {
 	fields := []hpack.HeaderField{
 		{Name: ":method", Value: "CONNECT"},
 		{Name: ":protocol", Value: "websocket"},
-		{Name: ":scheme", Value: c.target.scheme()},
+		{Name: ":scheme", Value: c.server.scheme()},
 		{Name: ":path", Value: path},
-		{Name: ":authority", Value: c.target.authority()},
+		{Name: ":authority", Value: c.server.authority()},
 		{Name: "sec-websocket-version", Value: "13"},
 	}
 	return apply(fields, edits)
@@ -25,9 +25,9 @@ func (c *Conn) connectFields(path string, edits ...edit) []hpack.HeaderField {
 func (c *Conn) getFields(path string, edits ...edit) []hpack.HeaderField {
 	return apply([]hpack.HeaderField{
 		{Name: ":method", Value: "GET"},
-		{Name: ":scheme", Value: c.target.scheme()},
+		{Name: ":scheme", Value: c.server.scheme()},
 		{Name: ":path", Value: path},
-		{Name: ":authority", Value: c.target.authority()},
+		{Name: ":authority", Value: c.server.authority()},
 	}, edits)
 }
 
@@ -44,7 +44,7 @@ func with(name, value string) edit {
 	}
 }
 
-func first(name, value string) edit {
+func prepend(name, value string) edit {
 	return func(fields []hpack.HeaderField) []hpack.HeaderField {
 		return slices.Insert(fields, 0, hpack.HeaderField{Name: name, Value: value})
 	}

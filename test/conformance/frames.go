@@ -10,7 +10,7 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// A frame as a client has to send it: masked (RFC 6455 section 5.3).
+// masked returns a frame as a client must send it (RFC 6455 section 5.3).
 func masked(frame ws.Frame) []byte {
 	return ws.MustCompileFrame(ws.MaskFrame(frame))
 }
@@ -31,51 +31,51 @@ func closing(code ws.StatusCode, reason string) []byte {
 	return masked(ws.NewCloseFrame(ws.NewCloseFrameBody(code, reason)))
 }
 
-func closingWith(body []byte) []byte {
+func closingRaw(body []byte) []byte {
 	return masked(ws.NewCloseFrame(body))
 }
 
-// One of the frames of a message.
+// fragment returns one frame of a fragmented message.
 func fragment(op ws.OpCode, fin bool, payload string) []byte {
 	return masked(ws.NewFrame(op, fin, []byte(payload)))
 }
 
-// A frame with a bit set that only an extension gives a meaning (RFC 6455 section 5.2).
+// reserved returns a frame with reserved bits set, which only extensions define (RFC 6455 section 5.2).
 func reserved(frame ws.Frame, rsv byte) []byte {
 	frame.Header.Rsv = rsv
 	return masked(frame)
 }
 
-// reader makes words of the frames that a server sends, whole ones only.
-type reader struct {
+// frameParser describes the WebSocket frames that a server sends. Incomplete frames wait for more data.
+type frameParser struct {
 	rest []byte
 	// Payloads of all data frames.
 	payloads [][]byte
 }
 
-func (r *reader) read(data []byte) []string {
-	var words []string
-	r.rest = append(r.rest, data...)
+func (p *frameParser) parse(data []byte) []string {
+	var frames []string
+	p.rest = append(p.rest, data...)
 	for {
-		source := bytes.NewReader(r.rest)
+		source := bytes.NewReader(p.rest)
 		header, err := ws.ReadHeader(source)
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return words
+			return frames
 		}
 		if err != nil {
-			return append(words, "bad frame: "+err.Error())
+			return append(frames, "bad frame: "+err.Error())
 		}
-		start := len(r.rest) - source.Len()
+		start := len(p.rest) - source.Len()
 		if header.Length > int64(source.Len()) {
-			return words
+			return frames
 		}
-		payload := r.rest[start : start+int(header.Length)]
-		r.rest = r.rest[start+int(header.Length):]
-		words = append(words, r.describe(header, payload))
+		payload := p.rest[start : start+int(header.Length)]
+		p.rest = p.rest[start+int(header.Length):]
+		frames = append(frames, p.describe(header, payload))
 	}
 }
 
-func (r *reader) describe(header ws.Header, payload []byte) string {
+func (p *frameParser) describe(header ws.Header, payload []byte) string {
 	var flaws string
 	if header.Masked {
 		flaws += " masked"
@@ -88,8 +88,8 @@ func (r *reader) describe(header ws.Header, payload []byte) string {
 	}
 	switch header.OpCode {
 	case ws.OpText, ws.OpBinary, ws.OpContinuation:
-		r.payloads = append(r.payloads, bytes.Clone(payload))
-		return opNames[header.OpCode] + flaws + " " + brief(payload)
+		p.payloads = append(p.payloads, bytes.Clone(payload))
+		return opNames[header.OpCode] + flaws + " " + summarize(payload)
 	case ws.OpClose:
 		return "Close" + flaws + describeClose(payload)
 	default:
@@ -117,7 +117,7 @@ var opNames = map[ws.OpCode]string{
 	ws.OpPong:         "Pong",
 }
 
-func brief(payload []byte) string {
+func summarize(payload []byte) string {
 	if len(payload) > 60 || !utf8.Valid(payload) {
 		return fmt.Sprintf("of %d bytes", len(payload))
 	}

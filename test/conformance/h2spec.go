@@ -10,7 +10,7 @@ import (
 	"slices"
 )
 
-// One case of h2spec, and how it ended.
+// specCase is a case in h2spec's report.
 type specCase struct {
 	Section string    `xml:"package,attr"`
 	Name    string    `xml:"classname,attr"`
@@ -30,19 +30,19 @@ func (each specCase) String() string {
 	}
 }
 
-// h2spec asks a server what it asks of any HTTP/2 server, in the order of its cases.
-func h2spec(target *Target) ([]specCase, error) {
+// h2spec runs all cases of h2spec with a server.
+func h2spec(server *TestServer) ([]specCase, error) {
 	folder, err := os.MkdirTemp("", "h2spec")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(folder)
 	file := filepath.Join(folder, "report.xml")
-	arguments := []string{"tool", "h2spec", "--port", fmt.Sprint(target.Port), "--path", "/plain", "--junit-report", file}
-	if target.TLS {
+	arguments := []string{"tool", "h2spec", "--port", fmt.Sprint(server.Port), "--path", "/plain", "--junit-report", file}
+	if server.TLS {
 		arguments = append(arguments, "--tls", "--insecure")
 	}
-	// Its exit code says that some failed, as some of Node's own do.
+	// The exit code is ignored: some cases fail with Node itself.
 	output, _ := exec.Command("go", arguments...).CombinedOutput()
 
 	encoded, err := os.ReadFile(file)
@@ -54,7 +54,7 @@ func h2spec(target *Target) ([]specCase, error) {
 			Cases []specCase `xml:"testcase"`
 		} `xml:"testsuite"`
 	}
-	// It quotes the bytes that it got.
+	// The report contains bytes that the server sent, and XML permits no NUL.
 	encoded = bytes.ReplaceAll(encoded, []byte{0}, nil)
 	if err := xml.Unmarshal(encoded, &report); err != nil {
 		return nil, err
@@ -66,32 +66,32 @@ func h2spec(target *Target) ([]specCase, error) {
 	return all, nil
 }
 
-// A case of h2spec gives a server two seconds, which a busy machine may not have: what looks worse is asked again.
-const h2specTries = 3
+// h2spec has a time limit of two seconds for each case, which a busy machine may exceed: regressions are run again.
+const h2specAttempts = 3
 
-// comparison is a case on Node's http2 alone, and with the plugin.
-type comparison struct{ bare, ours specCase }
+// comparison is the result of a case without and with the plugin.
+type comparison struct{ baseline, plugin specCase }
 
-func (both comparison) isWorse() bool {
-	return both.bare.String() == "passed" && both.ours.String() != "passed"
+func (both comparison) isRegression() bool {
+	return both.baseline.String() == "passed" && both.plugin.String() != "passed"
 }
 
 func compare(t *T) []comparison {
-	bare, err := startTarget("bare.js", serverOptions{TLS: t.target.TLS})
-	t.equal("the start of the bare server", err, nil)
-	defer bare.stop()
+	server, err := startServer("baseline-server.js", serverOptions{TLS: t.server.TLS})
+	t.equal("start of the baseline server", err, nil)
+	defer server.stop()
 	var all []comparison
-	for range h2specTries {
+	for range h2specAttempts {
 		all = nil
-		theirs, err := h2spec(bare)
+		baseline, err := h2spec(server)
 		t.equal("h2spec", err, nil)
-		ours, err := h2spec(t.target)
+		plugin, err := h2spec(t.server)
 		t.equal("h2spec", err, nil)
-		t.equal("cases", len(ours), len(theirs))
-		for i := range ours {
-			all = append(all, comparison{theirs[i], ours[i]})
+		t.equal("cases", len(plugin), len(baseline))
+		for i := range plugin {
+			all = append(all, comparison{baseline[i], plugin[i]})
 		}
-		if !slices.ContainsFunc(all, comparison.isWorse) {
+		if !slices.ContainsFunc(all, comparison.isRegression) {
 			break
 		}
 	}
@@ -99,12 +99,12 @@ func compare(t *T) []comparison {
 }
 
 var _ = group("h2spec",
-	Case{Name: "no-case-worse-than-node", RFC: "RFC 9113", Server: ownServer, Run: func(t *T) {
+	Case{Name: "no-case-worse-than-node", RFC: "RFC 9113", Server: freshServer, Run: func(t *T) {
 		all := compare(t)
-		t.holds("there are cases", len(all) > 100, len(all))
+		t.isTrue("h2spec has more than 100 cases", len(all) > 100, len(all))
 		for _, both := range all {
-			name := fmt.Sprintf("%s %s (without the plugin: %s)", both.ours.Section, both.ours.Name, both.bare)
-			t.holds(name, !both.isWorse(), both.ours)
+			name := fmt.Sprintf("%s %s (without the plugin: %s)", both.plugin.Section, both.plugin.Name, both.baseline)
+			t.isTrue(name, !both.isRegression(), both.plugin)
 		}
 	}},
 )

@@ -1,7 +1,7 @@
-// The conformance suite: what RFC 8441 changes about HTTP/2 and WebSocket, asked of the plugin by another
-// implementation of both, frame by frame.
+// The conformance suite: tests the plugin against RFC 8441, 9113 and 6455, frame by frame, with independent
+// implementations of HTTP/2 and WebSocket.
 //
-//	go run . [-run close/] [-over tls|h2c] [-v] [-results folder] [-list]
+//	go run . [-run close/] [-transport tls|h2c] [-v] [-results folder] [-list]
 package main
 
 import (
@@ -19,24 +19,24 @@ import (
 )
 
 func main() {
-	pattern := flag.String("run", "", "run the cases whose name this regular expression matches")
-	over := flag.String("over", "", `only over "tls" or "h2c"`)
-	verbose := flag.Bool("v", false, "print what every case expected and got")
-	folder := flag.String("results", "", "write results.txt and results.json into this folder")
-	list := flag.Bool("list", false, "name the cases")
+	pattern := flag.String("run", "", "run the cases whose names match this regular expression")
+	transport := flag.String("transport", "", `run the cases only over "tls" or "h2c"`)
+	verbose := flag.Bool("v", false, "print the expected and actual values of all checks")
+	folder := flag.String("results", "", "write results.txt and results.json to this folder")
+	list := flag.Bool("list", false, "list the cases")
 	flag.Parse()
 	allowExtendedConnect()
 
-	chosen := choose(regexp.MustCompile(*pattern))
+	selected := selectCases(regexp.MustCompile(*pattern))
 	if *list {
-		for _, each := range chosen {
+		for _, each := range selected {
 			fmt.Printf("%-45s %s\n", each.Name, each.RFC)
 		}
 		return
 	}
-	results := runAll(chosen, *over)
+	results := runAll(selected, *transport)
 	var table bytes.Buffer
-	passed, failed := report(io.MultiWriter(os.Stdout, &table), chosen, results, *verbose)
+	passed, failed := report(io.MultiWriter(os.Stdout, &table), selected, results, *verbose)
 	if *folder != "" {
 		check(os.MkdirAll(*folder, 0o755))
 		check(os.WriteFile(filepath.Join(*folder, "results.txt"), table.Bytes(), 0o644))
@@ -57,16 +57,16 @@ func check(err error) {
 	}
 }
 
-// allowExtendedConnect starts this program anew where x/net's client may not do what we test it with: it asks the
-// environment, once, when it is loaded.
+// allowExtendedConnect runs this program again with Extended CONNECT enabled in x/net, which reads GODEBUG when it is
+// loaded.
 func allowExtendedConnect() {
-	const allowed = "http2xconnect=1"
-	given := os.Getenv("GODEBUG")
-	if strings.Contains(given, allowed) {
+	const setting = "http2xconnect=1"
+	current := os.Getenv("GODEBUG")
+	if strings.Contains(current, setting) {
 		return
 	}
 	again := exec.Command(os.Args[0], os.Args[1:]...)
-	again.Env = append(os.Environ(), "GODEBUG="+strings.TrimPrefix(given+","+allowed, ","))
+	again.Env = append(os.Environ(), "GODEBUG="+strings.TrimPrefix(current+","+setting, ","))
 	again.Stdin, again.Stdout, again.Stderr = os.Stdin, os.Stdout, os.Stderr
 	err := again.Run()
 	if _, ok := err.(*exec.ExitError); err != nil && !ok {
@@ -75,28 +75,28 @@ func allowExtendedConnect() {
 	os.Exit(again.ProcessState.ExitCode())
 }
 
-func choose(pattern *regexp.Regexp) []Case {
-	var chosen []Case
+func selectCases(pattern *regexp.Regexp) []Case {
+	var selected []Case
 	for _, each := range cases {
 		if pattern.MatchString(each.Name) {
-			chosen = append(chosen, each)
+			selected = append(selected, each)
 		}
 	}
-	return chosen
+	return selected
 }
 
-// runAll runs the cases over both transports at once.
-func runAll(chosen []Case, over string) []Result {
+// runAll runs the cases over both transports concurrently.
+func runAll(selected []Case, transport string) []Result {
 	var all []Result
 	var group sync.WaitGroup
 	var lock sync.Mutex
 	for _, tls := range []bool{true, false} {
 		name := map[bool]string{true: "tls", false: "h2c"}[tls]
-		if over != "" && over != name {
+		if transport != "" && transport != name {
 			continue
 		}
 		group.Go(func() {
-			results := runOver(chosen, tls)
+			results := runOver(selected, tls)
 			lock.Lock()
 			defer lock.Unlock()
 			all = append(all, results...)
@@ -106,31 +106,31 @@ func runAll(chosen []Case, over string) []Result {
 	return all
 }
 
-func runOver(chosen []Case, tls bool) []Result {
-	shared := mustStart(serverOptions{TLS: tls})
+func runOver(selected []Case, tls bool) []Result {
+	shared := mustStartServer(serverOptions{TLS: tls})
 	defer shared.stop()
 	fmt.Printf("over %s: a server on Node %d\n", shared.name(), shared.Node)
 	var results []Result
-	for _, each := range chosen {
+	for _, each := range selected {
 		if each.Only != "" && each.Only != shared.name() {
 			continue
 		}
-		target := shared
+		server := shared
 		if each.Server != nil {
 			options := *each.Server
 			options.TLS = tls
-			target = mustStart(options)
+			server = mustStartServer(options)
 		}
-		results = append(results, run(each, target))
-		if target != shared {
-			target.stop()
+		results = append(results, run(each, server))
+		if server != shared {
+			server.stop()
 		}
 	}
 	return results
 }
 
-func mustStart(options serverOptions) *Target {
-	target, err := startTarget("server.js", options)
+func mustStartServer(options serverOptions) *TestServer {
+	server, err := startServer("server.js", options)
 	check(err)
-	return target
+	return server
 }

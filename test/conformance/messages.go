@@ -8,7 +8,7 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// violates is a socket whose peer breaks the protocol: the server says so and ends its side, and nothing else happens.
+// violates sends frames that violate the protocol: the server must close the socket with this code, and only the socket.
 func violates(code string, frames ...[]byte) func(*T) {
 	return violatesOn("/echo", code, frames...)
 }
@@ -18,12 +18,12 @@ func violatesOn(path, code string, frames ...[]byte) func(*T) {
 		c := t.dial()
 		s := t.open(c, path)
 		s.data(frames...)
-		t.equal("the stream", s.over(), []string{"HEADERS 200", "Close " + code, "END_STREAM"})
-		t.equal("its end", s.freed()[3:], []string{"RST_STREAM NO_ERROR"})
-		t.equal("the handler's close", slices.ContainsFunc(t.target.events(s.label, 2), func(event string) bool {
+		t.equal("frames on the stream", s.untilEnd(), []string{"HEADERS 200", "Close " + code, "END_STREAM"})
+		t.equal("end of the stream", s.untilReset()[3:], []string{"RST_STREAM NO_ERROR"})
+		t.equal("close event of the handler", slices.ContainsFunc(t.server.events(s.socketID, 2), func(event string) bool {
 			return event == "close "+code
 		}), true)
-		t.echoes(c)
+		t.expectEcho(c)
 	}
 }
 
@@ -35,39 +35,39 @@ var _ = group("messages",
 	Case{Name: "fragments", RFC: "RFC 6455 section 5.4", Run: func(t *T) {
 		s := t.open(t.dial(), "/echo")
 		s.data(fragment(ws.OpText, false, "one "), fragment(ws.OpContinuation, false, ""), fragment(ws.OpContinuation, true, "message"))
-		t.equal("the stream", s.count(2), []string{"HEADERS 200", "Text one message"})
+		t.equal("frames on the stream", s.untilCount(2), []string{"HEADERS 200", "Text one message"})
 	}},
 	Case{Name: "control-frame-between-fragments", RFC: "RFC 6455 section 5.4", Run: func(t *T) {
 		s := t.open(t.dial(), "/echo")
 		s.data(fragment(ws.OpBinary, false, "one "), ping("between"), fragment(ws.OpContinuation, true, "message"))
-		t.equal("the stream", s.count(3), []string{"HEADERS 200", "Pong between", "Binary one message"})
+		t.equal("frames on the stream", s.untilCount(3), []string{"HEADERS 200", "Pong between", "Binary one message"})
 	}},
 	Case{Name: "ping", RFC: "RFC 6455 section 5.5.2", Run: func(t *T) {
 		s := t.open(t.dial(), "/echo")
 		s.data(ping(""), ping("with words"), ping(strings.Repeat("p", 125)))
-		t.equal("the stream", s.count(4), []string{"HEADERS 200", "Pong ", "Pong with words", "Pong " + strings.Repeat("p", 125)})
-		s.seen("ping", "ping with words", "ping "+strings.Repeat("p", 125))
+		t.equal("frames on the stream", s.untilCount(4), []string{"HEADERS 200", "Pong ", "Pong with words", "Pong " + strings.Repeat("p", 125)})
+		s.expectEvents("ping", "ping with words", "ping "+strings.Repeat("p", 125))
 	}},
 	Case{Name: "ping-of-the-server", RFC: "RFC 6455 section 5.5.3", Run: func(t *T) {
 		s := t.open(t.dial(), "/ping")
-		t.equal("the stream", s.count(2), []string{"HEADERS 200", "Ping are you there"})
+		t.equal("frames on the stream", s.untilCount(2), []string{"HEADERS 200", "Ping are you there"})
 		s.data(masked(ws.NewPongFrame([]byte("are you there"))))
-		s.seen("pong are you there")
+		s.expectEvents("pong are you there")
 	}},
 	Case{Name: "pong-unasked", RFC: "RFC 6455 section 5.5.3", Run: func(t *T) {
 		s := t.open(t.dial(), "/echo")
 		s.data(masked(ws.NewPongFrame([]byte("unasked"))), text("goes on"))
-		t.equal("the stream", s.count(2), []string{"HEADERS 200", "Text goes on"})
+		t.equal("frames on the stream", s.untilCount(2), []string{"HEADERS 200", "Text goes on"})
 	}},
 	Case{Name: "utf8-cut-in-a-character", RFC: "RFC 6455 section 8.1", Run: func(t *T) {
 		s := t.open(t.dial(), "/echo")
 		s.data(fragment(ws.OpText, false, "caf\xc3"), fragment(ws.OpContinuation, true, "\xa9"))
-		t.equal("the stream", s.count(2), []string{"HEADERS 200", "Text café"})
+		t.equal("frames on the stream", s.untilCount(2), []string{"HEADERS 200", "Text café"})
 	}},
 	Case{Name: "binary-need-not-be-utf8", RFC: "RFC 6455 section 5.6", Run: func(t *T) {
 		s := t.open(t.dial(), "/echo")
 		s.data(binary([]byte{0xff, 0xfe}))
-		t.equal("the stream", s.count(2), []string{"HEADERS 200", "Binary of 2 bytes"})
+		t.equal("frames on the stream", s.untilCount(2), []string{"HEADERS 200", "Binary of 2 bytes"})
 	}},
 	Case{Name: "unmasked", RFC: "RFC 6455 section 5.1", Run: violates("1002", ws.MustCompileFrame(ws.NewTextFrame([]byte("bare"))))},
 	Case{Name: "reserved-bit-1", RFC: "RFC 6455 section 5.2", Run: violates("1002", reserved(ws.NewTextFrame([]byte("a")), ws.Rsv(true, false, false)))},
@@ -79,7 +79,7 @@ var _ = group("messages",
 	Case{Name: "message-within-a-message", RFC: "RFC 6455 section 5.4", Run: violates("1002", fragment(ws.OpText, false, "a"), text("b"))},
 	Case{Name: "ping-in-fragments", RFC: "RFC 6455 section 5.5", Run: violates("1002", fragment(ws.OpPing, false, "a"))},
 	Case{Name: "ping-of-126-bytes", RFC: "RFC 6455 section 5.5", Run: violates("1002", ping(strings.Repeat("p", 126)))},
-	Case{Name: "close-of-126-bytes", RFC: "RFC 6455 section 5.5", Run: violates("1002", closingWith(append([]byte{3, 0xe8}, strings.Repeat("c", 124)...)))},
+	Case{Name: "close-of-126-bytes", RFC: "RFC 6455 section 5.5", Run: violates("1002", closingRaw(append([]byte{3, 0xe8}, strings.Repeat("c", 124)...)))},
 	Case{Name: "text-that-is-not-utf8", RFC: "RFC 6455 section 8.1", Run: violates("1007", text("\xc3\x28"))},
 	Case{Name: "fragments-that-are-not-utf8", RFC: "RFC 6455 section 8.1", Run: violates("1007", fragment(ws.OpText, false, "caf\xc3"), fragment(ws.OpContinuation, true, "("))},
 	Case{Name: "larger-than-maxPayload", RFC: "RFC 6455 section 7.4.1", Run: violatesOn("/small", "1009", binary(make([]byte, 1025)))},

@@ -6,19 +6,19 @@ import (
 	"strings"
 )
 
-// report prints a row for each case, with what it expected and got where it failed or where that is asked for.
-func report(out io.Writer, chosen []Case, results []Result, verbose bool) (passed, failed int) {
-	fmt.Fprintf(out, "%-42s %-34s %-6s %-6s\n", "case", "asked for by", "TLS", "h2c")
-	for _, each := range chosen {
-		over := map[string]Result{}
+// report prints a row for each case, and the checks that failed, or all if verbose. Returns the counts.
+func report(out io.Writer, selected []Case, results []Result, verbose bool) (passed, failed int) {
+	fmt.Fprintf(out, "%-42s %-34s %-6s %-6s\n", "case", "required by", "TLS", "h2c")
+	for _, each := range selected {
+		byTransport := map[string]Result{}
 		for _, result := range results {
 			if result.Name == each.Name {
-				over[result.Over] = result
+				byTransport[result.Transport] = result
 			}
 		}
-		fmt.Fprintf(out, "%-42s %-34s %-6s %-6s\n", each.Name, each.RFC, verdict(over, "TLS"), verdict(over, "h2c"))
+		fmt.Fprintf(out, "%-42s %-34s %-6s %-6s\n", each.Name, each.RFC, verdict(byTransport, "TLS"), verdict(byTransport, "h2c"))
 		for _, name := range []string{"TLS", "h2c"} {
-			result, ran := over[name]
+			result, ran := byTransport[name]
 			if !ran {
 				continue
 			}
@@ -27,14 +27,14 @@ func report(out io.Writer, chosen []Case, results []Result, verbose bool) (passe
 			} else {
 				failed++
 			}
-			explain(out, result, verbose)
+			printChecks(out, result, verbose)
 		}
 	}
 	return
 }
 
-func verdict(over map[string]Result, name string) string {
-	result, ran := over[name]
+func verdict(byTransport map[string]Result, name string) string {
+	result, ran := byTransport[name]
 	switch {
 	case !ran:
 		return "-"
@@ -45,12 +45,12 @@ func verdict(over map[string]Result, name string) string {
 	}
 }
 
-func explain(out io.Writer, result Result, verbose bool) {
+func printChecks(out io.Writer, result Result, verbose bool) {
 	for _, check := range result.Checks {
-		if check.holds() && !verbose {
+		if check.passed() && !verbose {
 			continue
 		}
-		fmt.Fprintf(out, "    %s, %s\n      expected: %s\n      got:      %s\n",
-			result.Over, check.What, check.Expected, strings.ReplaceAll(check.Got, "\n", "\n        "))
+		fmt.Fprintf(out, "    %s, %s\n      expected: %s\n      actual:   %s\n",
+			result.Transport, check.Name, check.Expected, strings.ReplaceAll(check.Actual, "\n", "\n        "))
 	}
 }

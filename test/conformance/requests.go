@@ -8,45 +8,47 @@ import (
 
 var malformed = []string{"RST_STREAM PROTOCOL_ERROR"}
 
-// refused is a server's side of a stream that it refuses: RFC 9113 section 8.1 has the RST_STREAM.
+// refused returns the frames of a refused handshake. RFC 9113 section 8.1 defines the RST_STREAM.
 func refused(status string) []string {
 	return []string{"HEADERS " + status, "END_STREAM", "RST_STREAM NO_ERROR"}
 }
 
-// A malformed request is a stream error, and no more than that.
+// isMalformed expects a stream error, which must not affect the connection.
 func isMalformed(edits ...edit) func(*T) {
 	return func(t *T) {
 		c := t.dial()
-		t.equal("the stream", c.connect("/echo", edits...).freed(), malformed)
-		t.echoes(c)
+		t.equal("frames on the stream", c.connect("/echo", edits...).untilReset(), malformed)
+		t.expectEcho(c)
 	}
 }
 
+// isRefused expects a response with this status, which must not affect the connection.
 func isRefused(status, path string, edits ...edit) func(*T) {
 	return func(t *T) {
 		c := t.dial()
-		t.equal("the stream", c.connect(path, edits...).freed(), refused(status))
-		t.echoes(c)
+		t.equal("frames on the stream", c.connect(path, edits...).untilReset(), refused(status))
+		t.expectEcho(c)
 	}
 }
 
-// A request with a field that HTTP forbids is malformed. nghttp2 leaves such a field out instead, as its programmers'
-// guide says: https://nghttp2.org/documentation/programmers-guide.html#http-messaging
-func neverArrives(cookie string) func(*T) {
+// isRejectedOrRemoved is for a field value that makes a request malformed. nghttp2 removes such a field instead:
+// https://nghttp2.org/documentation/programmers-guide.html#http-messaging
+func isRejectedOrRemoved(cookie string) func(*T) {
 	return func(t *T) {
 		c := t.dial()
-		s := c.connect("/from-here", set(":authority", "here"), with("cookie", cookie))
-		t.among("the stream", s.count(2), malformed, []string{"HEADERS 200", `Text {"host":"here"}`})
-		t.echoes(c)
+		s := c.connect("/same-origin", set(":authority", "here"), with("cookie", cookie))
+		t.oneOf("frames on the stream", s.untilCount(2), malformed, []string{"HEADERS 200", `Text {"host":"here"}`})
+		t.expectEcho(c)
 	}
 }
 
+// isServed expects that the server accepts the handshake.
 func isServed(edits ...edit) func(*T) {
 	return func(t *T) {
 		c := t.dial()
 		s := t.open(c, "/echo", edits...)
 		s.data(text("hello"))
-		t.equal("the stream", s.until("Text hello"), []string{"HEADERS 200", "Text hello"})
+		t.equal("frames on the stream", s.untilFrame("Text hello"), []string{"HEADERS 200", "Text hello"})
 	}
 }
 
@@ -59,11 +61,11 @@ var _ = group("pseudo-headers",
 	Case{Name: "no-method", RFC: "RFC 9113 section 8.3.1", Run: isMalformed(without(":method"))},
 	Case{Name: "empty-path", RFC: "RFC 9113 section 8.3.1", Run: isMalformed(set(":path", ""))},
 	Case{Name: "path-without-slash", RFC: "RFC 9113 section 8.3.1", Run: isMalformed(set(":path", "echo"))},
-	Case{Name: "protocol-twice", RFC: "RFC 9113 section 8.3", Run: isMalformed(first(":protocol", "websocket"))},
-	Case{Name: "path-twice", RFC: "RFC 9113 section 8.3", Run: isMalformed(first(":path", "/echo"))},
+	Case{Name: "protocol-twice", RFC: "RFC 9113 section 8.3", Run: isMalformed(prepend(":protocol", "websocket"))},
+	Case{Name: "path-twice", RFC: "RFC 9113 section 8.3", Run: isMalformed(prepend(":path", "/echo"))},
 	Case{Name: "protocol-after-fields", RFC: "RFC 9113 section 8.3", Run: isMalformed(without(":protocol"), with(":protocol", "websocket"))},
-	Case{Name: "unknown", RFC: "RFC 9113 section 8.3", Run: isMalformed(first(":upgrade", "websocket"))},
-	Case{Name: "status-of-a-client", RFC: "RFC 9113 section 8.3", Run: isMalformed(first(":status", "200"))},
+	Case{Name: "unknown", RFC: "RFC 9113 section 8.3", Run: isMalformed(prepend(":upgrade", "websocket"))},
+	Case{Name: "status-of-a-client", RFC: "RFC 9113 section 8.3", Run: isMalformed(prepend(":status", "200"))},
 	Case{Name: "protocol-of-a-get", RFC: "RFC 8441 section 4", Run: isMalformed(set(":method", "GET"))},
 	Case{Name: "protocol-of-a-post", RFC: "RFC 8441 section 4", Run: isMalformed(set(":method", "POST"))},
 	Case{Name: "protocol-with-line-breaks", RFC: "RFC 9113 section 8.2.1", Run: isMalformed(set(":protocol", "web\r\nsocket"))},
@@ -72,31 +74,31 @@ var _ = group("pseudo-headers",
 	Case{Name: "protocol-in-upper-case", RFC: "RFC 9110 section 7.8", Run: isServed(set(":protocol", "WebSocket"))},
 	Case{Name: "protocol-empty", RFC: "RFC 9220 section 3", Run: func(t *T) {
 		c := t.dial()
-		t.among("the stream", c.connect("/echo", set(":protocol", "")).freed(), malformed, refused("501"))
-		t.echoes(c)
+		t.oneOf("frames on the stream", c.connect("/echo", set(":protocol", "")).untilReset(), malformed, refused("501"))
+		t.expectEcho(c)
 	}},
 	Case{Name: "protocol-unknown", RFC: "RFC 9220 section 3", Run: isRefused("501", "/echo", set(":protocol", "connect-udp"))},
 	Case{Name: "protocol-almost-known", RFC: "RFC 9220 section 3", Run: isRefused("501", "/echo", set(":protocol", "websockets"))},
 	Case{Name: "tunnel", RFC: "RFC 9110 section 9.3.6", Run: isRefused("405", "", without(":protocol", ":scheme", ":path"))},
 	Case{Name: "tunnel-with-path", RFC: "RFC 9113 section 8.5", Run: isMalformed(without(":protocol"))},
 	Case{Name: "scheme-of-the-other-kind", RFC: "RFC 8441 section 5", Run: func(t *T) {
-		// A proxy sends "https" for what came to it in the clear: it is no reason to refuse.
-		other := map[string]string{"http": "https", "https": "http"}[t.target.scheme()]
+		// A proxy may send "https" for a request without TLS.
+		other := map[string]string{"http": "https", "https": "http"}[t.server.scheme()]
 		isServed(set(":scheme", other))(t)
 	}},
 	Case{Name: "end-stream", RFC: "RFC 8441 section 5", Run: func(t *T) {
 		c := t.dial()
 		s := c.request(c.connectFields("/echo"), true)
-		t.equal("the stream", s.over(), []string{"HEADERS 400", "END_STREAM"})
-		t.echoes(c)
+		t.equal("frames on the stream", s.untilEnd(), []string{"HEADERS 400", "END_STREAM"})
+		t.expectEcho(c)
 	}},
 	Case{Name: "query", RFC: "RFC 8441 section 5", Run: func(t *T) {
 		s := t.open(t.dial(), "/items/a?b=c%20d")
-		t.equal("what the handler got", s.count(2)[1], `Text a {"b":"c d","id":"`+s.label+`"}`)
+		t.equal("what the handler received", s.untilCount(2)[1], `Text a {"b":"c d","id":"`+s.socketID+`"}`)
 	}},
 	Case{Name: "percent-encoded", RFC: "RFC 8441 section 5", Run: func(t *T) {
 		s := t.dial().connect("/items/%C3%A9%2F")
-		t.equal("what the handler got", s.count(2)[1], "Text é/ {}")
+		t.equal("what the handler received", s.untilCount(2)[1], "Text é/ {}")
 	}},
 	Case{Name: "bad-percent-encoding", RFC: "RFC 9110 section 15.5.1", Run: isRefused("400", "/%zz")},
 	Case{Name: "asterisk", RFC: "RFC 9113 section 8.3.1", Run: isMalformed(set(":path", "*"))},
@@ -104,8 +106,8 @@ var _ = group("pseudo-headers",
 	Case{Name: "authority-of-another", RFC: "RFC 8441 section 5", Run: isServed(set(":authority", "example.org"))},
 	Case{Name: "authority-with-address", RFC: "RFC 8441 section 5", Run: isServed(set(":authority", "[::1]:443"))},
 	Case{Name: "authority-and-another-host", RFC: "RFC 9113 section 8.3.1", Run: func(t *T) {
-		s := t.open(t.dial(), "/from-here", set(":authority", "example.org"), with("host", "example.com"))
-		t.equal("what the handler got", s.count(2)[1], `Text {"host":"example.org"}`)
+		s := t.open(t.dial(), "/same-origin", set(":authority", "example.org"), with("host", "example.com"))
+		t.equal("what the handler received", s.untilCount(2)[1], `Text {"host":"example.org"}`)
 	}},
 )
 
@@ -118,8 +120,8 @@ var _ = group("fields",
 	Case{Name: "te-gzip", RFC: "RFC 9113 section 8.2.2", Run: isMalformed(with("te", "gzip"))},
 	Case{Name: "te-trailers", RFC: "RFC 9113 section 8.2.2", Run: isServed(with("te", "trailers"))},
 	Case{Name: "upper-case-name", RFC: "RFC 9113 section 8.2.1", Run: isMalformed(with("X-Upper", "1"))},
-	Case{Name: "value-with-line-breaks", RFC: "RFC 9113 section 8.2.1", Run: neverArrives("a=1\r\nb: c")},
-	Case{Name: "value-with-nul", RFC: "RFC 9113 section 8.2.1", Run: neverArrives("a=1\x00")},
+	Case{Name: "value-with-line-breaks", RFC: "RFC 9113 section 8.2.1", Run: isRejectedOrRemoved("a=1\r\nb: c")},
+	Case{Name: "value-with-nul", RFC: "RFC 9113 section 8.2.1", Run: isRejectedOrRemoved("a=1\x00")},
 	Case{Name: "content-length-0", RFC: "RFC 8441 section 5", Run: isRefused("400", "/echo", with("content-length", "0"))},
 	Case{Name: "content-length-5", RFC: "RFC 8441 section 5", Run: isRefused("400", "/echo", with("content-length", "5"))},
 	Case{Name: "expect", RFC: "RFC 9110 section 10.1.1", Run: isServed(with("expect", "100-continue"))},
@@ -128,12 +130,12 @@ var _ = group("fields",
 		c := t.dial()
 		s := c.connect("/echo", with("x-long", strings.Repeat("x", 200_000)))
 		c.settle()
-		t.among("the server", s.said(), []string{"RST_STREAM ENHANCE_YOUR_CALM"}, []string{"HEADERS 431"}, []string{})
-		t.echoes(t.dial())
+		t.oneOf("frames on the stream", s.received(), []string{"RST_STREAM ENHANCE_YOUR_CALM"}, []string{"HEADERS 431"}, []string{})
+		t.expectEcho(t.dial())
 	}},
 	Case{Name: "bad-hpack", RFC: "RFC 9113 section 4.3", Run: func(t *T) {
 		c := t.dial()
 		c.raw(http2.FrameHeaders, http2.FlagHeadersEndHeaders, 1, []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0x0f})
-		t.fails(c, "COMPRESSION_ERROR")
+		t.expectConnectionError(c, "COMPRESSION_ERROR")
 	}},
 )

@@ -1,34 +1,35 @@
 /**
- * The server that the conformance suite drives: routes that do to a socket what handlers do, and a second server, of
- * plain HTTP, that tells what happened to each socket. Its one argument is JSON, its one line of output as well.
+ * The server under test: routes whose handlers use sockets in different ways, and a control server over HTTP that reports
+ * the events of each socket. Its one argument is JSON. It prints one line of JSON: its ports and Node's major version.
  */
 import { EventEmitter, once } from 'node:events'
 import { createServer } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import fastify from 'fastify'
-import { generate } from 'selfsigned'
-import websocket from '../../dist/index.js'
+import websocket from 'fastify-websocket-h2'
+import { createCertificate } from '../helpers/certificate.js'
 
 const NODE = Number.parseInt(process.versions.node)
-const WAIT = 5000
-/** A flood is not worth remembering. */
-const MOST_EVENTS = 100
+/** Limits how long the control server waits, in ms. */
+const TIMEOUT = 5000
+/** Limits the memory that a flood occupies. */
+const MAX_EVENTS = 100
 
 const { tls = false, plugin = {}, sockets = true } = JSON.parse(process.argv[2] ?? '{}')
 
-/** What happened to each socket, in words, by the `id` that it was opened with. */
+/** The events of each socket, described in text, by the `id` in the query of its handshake. */
 const events = new Map()
-const happened = new EventEmitter().setMaxListeners(0)
+const emitter = new EventEmitter().setMaxListeners(0)
 const errors = []
 const streams = new Set()
 const connections = new Set()
 
 const app = fastify({ http2: true, ...(tls && { https: await createTls() }), logger: createLogger() })
 await app.register(websocket, plugin)
-if (sockets) addSockets()
+if (sockets) addSocketRoutes()
 app.get('/plain', () => 'plain')
-follow(tls ? 'secureConnection' : 'connection', connections)
-follow('stream', streams)
+track(tls ? 'secureConnection' : 'connection', connections)
+track('stream', streams)
 await app.listen({ port: 0, host: '127.0.0.1' })
 
 const control = createServer(controlOnRequest)
@@ -37,39 +38,39 @@ control.listen(0, '127.0.0.1', () => {
 })
 process.stdin.resume().once('end', () => process.exit())
 
-function addSockets () {
-  socket('/echo', {}, echo)
-  socket('/small', { websocket: { maxPayload: 1024, maxFragments: 8 } }, echo)
-  socket('/protocols', { websocket: { protocols: ['v2', 'v1'] } }, (socket) => socket.send(`speaks ${socket.protocol}`))
-  socket('/impatient', { websocket: { closeTimeout: 300 } }, (socket) => socket.once('message', () => socket.close(4000)))
-  socket('/deaf', { websocket: { closeTimeout: 300 } }, (socket) => socket.pause())
-  socket('/close', {}, (socket, { query }) => socket.close(Number(query.code ?? 1000), query.reason))
-  socket('/terminate', {}, (socket) => socket.once('message', () => socket.terminate()))
-  socket('/throw', {}, async () => { throw new Error('a handler that throws') })
-  socket('/ping', {}, (socket) => socket.ping('are you there'))
-  socket('/push', {}, (socket, { query }) => {
+function addSocketRoutes () {
+  addSocketRoute('/echo', {}, echo)
+  addSocketRoute('/small', { websocket: { maxPayload: 1024, maxFragments: 8 } }, echo)
+  addSocketRoute('/protocols', { websocket: { protocols: ['v2', 'v1'] } }, (socket) => socket.send(`subprotocol ${socket.protocol}`))
+  addSocketRoute('/close-on-message', { websocket: { closeTimeout: 300 } }, (socket) => socket.once('message', () => socket.close(4000)))
+  addSocketRoute('/always-paused', { websocket: { closeTimeout: 300 } }, (socket) => socket.pause())
+  addSocketRoute('/close', {}, (socket, { query }) => socket.close(Number(query.code ?? 1000), query.reason))
+  addSocketRoute('/terminate', {}, (socket) => socket.once('message', () => socket.terminate()))
+  addSocketRoute('/throw', {}, async () => { throw new Error('a handler that throws') })
+  addSocketRoute('/ping', {}, (socket) => socket.ping('are you there'))
+  addSocketRoute('/push', {}, (socket, { query }) => {
     socket.send(Buffer.alloc(Number(query.bytes)))
     if (query.close !== undefined) socket.close(4001, 'all sent')
   })
-  socket('/pause', {}, (socket, { query }) => {
+  addSocketRoute('/pause', {}, (socket, { query }) => {
     socket.pause()
     const resume = () => socket.resume()
-    happened.once(`go ${query.id}`, resume)
-    socket.once('close', () => happened.off(`go ${query.id}`, resume))
+    emitter.once(`release ${query.id}`, resume)
+    socket.once('close', () => emitter.off(`release ${query.id}`, resume))
   })
-  socket('/items/:id', {}, (socket, { params, query }) => socket.send(`${params.id} ${JSON.stringify(query)}`))
-  socket('/fields', {
+  addSocketRoute('/items/:id', {}, (socket, { params, query }) => socket.send(`${params.id} ${JSON.stringify(query)}`))
+  addSocketRoute('/fields', {
     onRequest: async (_request, reply) => {
       reply.header('set-cookie', ['a=1', 'b=2']).header('x-hook', 'here').header('connection', 'upgrade').header('content-length', '5')
     }
   }, echo)
-  socket('/held', { preValidation: async ({ query }) => { await once(happened, `go ${query.id}`) } }, echo)
-  socket('/never', { preValidation: () => new Promise(() => {}) }, echo)
-  socket('/refuse', {
+  addSocketRoute('/deferred', { preValidation: async ({ query }) => { await once(emitter, `release ${query.id}`) } }, echo)
+  addSocketRoute('/never-answers', { preValidation: () => new Promise(() => {}) }, echo)
+  addSocketRoute('/refuse', {
     onRequest: async ({ query }, reply) => reply.code(Number(query.status)).header('location', '/elsewhere').send('no')
   }, echo)
-  socket('/fail', { onRequest: async () => { throw Object.assign(new Error('of a hook'), { statusCode: 418 }) } }, echo)
-  socket('/from-here', {
+  addSocketRoute('/fail', { onRequest: async () => { throw Object.assign(new Error('of a hook'), { statusCode: 418 }) } }, echo)
+  addSocketRoute('/same-origin', {
     onRequest: async ({ headers, host }, reply) => {
       const origin = headers.origin
       if (origin !== undefined && new URL(origin).host !== host) await reply.code(403).send()
@@ -77,26 +78,26 @@ function addSockets () {
   }, (socket, { headers, host }) => socket.send(JSON.stringify({ host, cookie: headers.cookie })))
 }
 
-function socket (url, options, handler) {
+function addSocketRoute (url, options, handler) {
   app.get(url, { websocket: true, ...options }, (socket, request) => {
-    record(socket, request.query.id)
+    recordEvents(socket, request.query.id)
     return handler(socket, request)
   })
 }
 
-function record (socket, id) {
+function recordEvents (socket, id) {
   if (id === undefined) return
-  const words = eventsOf(id)
-  const say = (word) => {
-    if (words.length === MOST_EVENTS) return
-    words.push(word.trimEnd())
-    happened.emit(`event ${id}`)
+  const recorded = eventsOf(id)
+  const record = (event) => {
+    if (recorded.length === MAX_EVENTS) return
+    recorded.push(event.trimEnd())
+    emitter.emit(`event ${id}`)
   }
-  say('open')
-  socket.on('message', (data, isBinary) => say(`message ${isBinary ? 'binary' : 'text'} ${data.length}`))
-  socket.on('ping', (data) => say(`ping ${data}`))
-  socket.on('pong', (data) => say(`pong ${data}`))
-  socket.on('close', (code, reason) => say(`close ${code} ${reason}`))
+  record('open')
+  socket.on('message', (data, isBinary) => record(`message ${isBinary ? 'binary' : 'text'} ${data.length}`))
+  socket.on('ping', (data) => record(`ping ${data}`))
+  socket.on('pong', (data) => record(`pong ${data}`))
+  socket.on('close', (code, reason) => record(`close ${code} ${reason}`))
 }
 
 function echo (socket) {
@@ -115,36 +116,36 @@ async function controlOnRequest (request, response) {
 }
 
 const CONTROLS = {
-  /** What happened to the socket, once there are as many events, or after WAIT. */
+  /** Returns the events of a socket, as soon as there are `count`, or after TIMEOUT. */
   async '/events' (params) {
     const id = params.get('id')
-    const late = AbortSignal.timeout(WAIT)
-    while (eventsOf(id).length < Number(params.get('count')) && !late.aborted) {
-      await once(happened, `event ${id}`, { signal: late }).catch(() => {})
+    const timeout = AbortSignal.timeout(TIMEOUT)
+    while (eventsOf(id).length < Number(params.get('count')) && !timeout.aborted) {
+      await once(emitter, `event ${id}`, { signal: timeout }).catch(() => {})
     }
     return eventsOf(id)
   },
-  '/go' (params) { happened.emit(`go ${params.get('id')}`) },
+  '/release' (params) { emitter.emit(`release ${params.get('id')}`) },
   '/stop' () { app.close() },
-  '/state' () { return report() },
-  /** The same, once no more streams than that are open, or after WAIT. */
-  async '/emptied' (params) {
-    const end = Date.now() + WAIT
-    const most = Number(params.get('most'))
-    while ((streams.size > most || app.websocketServer.clients.size > most) && Date.now() < end) await sleep(5)
-    return report()
+  '/state' () { return getState() },
+  /** Returns the state, as soon as at most `max` streams and sockets are open, or after TIMEOUT. */
+  async '/settled' (params) {
+    const end = Date.now() + TIMEOUT
+    const max = Number(params.get('max'))
+    while ((streams.size > max || app.websocketServer.clients.size > max) && Date.now() < end) await sleep(5)
+    return getState()
   },
-  /** The same, of a process that has thrown away what it does not need. */
-  async '/collected' () {
+  /** Returns the state after a garbage collection. */
+  async '/after-gc' () {
     for (let turn = 0; turn < 3; turn++) {
       globalThis.gc()
       await sleep(20)
     }
-    return report()
+    return getState()
   }
 }
 
-function report () {
+function getState () {
   const { heapUsed, arrayBuffers } = process.memoryUsage()
   return {
     errors,
@@ -156,14 +157,14 @@ function report () {
   }
 }
 
-function follow (event, open) {
-  app.server.on(event, (each) => {
-    open.add(each)
-    each.once('close', () => open.delete(each))
+function track (event, open) {
+  app.server.on(event, (resource) => {
+    open.add(resource)
+    resource.once('close', () => open.delete(resource))
   })
 }
 
-/** Keeps what is logged as an error: nothing that a client does may be one. */
+/** Records messages logged as errors: no behaviour of a client may cause one. */
 function createLogger () {
   return {
     level: 'error',
@@ -177,6 +178,5 @@ function createLogger () {
 }
 
 async function createTls () {
-  const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }], { keyType: 'ec' })
-  return { key, cert, allowHTTP1: true }
+  return { ...await createCertificate(), allowHTTP1: true }
 }

@@ -9,70 +9,72 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// Stream is one stream of a Conn, with what the server said on it.
+// Stream is a stream of a Conn, and all that the server sent on it.
 type Stream struct {
-	conn   *Conn
-	id     uint32
-	words  []string
+	conn *Conn
+	id   uint32
+	// HEADERS, RST_STREAM, END_STREAM flags and WebSocket frames, described in text.
+	frames []string
 	fields []hpack.HeaderField
-	frames reader
-	// Bytes of DATA frames, by frame.
+	parser frameParser
+	// The sizes of all DATA frames that were not empty.
 	sizes []int
-	// By how much the server opened our window, and what we sent.
+	// The sum of the server's WINDOW_UPDATE frames for the stream, and the number of bytes sent on it.
 	increments int
 	sent       int
 }
 
-func (s *Stream) note(frame http2.Frame) {
+func (s *Stream) record(frame http2.Frame) {
 	switch frame := frame.(type) {
 	case *http2.MetaHeadersFrame:
 		s.fields = append(s.fields, frame.Fields...)
-		s.words = append(s.words, "HEADERS "+frame.PseudoValue("status"))
+		s.frames = append(s.frames, "HEADERS "+frame.PseudoValue("status"))
 		if frame.StreamEnded() {
-			s.words = append(s.words, "END_STREAM")
+			s.frames = append(s.frames, "END_STREAM")
 		}
 	case *http2.DataFrame:
 		if len(frame.Data()) > 0 {
 			s.sizes = append(s.sizes, len(frame.Data()))
 		}
-		s.words = append(s.words, s.frames.read(frame.Data())...)
+		s.frames = append(s.frames, s.parser.parse(frame.Data())...)
 		if frame.StreamEnded() {
-			s.words = append(s.words, "END_STREAM")
+			s.frames = append(s.frames, "END_STREAM")
 		}
 	case *http2.RSTStreamFrame:
-		s.words = append(s.words, "RST_STREAM "+codeName(frame.ErrCode))
+		s.frames = append(s.frames, "RST_STREAM "+codeName(frame.ErrCode))
 	case *http2.WindowUpdateFrame:
 		s.increments += int(frame.Increment)
 	}
 }
 
-// data sends bytes, in as few DATA frames as they fit into, whether the windows allow them or not.
+// data sends bytes in as few DATA frames as possible, and ignores flow control.
 func (s *Stream) data(pieces ...[]byte) {
 	bytes := slices.Concat(pieces...)
 	s.conn.write(func() {
-		s.took(len(bytes))
+		s.countSent(len(bytes))
 		for piece := range slices.Chunk(bytes, frameSize) {
 			s.conn.framer.WriteData(s.id, false, piece)
 		}
 	})
 }
 
-func (s *Stream) last(pieces ...[]byte) {
+// lastData sends bytes in a DATA frame with END_STREAM.
+func (s *Stream) lastData(pieces ...[]byte) {
 	bytes := slices.Concat(pieces...)
 	s.conn.write(func() {
-		s.took(len(bytes))
+		s.countSent(len(bytes))
 		s.conn.framer.WriteData(s.id, true, bytes)
 	})
 }
 
-func (s *Stream) took(size int) {
-	s.conn.reading.Lock()
-	defer s.conn.reading.Unlock()
+func (s *Stream) countSent(size int) {
+	s.conn.readLock.Lock()
+	defer s.conn.readLock.Unlock()
 	s.sent += size
 	s.conn.sent += size
 }
 
-// upload sends bytes as the server's windows allow.
+// upload sends bytes within the server's windows. Returns false if a window stays closed or the stream is reset.
 func (s *Stream) upload(bytes []byte) bool {
 	for len(bytes) > 0 {
 		var window int
@@ -87,13 +89,13 @@ func (s *Stream) upload(bytes []byte) bool {
 	return true
 }
 
-// window is what the server lets us send (RFC 9113 section 6.9.1).
+// window returns the number of bytes that flow control allows (RFC 9113 section 6.9.1). readLock must be held.
 func (s *Stream) window() int {
 	c := s.conn
 	return min(c.settingOr(http2.SettingInitialWindowSize, 65_535)+s.increments-s.sent, 65_535+c.increments-c.sent)
 }
 
-func (s *Stream) end() {
+func (s *Stream) endStream() {
 	s.conn.write(func() { s.conn.framer.WriteData(s.id, true, nil) })
 }
 
@@ -101,47 +103,47 @@ func (s *Stream) reset(code http2.ErrCode) {
 	s.conn.write(func() { s.conn.framer.WriteRSTStream(s.id, code) })
 }
 
-func (s *Stream) said() []string {
-	s.conn.reading.Lock()
-	defer s.conn.reading.Unlock()
-	return slices.Clone(s.words)
+func (s *Stream) received() []string {
+	s.conn.readLock.Lock()
+	defer s.conn.readLock.Unlock()
+	return slices.Clone(s.frames)
 }
 
-// until waits for a word, and gives all up to now.
-func (s *Stream) until(word string) []string {
-	s.conn.wait(func() bool { return slices.Contains(s.words, word) || s.isReset() })
-	return s.said()
+// untilFrame waits for a frame. Returns all frames received so far.
+func (s *Stream) untilFrame(frame string) []string {
+	s.conn.wait(func() bool { return slices.Contains(s.frames, frame) || s.isReset() })
+	return s.received()
 }
 
-// count waits for so many words, and gives all up to now.
-func (s *Stream) count(number int) []string {
-	s.conn.wait(func() bool { return len(s.words) >= number || s.isReset() })
-	return s.said()
+// untilCount waits for a number of frames. Returns all frames received so far.
+func (s *Stream) untilCount(number int) []string {
+	s.conn.wait(func() bool { return len(s.frames) >= number || s.isReset() })
+	return s.received()
 }
 
-// over waits for the end of the server's side, whichever way it ends.
-func (s *Stream) over() []string {
-	s.conn.wait(func() bool { return slices.Contains(s.words, "END_STREAM") || s.isReset() })
-	return s.said()
+// untilEnd waits for END_STREAM or RST_STREAM. Returns all frames received so far.
+func (s *Stream) untilEnd() []string {
+	s.conn.wait(func() bool { return slices.Contains(s.frames, "END_STREAM") || s.isReset() })
+	return s.received()
 }
 
-// freed waits for RST_STREAM.
-func (s *Stream) freed() []string {
+// untilReset waits for RST_STREAM. Returns all frames received so far.
+func (s *Stream) untilReset() []string {
 	s.conn.wait(s.isReset)
-	return s.said()
+	return s.received()
 }
 
-// failure waits for the end of the stream, or of the whole connection, and gives what ended it.
+// failure waits until the stream or its connection fails. Returns the frame that reported it.
 func (s *Stream) failure() string {
-	reset := s.conn.wait(func() bool { return s.isReset() || len(s.conn.words) > 0 }) && len(s.conn.said()) == 0
-	if said := s.said(); reset {
-		return said[len(said)-1]
+	reset := s.conn.wait(func() bool { return s.isReset() || len(s.conn.frames) > 0 }) && len(s.conn.received()) == 0
+	if frames := s.received(); reset {
+		return frames[len(frames)-1]
 	}
 	return s.conn.failure()
 }
 
 func (s *Stream) isReset() bool {
-	return len(s.words) > 0 && strings.HasPrefix(s.words[len(s.words)-1], "RST_STREAM")
+	return len(s.frames) > 0 && strings.HasPrefix(s.frames[len(s.frames)-1], "RST_STREAM")
 }
 
 func (s *Stream) status() string {
@@ -149,10 +151,10 @@ func (s *Stream) status() string {
 	return s.field(":status")
 }
 
-// field is what the server's head has under a name, or "absent".
+// field returns the values of a response field, or "absent".
 func (s *Stream) field(name string) string {
-	s.conn.reading.Lock()
-	defer s.conn.reading.Unlock()
+	s.conn.readLock.Lock()
+	defer s.conn.readLock.Unlock()
 	var values []string
 	for _, field := range s.fields {
 		if field.Name == name {
@@ -166,29 +168,29 @@ func (s *Stream) field(name string) string {
 }
 
 func (s *Stream) payload(number int) []byte {
-	s.conn.reading.Lock()
-	defer s.conn.reading.Unlock()
-	if number >= len(s.frames.payloads) {
+	s.conn.readLock.Lock()
+	defer s.conn.readLock.Unlock()
+	if number >= len(s.parser.payloads) {
 		return nil
 	}
-	return s.frames.payloads[number]
+	return s.parser.payloads[number]
 }
 
-func (s *Stream) received() int {
-	s.conn.reading.Lock()
-	defer s.conn.reading.Unlock()
+func (s *Stream) receivedBytes() int {
+	s.conn.readLock.Lock()
+	defer s.conn.readLock.Unlock()
 	return sum(s.sizes)
 }
 
 func (s *Stream) String() string {
-	return fmt.Sprintf("stream %d: %v", s.id, s.said())
+	return fmt.Sprintf("stream %d: %v", s.id, s.received())
 }
 
-// uploadUntilBlocked sends bytes until the server's windows let no more go, and tells how many that were.
+// uploadUntilBlocked sends bytes until the server's windows are closed. Returns the number of bytes sent.
 func (s *Stream) uploadUntilBlocked(bytes []byte) int {
 	for sent := 0; ; {
 		s.conn.settle()
-		size := min(len(bytes)-sent, frameSize, s.openWindow())
+		size := min(len(bytes)-sent, frameSize, s.currentWindow())
 		if size <= 0 {
 			return sent
 		}
@@ -197,9 +199,9 @@ func (s *Stream) uploadUntilBlocked(bytes []byte) int {
 	}
 }
 
-func (s *Stream) openWindow() int {
-	s.conn.reading.Lock()
-	defer s.conn.reading.Unlock()
+func (s *Stream) currentWindow() int {
+	s.conn.readLock.Lock()
+	defer s.conn.readLock.Unlock()
 	return s.window()
 }
 

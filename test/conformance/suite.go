@@ -10,112 +10,112 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// Case is one thing that a server has to do.
+// Case is a test of one requirement.
 type Case struct {
-	// Its group and its own name: "close/client-first".
+	// The group and the case: "close/client-first".
 	Name string
-	// The section that asks for it, or that lets a server do so.
+	// The section that requires the behaviour, or permits it.
 	RFC string
 	Run func(t *T)
-	// Options of the server it needs, where it cannot share one.
+	// Options of a server for this case alone. If nil, the case uses the shared server.
 	Server *serverOptions
-	// Where it makes sense, if not everywhere.
+	// The only transport on which the case runs: "TLS" or "h2c". If empty, it runs on both.
 	Only string
 }
 
 var cases []Case
 
-// group adds cases. Each file has one or more.
-func group(name string, rows ...Case) bool {
-	for _, row := range rows {
-		row.Name = name + "/" + row.Name
-		if slices.ContainsFunc(cases, func(other Case) bool { return other.Name == row.Name }) {
-			panic("two cases are named " + row.Name)
+// group registers cases. Each file registers one or more groups.
+func group(name string, members ...Case) bool {
+	for _, member := range members {
+		member.Name = name + "/" + member.Name
+		if slices.ContainsFunc(cases, func(other Case) bool { return other.Name == member.Name }) {
+			panic("two cases are named " + member.Name)
 		}
-		cases = append(cases, row)
+		cases = append(cases, member)
 	}
 	return true
 }
 
-// Check is one comparison of a case.
+// Check is one comparison in a case.
 type Check struct {
-	What     string
+	Name     string
 	Expected string
-	Got      string
+	Actual   string
 }
 
-func (check Check) holds() bool {
-	return check.Expected == check.Got
+func (check Check) passed() bool {
+	return check.Expected == check.Actual
 }
 
-// Result is what became of a case.
+// Result is the result of a case on one transport.
 type Result struct {
-	Name   string
-	RFC    string
-	Over   string
-	Passed bool
-	Millis int64
-	Checks []Check
+	Name      string
+	RFC       string
+	Transport string
+	Passed    bool
+	Millis    int64
+	Checks    []Check
 }
 
-// T is one run of a case.
+// T is one run of a case. A check that fails aborts the case.
 type T struct {
-	target *Target
-	checks []Check
-	conns  []*Conn
-	labels int
-	name   string
+	server       *TestServer
+	checks       []Check
+	conns        []*Conn
+	lastSocketID int
+	name         string
 }
 
-type stop struct{}
+type abortCase struct{}
 
-// equal compares, and ends the case where it does not hold.
-func (t *T) equal(what string, got, expected any) {
-	check := Check{what, words(expected), words(got)}
+// equal checks that the actual value is the expected one.
+func (t *T) equal(name string, actual, expected any) {
+	check := Check{name, format(expected), format(actual)}
 	t.checks = append(t.checks, check)
-	if !check.holds() {
-		panic(stop{})
+	if !check.passed() {
+		panic(abortCase{})
 	}
 }
 
-// among is for what an RFC leaves to the server.
-func (t *T) among(what string, got any, expected ...any) {
-	var choice []string
-	for _, each := range expected {
-		if words(got) == words(each) {
-			t.equal(what, got, each)
+// oneOf checks that the actual value is one of those that the RFC permits.
+func (t *T) oneOf(name string, actual any, permitted ...any) {
+	var all []string
+	for _, each := range permitted {
+		if format(actual) == format(each) {
+			t.equal(name, actual, each)
 			return
 		}
-		choice = append(choice, words(each))
+		all = append(all, format(each))
 	}
-	t.equal(what, words(got), "one of: "+strings.Join(choice, " | "))
+	t.equal(name, format(actual), "one of: "+strings.Join(all, " | "))
 }
 
-func (t *T) holds(what string, holds bool, got any) {
-	if holds {
-		t.equal(what, "yes", "yes")
+func (t *T) isTrue(name string, value bool, details any) {
+	if value {
+		t.equal(name, "yes", "yes")
 	} else {
-		t.equal(what, "no: "+words(got), "yes")
+		t.equal(name, "no: "+format(details), "yes")
 	}
 }
 
-func words(value any) string {
+func format(value any) string {
 	if list, ok := value.([]string); ok {
 		return strings.Join(list, ", ")
 	}
 	return fmt.Sprint(value)
 }
 
-// dial opens a connection that ends with the case.
+// dial opens a connection, which is closed after the case.
 func (t *T) dial(settings ...http2.Setting) *Conn {
 	return t.dialWith(connOptions{settings: settings})
 }
 
 func (t *T) dialWith(options connOptions) *Conn {
-	return t.keep(dial(t.target, options))
+	return t.track(dial(t.server, options))
 }
 
-func (t *T) keep(c *Conn, err error) *Conn {
+func (t *T) track(c *Conn, err error) *Conn {
 	if err != nil {
 		t.equal("the connection", err.Error(), "open")
 	}
@@ -123,25 +123,25 @@ func (t *T) keep(c *Conn, err error) *Conn {
 	return c
 }
 
-// label gives a socket a name, by which the server can be asked about it.
-func (t *T) label() string {
-	t.labels++
-	return fmt.Sprintf("%s-%s-%d", t.name, t.target.name(), t.labels)
+// newSocketID returns an id for a socket, by which the test server records its events.
+func (t *T) newSocketID() string {
+	t.lastSocketID++
+	return fmt.Sprintf("%s-%s-%d", t.name, t.server.name(), t.lastSocketID)
 }
 
-// Socket is a stream that the server took for a WebSocket.
+// Socket is a stream on which the server has opened a WebSocket.
 type Socket struct {
 	*Stream
-	t     *T
-	label string
+	t        *T
+	socketID string
 }
 
-// open opens a socket of a route.
+// open opens a socket to a route, and checks that the server accepts it.
 func (t *T) open(c *Conn, path string, edits ...edit) *Socket {
-	label := t.label()
-	s := c.connect(withID(path, label), edits...)
+	socketID := t.newSocketID()
+	s := c.connect(withID(path, socketID), edits...)
 	t.equal(path+" answers", s.status(), "200")
-	return &Socket{s, t, label}
+	return &Socket{s, t, socketID}
 }
 
 func withID(path, id string) string {
@@ -152,44 +152,44 @@ func withID(path, id string) string {
 	return path + mark + "id=" + id
 }
 
-// seen is what the handler of the socket saw.
-func (s *Socket) seen(expected ...string) {
+// expectEvents checks the events of the socket in the server's handler, after "open".
+func (s *Socket) expectEvents(expected ...string) {
 	expected = append([]string{"open"}, expected...)
-	s.t.equal("the handler saw", s.t.target.events(s.label, len(expected)), expected)
+	s.t.equal("events of the handler", s.t.server.events(s.socketID, len(expected)), expected)
 }
 
-// echoes checks that a connection serves sockets as it should.
-func (t *T) echoes(c *Conn) {
+// expectEcho checks that the connection still serves sockets.
+func (t *T) expectEcho(c *Conn) {
 	s := t.open(c, "/echo")
 	s.data(text("still here"))
-	t.equal("a socket beside it", s.until("Text still here"), []string{"HEADERS 200", "Text still here"})
+	t.equal("another socket on the connection", s.untilFrame("Text still here"), []string{"HEADERS 200", "Text still here"})
 }
 
-// run runs a case on a server, and checks that it left the server as it was.
-func run(c Case, target *Target) (result Result) {
+// run runs a case on a server, and checks that the server logged no error.
+func run(c Case, server *TestServer) (result Result) {
 	started := time.Now()
-	t := &T{target: target, name: c.Name}
+	t := &T{server: server, name: c.Name}
 	defer func() {
 		for _, conn := range t.conns {
 			conn.close()
 		}
 		result = Result{
-			Name: c.Name, RFC: c.RFC, Over: target.name(), Checks: t.checks,
-			Passed: !slices.ContainsFunc(t.checks, func(check Check) bool { return !check.holds() }) && len(t.checks) > 0,
+			Name: c.Name, RFC: c.RFC, Transport: server.name(), Checks: t.checks,
+			Passed: !slices.ContainsFunc(t.checks, func(check Check) bool { return !check.passed() }) && len(t.checks) > 0,
 			Millis: time.Since(started).Milliseconds(),
 		}
 	}()
 	t.guard(func() { c.Run(t) })
-	t.guard(func() { t.equal("errors that the server logged", target.state().Errors, []string{}) })
+	t.guard(func() { t.equal("errors that the server logged", server.state().Errors, []string{}) })
 	return
 }
 
-// guard keeps what a case does wrong to the case.
-func (t *T) guard(what func()) {
+// guard runs a part of a case, and turns a panic into a failed check.
+func (t *T) guard(part func()) {
 	defer func() {
-		if problem := recover(); problem != nil && problem != (stop{}) {
-			t.checks = append(t.checks, Check{"the case itself", "no panic", fmt.Sprintf("%v\n%s", problem, debug.Stack())})
+		if problem := recover(); problem != nil && problem != (abortCase{}) {
+			t.checks = append(t.checks, Check{"panic in the case", "none", fmt.Sprintf("%v\n%s", problem, debug.Stack())})
 		}
 	}()
-	what()
+	part()
 }

@@ -9,36 +9,36 @@ import (
 	"time"
 )
 
-// H1 is a WebSocket over HTTP/1.1 (RFC 6455), of which each byte is ours to choose.
+// H1 is a client's WebSocket over HTTP/1.1 (RFC 6455) on which a case can send any bytes.
 type H1 struct {
-	net  net.Conn
-	in   *bufio.Reader
-	said []string
+	net      net.Conn
+	in       *bufio.Reader
+	received []string
 }
 
-// upgrade opens a WebSocket over HTTP/1.1, with header lines besides its own.
+// upgrade opens a WebSocket over HTTP/1.1, with additional header lines.
 func (t *T) upgrade(path, lines string) *H1 {
-	h1, err := upgrade(t.target, path, lines)
+	h1, err := upgrade(t.server, path, lines)
 	if err != nil {
 		t.equal("the upgrade", err.Error(), "101")
 	}
 	return h1
 }
 
-func upgrade(target *Target, path, lines string) (*H1, error) {
-	connection, err := target.connect("http/1.1")
+func upgrade(server *TestServer, path, lines string) (*H1, error) {
+	connection, err := server.connect("http/1.1")
 	if err != nil {
 		return nil, err
 	}
-	connection.SetDeadline(time.Now().Add(patience))
+	connection.SetDeadline(time.Now().Add(timeout))
 	fmt.Fprintf(connection, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n", path, target.authority(), lines)
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n", path, server.authority(), lines)
 	h1 := &H1{net: connection, in: bufio.NewReader(connection)}
 	response, err := http.ReadResponse(h1.in, nil)
 	if err != nil {
 		return nil, err
 	}
-	h1.said = append(h1.said, fmt.Sprint(response.StatusCode))
+	h1.received = append(h1.received, fmt.Sprint(response.StatusCode))
 	if response.StatusCode != http.StatusSwitchingProtocols {
 		io.Copy(io.Discard, response.Body)
 	}
@@ -49,19 +49,19 @@ func (h1 *H1) write(bytes []byte) {
 	h1.net.Write(bytes)
 }
 
-// words waits until the server has said so many things, or has ended.
-func (h1 *H1) words(count int) []string {
-	var frames reader
+// receive waits until the server has sent a number of frames, or has ended the connection. Returns all of them.
+func (h1 *H1) receive(count int) []string {
+	var parser frameParser
 	buffer := make([]byte, 65_536)
-	for len(h1.said) < count {
+	for len(h1.received) < count {
 		size, err := h1.in.Read(buffer)
-		h1.said = append(h1.said, frames.read(buffer[:size])...)
+		h1.received = append(h1.received, parser.parse(buffer[:size])...)
 		if err == io.EOF {
-			h1.said = append(h1.said, "end")
+			h1.received = append(h1.received, "end")
 		}
 		if err != nil {
 			break
 		}
 	}
-	return h1.said
+	return h1.received
 }

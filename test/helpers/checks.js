@@ -1,10 +1,10 @@
-/** Counts checks, and prints a line for each. */
+/** Runs checks, prints one line for each, and counts them. */
 export class Checks {
   #passed = 0
   #failed = 0
-  #current = 'the start'
+  #current = 'startup'
 
-  /** Runs one check. Where it fails, those after it run all the same. Gives what the check gave. */
+  /** Runs one check and returns its result. A failure is reported and does not stop the checks that follow. */
   async run (name, check) {
     this.#current = name
     try {
@@ -27,7 +27,7 @@ export class Checks {
     this.fail(this.#current, error)
   }
 
-  /** Prints the count of both. Gives the exit code. */
+  /** Prints both counts and returns the exit code. */
   finish () {
     console.log(`\n${this.#passed} passed, ${this.#failed} failed`)
     return this.#failed === 0 && this.#passed > 0 ? 0 : 1

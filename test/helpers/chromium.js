@@ -1,7 +1,8 @@
-/** Without them it asks for what a test machine has not, or for the network. */
 export const CHROMIUM_FLAGS = [
-  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync',
-  // What drives it can ignore them for pages, and not for WebSockets.
+  // Chromium runs as root and without a GPU in containers.
+  '--no-sandbox', '--disable-gpu',
+  // Keeps the network traffic to that of the tests.
+  '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
+  // The drivers' own options ignore certificate errors of pages, but not of WebSockets.
   '--ignore-certificate-errors'
 ]

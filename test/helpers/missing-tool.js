@@ -1,2 +1,2 @@
-/** Something that the suite needs of the machine. Its message tells what to do, and nobody wants its stack. */
-export class MissingTool extends Error {}
+/** Reports a program that the suite needs and that is not installed. The message says how to install it. */
+export class MissingToolError extends Error {}

@@ -3,8 +3,8 @@ import { Transform } from 'node:stream'
 const RESULT = /^( *)(not )?ok \d+ - (.*?) # time=([\d.]+)ms/
 
 /**
- * Prints a line for each test that passes, everything that TAP says of one that fails, and the count of both.
- * TAP gives a time to tests and to the files and groups that hold them; a test is what holds no other.
+ * A tap reporter. Prints one line for each test that passed, the whole TAP output of each test that failed, and both
+ * counts. In TAP, tests, the groups that contain them, and files all have a time; only what contains no other is a test.
  */
 export default class Reporter extends Transform {
   #rest = ''
@@ -37,7 +37,7 @@ export default class Reporter extends Transform {
     this.#children.length = depth + 1
     ;(this.#children[depth] ??= []).push(failed)
 
-    // A file that fails though all its tests passed has crashed, or run out of time.
+    // A file that failed although all of its tests passed has crashed or timed out.
     const isTest = inside.length === 0 || (failed && !inside.includes(true))
     if (!isTest) return this.#finish(depth === 0 ? `${name} (${Math.round(time)} ms)\n` : '')
     if (failed) this.#failed++

@@ -2,43 +2,46 @@ import { fork } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { end, keep, receive } from '../helpers/children.js'
-import { Commands, within } from './commands.js'
+import { kill, killOnExit, waitForMessage } from '../helpers/child-processes.js'
+import { Commands, withTimeout } from './commands.js'
 
 const SERVER = fileURLToPath(new URL('server.js', import.meta.url))
-/** Longer than any peer takes to end what is over, shorter than any timer that would end it in its place. */
-const SETTLING = 3000
+/** Longer than any peer takes to end its streams, shorter than any timer that would end them for it. */
+const SETTLE_TIMEOUT = 3000
 
 /** The app of server.js, in a process of its own. */
 export class App {
   #child
   #commands = new Commands((command) => this.#child.send(command))
-  /** What the app has told of each socket, by 'opened' or 'closed' and the socket's id. */
-  #told = new Map()
-  #telling = new EventEmitter().setMaxListeners(0)
+  /** The events that the app has reported: 'opened' or 'closed', followed by the socket's id. */
+  #events = new Map()
+  #emitter = new EventEmitter().setMaxListeners(0)
 
-  /** `ports` are those that a former one had; `plugin` are options of the plugin. */
+  /**
+   * @param options `ports`: listens on the ports of an app that was killed, instead of any free ones; `plugin`: options of
+   *   the plugin
+   */
   static async start (folder, { ports, plugin } = {}) {
     const app = new App()
-    app.#child = keep(fork(SERVER, [JSON.stringify({ folder, ports, plugin })]))
-    Object.assign(app, await receive(app.#child, 'the app'))
-    app.#child.on('message', (message) => app.#take(message))
+    app.#child = killOnExit(fork(SERVER, [JSON.stringify({ folder, ports, plugin })]))
+    Object.assign(app, await waitForMessage(app.#child, 'the app'))
+    app.#child.on('message', (message) => app.#onMessage(message))
     return app
   }
 
-  /** How the socket of that id opened, once it has: what carries it, which connection, what the hooks saw. */
+  /** Waits until a socket opens. Returns its handshake, its connection, and what the hooks received. */
   opened (id) {
-    return this.#wait(`opened ${id}`)
+    return this.#waitFor(`opened ${id}`)
   }
 
-  /** How it closed, once it has: code and reason of its 'close'. */
+  /** Waits until a socket closes. Returns code and reason of its 'close' event. */
   closed (id) {
-    return this.#wait(`closed ${id}`)
+    return this.#waitFor(`closed ${id}`)
   }
 
-  /** Whether a handler got a socket of that id. */
-  has (id) {
-    return this.#told.has(`opened ${id}`)
+  /** Returns whether a handler has received a socket of that id. */
+  hasOpened (id) {
+    return this.#events.has(`opened ${id}`)
   }
 
   close (id, code, reason) {
@@ -49,14 +52,14 @@ export class App {
     return this.#commands.run({ do: 'terminate', socket: id })
   }
 
-  /** How many Extended CONNECT streams and sockets are open, and what was logged as a warning or worse. */
+  /** Returns the numbers of open Extended CONNECT streams and sockets, and all messages logged at warn or above. */
   state () {
     return this.#commands.run({ do: 'state' })
   }
 
-  /** The same, once nothing is open or has had the time to end. */
-  async settled () {
-    const end = Date.now() + SETTLING
+  /** Waits until no stream and no socket is open, but not longer than SETTLE_TIMEOUT. Returns the state. */
+  async settle () {
+    const end = Date.now() + SETTLE_TIMEOUT
     let state = await this.state()
     while ((state.streams > 0 || state.sockets > 0) && Date.now() < end) {
       await sleep(20)
@@ -66,17 +69,17 @@ export class App {
   }
 
   kill () {
-    return end(this.#child)
+    return kill(this.#child)
   }
 
-  async #wait (what) {
-    if (!this.#told.has(what)) await within(`the app, "${what}"`, once(this.#telling, what))
-    return this.#told.get(what)
+  async #waitFor (event) {
+    if (!this.#events.has(event)) await withTimeout(`the app, "${event}"`, once(this.#emitter, event))
+    return this.#events.get(event)
   }
 
-  #take ({ about, ...told }) {
-    if (about === undefined) return this.#commands.answer(told)
-    this.#told.set(about, told)
-    this.#telling.emit(about)
+  #onMessage ({ event, ...message }) {
+    if (event === undefined) return this.#commands.handleResponse(message)
+    this.#events.set(event, message)
+    this.#emitter.emit(event)
   }
 }

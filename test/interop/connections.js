@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 
 const ESTABLISHED = '01'
 
-/** How many connections this machine's programs have open to a port of it, as Linux tells. */
+/** Returns the number of established TCP connections to a port of this machine. Linux only. */
 export async function countConnections (port) {
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
   let count = 0

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Brings what `npm run interop` can use and this machine does not have: programs from Debian's or Ubuntu's packages,
-# everything else into .cache. CHROMIUM and FIREFOX name browsers that are there already. Without Go there will be no
-# Caddy; Python has to be 3.11 or later.
+# Installs the clients and proxies of `npm run interop` that are missing: programs from Debian's or Ubuntu's packages,
+# everything else into .cache. CHROMIUM and FIREFOX name browsers that are installed already. Needs Python 3.11 or later,
+# and Go to build Caddy.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -21,7 +21,7 @@ main () {
   install_caddy
 }
 
-# Each is a program, and the package that has it if that is called otherwise.
+# Each argument is a program, followed by `:package` if its package has another name.
 install_packages () {
   local each missing=() as_root=()
   for each in "$@"; do
@@ -40,7 +40,7 @@ install_python () {
 
 install_caddy () {
   if ! command -v go; then
-    echo 'Caddy is left out: it is built with Go, which is not on PATH'
+    echo 'Caddy is skipped: Go, which builds it, is not on PATH'
   elif [[ ! -x $CACHE/bin/caddy ]]; then
     GOBIN=$CACHE/bin go install "github.com/caddyserver/caddy/v2/cmd/caddy@$CADDY"
   fi

@@ -1,82 +1,82 @@
 /**
- * Real clients and proxies against the built plugin on a real Fastify server, each proved at the server.
+ * Runs real clients and proxies against the built plugin on a real Fastify server. Each result is checked at the server.
  *
- *   npm run interop                      all that this machine has; what it has not is named
- *   npm run interop -- firefox envoy     those that have one of these in their name
- *   npm run interop -- --all             fails where one is not installed
- *   npm run interop:install              brings the rest
+ *   npm run interop                      all clients and proxies that are installed; lists those that are not
+ *   npm run interop -- firefox envoy     those whose name contains one of these words
+ *   npm run interop -- --all             fails if one is not installed
+ *   npm run interop:install              installs what is missing
  */
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { writeCertificate } from './certificate.js'
+import { writeCertificateFiles } from './certificate-files.js'
 import { CLIENTS } from './clients.js'
-import { meetDirectly } from './direct.js'
 import { CACHE } from './programs.js'
 import { PROXIES } from './proxies/index.js'
 import { Report } from './report.js'
-import { meetThrough } from './through.js'
+import { runBehindProxy } from './run-behind-proxy.js'
+import { runDirectly } from './run-directly.js'
 
 const FOLDER = join(CACHE, 'run')
 const ENV = { NODE_EXTRA_CA_CERTS: join(FOLDER, 'ca.pem'), SSL_CERT_FILE: join(FOLDER, 'ca.pem') }
 
-/** What goes through each proxy: clients of HTTP/1.1, of HTTP/2, and a browser. */
-const FRONTS = [['ws', false], ['ws', true], ['Go', true], ['Chromium', true]]
+/** The clients of the proxies, as `[name, secure]`: over HTTP/1.1, over HTTP/2, and a browser. */
+const PROXY_CLIENTS = [['ws', false], ['ws', true], ['Go', true], ['Chromium', true]]
 
 const { positionals: words, values: { all } } = parseArgs({ options: { all: { type: 'boolean' } }, allowPositionals: true })
 const report = new Report()
 
 await rm(FOLDER, { recursive: true, force: true })
 await mkdir(FOLDER, { recursive: true })
-await writeCertificate(FOLDER)
-for (const client of CLIENTS.filter(isWanted)) await meetClient(client)
-await meetProxies(PROXIES.filter(isWanted))
+await writeCertificateFiles(FOLDER)
+for (const client of CLIENTS.filter(isSelected)) await runClient(client)
+await runProxies(PROXIES.filter(isSelected))
 await writeFile(join(CACHE, 'results.json'), JSON.stringify(report, undefined, 2))
 console.log(report.format())
 process.exit(report.hasFailed || (all && report.skipped.length > 0) ? 1 : 0)
 
-function isWanted ({ name }) {
+function isSelected ({ name }) {
   return words.length === 0 || words.some((word) => name.toLowerCase().includes(word.toLowerCase()))
 }
 
-async function meetClient (client) {
+async function runClient (client) {
   const agent = await startAgent(client)
   if (agent === undefined) return report.skip(client)
-  await meetOrReport(client.name, agent.version, () => meetDirectly(client, agent, FOLDER, report))
+  await runOrReport(client.name, agent.version, () => runDirectly(client, agent, FOLDER, report))
   await agent.kill()
 }
 
-/** What keeps one peer from being met at all leaves the others to be met. */
-async function meetOrReport (name, version, meet) {
+/** Reports an error that stopped the run of one peer, so that the other peers still run. */
+async function runOrReport (name, version, run) {
   try {
-    await meet()
+    await run()
   } catch (error) {
-    report.addRow(name, version, 'at all').fail('it can be met', error)
+    report.addRow(name, version, 'setup').fail('can be started', error)
   }
 }
 
-async function meetProxies (proxies) {
+async function runProxies (proxies) {
   if (proxies.length === 0) return
-  const fronts = await startFronts()
+  const clients = await startProxyClients()
   for (const proxy of proxies) {
     const version = await proxy.find()
     if (version === undefined) report.skip(proxy)
-    else await meetOrReport(proxy.name, version, () => meetThrough(proxy, version, fronts, FOLDER, report))
+    else await runOrReport(proxy.name, version, () => runBehindProxy(proxy, version, clients, FOLDER, report))
   }
-  for (const { agent } of fronts) await agent.kill()
+  for (const { agent } of clients) await agent.kill()
 }
 
-async function startFronts () {
-  const fronts = []
-  for (const [name, secure] of FRONTS) {
+async function startProxyClients () {
+  const clients = []
+  for (const [name, secure] of PROXY_CLIENTS) {
     const client = CLIENTS.find((each) => each.name.startsWith(name))
     const agent = await startAgent(client)
-    if (agent !== undefined) fronts.push({ client, agent, secure })
+    if (agent !== undefined) clients.push({ client, agent, secure })
   }
-  return fronts
+  return clients
 }
 
 async function startAgent (client) {
-  const found = await client.find()
-  return found === undefined ? undefined : client.start(found, ENV)
+  const program = await client.find()
+  return program === undefined ? undefined : client.start(program, ENV)
 }

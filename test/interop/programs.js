@@ -5,10 +5,10 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
 export const CACHE = fileURLToPath(new URL('../../.cache/interop/', import.meta.url))
-// Debian has servers there, and PATH need not.
+// Debian installs servers there, and PATH may omit it.
 const SYSTEM = ['/usr/sbin', '/usr/local/sbin']
 
-/** Where the first of these programs is: in PATH, or in one of these folders of .cache/interop. */
+/** Returns the path of the first of these programs that is in PATH or in one of these folders of .cache/interop. */
 export async function findProgram (names, folders = []) {
   const places = [
     ...(process.env.PATH ?? '').split(delimiter).filter(Boolean),
@@ -18,7 +18,7 @@ export async function findProgram (names, folders = []) {
   return findFile(names.flatMap((name) => places.map((place) => join(place, name))))
 }
 
-/** The first of these that is a program; undefined where none is. */
+/** Returns the first of these files that is executable, or undefined. */
 export async function findFile (files) {
   for (const file of files) {
     if (await isExecutable(file)) return file
@@ -26,8 +26,8 @@ export async function findFile (files) {
   return undefined
 }
 
-/** What a program says of its version, or undefined where there is no such program. */
-export async function askVersion (file, args, pattern) {
+/** Returns the version that a program prints, or undefined if there is no such program. */
+export async function readVersion (file, args, pattern) {
   if (file === undefined) return
   const { stdout, stderr } = await promisify(execFile)(file, args)
   return pattern.exec(stdout + stderr)?.[1] ?? stdout.trim()

@@ -1,17 +1,17 @@
-/** What held of which peer by which way. */
+/** The results of all peers in all setups. */
 export class Report {
   rows = []
   skipped = []
 
-  addRow (...about) {
-    const row = new Row(...about)
+  addRow (...properties) {
+    const row = new Row(...properties)
     this.rows.push(row)
     return row
   }
 
   skip ({ name }) {
     this.skipped.push(name)
-    console.log(`# ${name}: skipped, it is not installed (npm run interop:install)`)
+    console.log(`# ${name}: skipped, not installed (npm run interop:install)`)
   }
 
   get hasFailed () {
@@ -33,15 +33,15 @@ export class Report {
 class Row {
   passed = []
   failed = []
-  lacks = {}
+  unsupported = {}
   notes = []
 
-  constructor (peer, version, way, over) {
-    Object.assign(this, { peer, version, way, over })
+  constructor (peer, version, setup, transport) {
+    Object.assign(this, { peer, version, setup, transport })
   }
 
   get name () {
-    return `${this.peer}, ${this.way}`
+    return `${this.peer}, ${this.setup}`
   }
 
   async check (name, run) {
@@ -64,14 +64,14 @@ class Row {
   format () {
     const counts = [`${this.passed.length} passed`]
     if (this.failed.length > 0) counts.push(`${this.failed.length} FAILED`)
-    const lacking = Object.keys(this.lacks)
-    if (lacking.length > 0) counts.push(`not: ${lacking.join(', ')}`)
-    const over = this.over === undefined ? '' : ` (${this.over})`
-    return `${this.peer} ${this.version}, ${this.way}${over}: ${[...counts, ...this.notes].join('; ')}`
+    const unsupported = Object.keys(this.unsupported)
+    if (unsupported.length > 0) counts.push(`unsupported: ${unsupported.join(', ')}`)
+    const transport = this.transport === undefined ? '' : ` (${this.transport})`
+    return `${this.peer} ${this.version}, ${this.setup}${transport}: ${[...counts, ...this.notes].join('; ')}`
   }
 
-  lack (name, reason) {
-    this.lacks[name] = reason
-    console.log(`# ${this.name}: ${name}: not with this peer, ${reason}`)
+  skip (name, reason) {
+    this.unsupported[name] = reason
+    console.log(`# ${this.name}: ${name}: unsupported by this peer: ${reason}`)
   }
 }

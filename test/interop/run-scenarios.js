@@ -1,16 +1,18 @@
 import assert from 'node:assert/strict'
-import { Visit } from './visit.js'
+import { ScenarioContext } from './scenario-context.js'
 
-/** Runs scenarios with one client by one way, and then has a look at what they left in the app. */
-export async function runScenarios ({ client, lacks = client.lacks, agent, app, report, scenarios, way, origin, over }) {
-  const row = report.addRow(client.name, agent.version, way, over)
-  await agent.visit(origin)
+/** Runs scenarios with one client in one setup, and then checks that the app has nothing left of them. */
+export async function runScenarios ({
+  client, unsupported = client.unsupported, agent, app, report, scenarios, setup, origin, transport
+}) {
+  const row = report.addRow(client.name, agent.version, setup, transport)
+  await agent.setOrigin(origin)
   for (const [name, scenario] of Object.entries(scenarios)) {
-    if (lacks[name] !== undefined) row.lack(name, lacks[name])
-    else await row.check(name, () => scenario(new Visit(app, agent, origin, over)))
+    if (unsupported[name] !== undefined) row.skip(name, unsupported[name])
+    else await row.check(name, () => scenario(new ScenarioContext(app, agent, origin, transport)))
   }
-  await agent.leave()
-  await row.check('nothing is left open, and the app has nothing to complain of', async () => {
-    assert.deepEqual(await app.settled(), { streams: 0, sockets: 0, complaints: [] })
+  await agent.disconnect()
+  await row.check('no open stream, no open socket and no logged warning in the app', async () => {
+    assert.deepEqual(await app.settle(), { streams: 0, sockets: 0, warnings: [] })
   })
 }

@@ -1,16 +1,16 @@
 /**
- * The app that every peer reaches, by every way that Fastify has of listening. It is a process of its own, so that it can
- * be killed; what happens to its sockets goes to the suite as messages. Its one argument is JSON.
+ * The app that all clients and proxies connect to: one Fastify server for each kind of listener. It runs in a process of
+ * its own so that it can be killed, and reports the events of its sockets as IPC messages. Its one argument is JSON.
  */
 import { readFile } from 'node:fs/promises'
 import fastify from 'fastify'
-import websocket from '../../dist/index.js'
-import { CONNECT, UPGRADE } from './over.js'
+import websocket from 'fastify-websocket-h2'
+import { CONNECT, UPGRADE } from './transports.js'
 
 const { folder, ports = {}, plugin = {} } = JSON.parse(process.argv[2])
 
 const PAGE = `<!doctype html>
-<title>A page that takes commands</title>
+<title>Interop client</title>
 <script type="module">
   import { Sockets } from '/sockets.js'
   globalThis.sockets = new Sockets((url, protocols) => new WebSocket(url, protocols))
@@ -30,20 +30,22 @@ const APPS = {
   unadvertised: [{ http2: true, https: tls }, { advertise: false }]
 }
 
-/** By the `id` that a client opened each with. */
+/** Open sockets, by the `id` in the query of their handshakes. */
 const sockets = new Map()
-/** Of Extended CONNECTs, those that are open and all that there were. */
+/** Open streams of Extended CONNECT. */
 const streams = new Set()
-const connects = new WeakSet()
+/** All streams of Extended CONNECT, open or not. */
+const connectStreams = new WeakSet()
+/** Numbers of the connections. */
 const connections = new WeakMap()
 let lastConnection = 0
-const complaints = []
+const warnings = []
 
 const listening = await Promise.all(Object.entries(APPS).map(([name, options]) => listen(name, ...options)))
 const COMMANDS = {
   close: ({ socket, code, reason }) => sockets.get(socket).close(code, reason),
   terminate: ({ socket }) => sockets.get(socket).terminate(),
-  state: () => ({ streams: streams.size, sockets: sockets.size, complaints })
+  state: () => ({ streams: streams.size, sockets: sockets.size, warnings })
 }
 
 process.on('message', ({ id, do: name, ...args }) => process.send({ id, value: COMMANDS[name](args) ?? null }))
@@ -51,8 +53,8 @@ process.once('disconnect', () => process.exit())
 process.send({ ports: Object.fromEntries(listening) })
 
 async function listen (name, options, pluginOptions) {
-  const app = fastify({ ...options, logger: { level: 'warn', stream: { write: complain } } })
-  // Before Node's own listener, from within which the handler runs.
+  const app = fastify({ ...options, logger: { level: 'warn', stream: { write: recordWarning } } })
+  // Must run before Node's own listener, which calls the handler.
   app.server.prependListener('stream', streamOnServer)
   await app.register(websocket, { ...plugin, ...pluginOptions })
   addRoutes(app)
@@ -64,7 +66,7 @@ function addRoutes (app) {
   app.get('/echo', { websocket: { protocols: ['chat.v2', 'chat.v1'] } }, echo)
   app.get('/refused', {
     websocket: true,
-    onRequest: async (_request, reply) => reply.code(401).send({ error: 'who are you' })
+    onRequest: async (_request, reply) => reply.code(401).send({ error: 'unauthorized' })
   }, echo)
   app.get('/', async (_request, reply) => {
     return reply.type('text/html').headers({ 'set-cookie': 'peer=yes', 'cache-control': 'no-store' }).send(PAGE)
@@ -77,8 +79,8 @@ function echo (socket, { query, raw, headers }) {
   const { id } = query
   sockets.set(id, socket)
   process.send({
-    about: `opened ${id}`,
-    over: connects.has(raw.stream) ? CONNECT : UPGRADE,
+    event: `opened ${id}`,
+    transport: connectStreams.has(raw.stream) ? CONNECT : UPGRADE,
     connection: connectionOf(raw),
     protocol: socket.protocol,
     origin: headers.origin,
@@ -87,25 +89,25 @@ function echo (socket, { query, raw, headers }) {
   socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }))
   socket.once('close', (code, reason) => {
     sockets.delete(id)
-    process.send({ about: `closed ${id}`, code, reason: String(reason) })
+    process.send({ event: `closed ${id}`, code, reason: String(reason) })
   })
 }
 
 function streamOnServer (stream, headers) {
   if (headers[':protocol'] === undefined) return
-  connects.add(stream)
+  connectStreams.add(stream)
   streams.add(stream)
   stream.once('close', () => streams.delete(stream))
 }
 
-/** A number for what carries a request. */
+/** Returns the number of the connection that received a request. */
 function connectionOf (raw) {
   const connection = raw.stream?.session ?? raw.socket
   if (!connections.has(connection)) connections.set(connection, ++lastConnection)
   return connections.get(connection)
 }
 
-function complain (line) {
+function recordWarning (line) {
   const { msg, err } = JSON.parse(line)
-  complaints.push(err?.stack ?? msg)
+  warnings.push(err?.stack ?? msg)
 }

@@ -12,42 +12,42 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const modules = join(root, 'node_modules')
 const consumer = fileURLToPath(new URL('consumer', import.meta.url))
 
-/** The versions of TypeScript that the declarations are for, and the packages that have them. */
+/** The supported versions of TypeScript, and the packages that contain them. */
 const COMPILERS = { 5.9: 'typescript-5.9', '6.0': 'typescript', '7.0': 'typescript-7.0' }
 
 const temporary = await mkdtemp(join(tmpdir(), 'fastify-websocket-h2-'))
 const project = join(temporary, 'project')
 const installed = join(project, 'node_modules', 'fastify-websocket-h2')
 
-// Each version of TypeScript compiles the declarations of every dependency, too.
+// Each version of TypeScript also checks the declarations of all dependencies.
 t.setTimeout(600_000)
 t.teardown(() => rm(temporary, { recursive: true, force: true }))
 
 await pack()
 await install()
 
-void t.test('the package has the built files, and what npm adds', async (t) => {
+void t.test('the package contains the built files and those that npm adds', async (t) => {
   const sources = ['index.ts', ...await listSources('lib'), ...await listSources('types')]
   const built = sources.flatMap((source) => ['js', 'd.ts'].map((ext) => `dist/${source.replace(/ts$/, ext)}`))
   t.same(await listFiles(installed), [...built, 'LICENSE', 'README.md', 'package.json'].sort())
 })
 
-void t.test('it is imported, and serves both HTTP versions', async () => {
+void t.test('import of the package: it serves both HTTP versions', async () => {
   await run(process.execPath, ['import.mjs'], { cwd: project })
 })
 
-void t.test('it is required, under each of its names, and serves both HTTP versions', async () => {
+void t.test('require() of the package: it has all named exports and serves both HTTP versions', async () => {
   await run(process.execPath, ['require.cjs'], { cwd: project })
 })
 
 for (const [version, compiler] of Object.entries(COMPILERS)) {
-  void t.test(`it is used from TypeScript ${version}, as ES module and as CommonJS`, async (t) => {
+  void t.test(`TypeScript ${version} compiles an ES module and a CommonJS module that use the package`, async (t) => {
     t.match(await compile(compiler, '--version'), `Version ${version}.`)
     t.equal(await compile(compiler, '-p', '.'), '')
   })
 }
 
-/** What a compiler tells, whether it fails or not. Its `bin` has no extension, which tap's loader wants of a module. */
+/** Returns the output of a compiler, even if it fails. Its `bin` has no extension, which tap's loader needs. */
 async function compile (compiler: string, ...parameters: string[]): Promise<string> {
   const program = join(modules, compiler, 'lib', 'tsc.js')
   const { stdout, stderr } = await run(process.execPath, [program, ...parameters], { cwd: project })
@@ -55,13 +55,13 @@ async function compile (compiler: string, ...parameters: string[]): Promise<stri
   return stdout + stderr
 }
 
-/** What is built of a directory: all but the tests of types. */
+/** Returns the sources in a directory that are built: all but the type tests. */
 async function listSources (directory: string): Promise<string[]> {
-  const names = await readdir(join(root, directory))
-  return names.filter((name) => !name.endsWith('.tst.ts')).map((name) => `${directory}/${name}`)
+  const files = await listFiles(join(root, directory))
+  return files.filter((file) => !file.endsWith('.tst.ts')).map((file) => `${directory}/${file}`)
 }
 
-/** Builds in a copy: other tests may be at work on dist at the same time. */
+/** Builds and packs a copy of the project: other tests may use dist at the same time. */
 async function pack (): Promise<void> {
   const copy = join(temporary, 'copy')
   const skipped = ['.cache', '.git', '.tap', 'dist', 'node_modules']
@@ -70,7 +70,7 @@ async function pack (): Promise<void> {
   await run('npm', ['pack', '--pack-destination', temporary], { cwd: copy })
 }
 
-/** Unpacks the package where it sees no module but those that it depends on. */
+/** Installs the package into a project in which it can import only its dependencies. */
 async function install (): Promise<void> {
   const [tarball = ''] = (await readdir(temporary)).filter((name) => name.endsWith('.tgz'))
   await mkdir(installed, { recursive: true })

@@ -1,17 +1,16 @@
-/** The server of the soak: routes that do to a socket what handlers do, and a report of what is left of it all. */
+/** The server of the soak test: routes whose handlers use sockets in different ways, and a report of all resources in use. */
 import { createReadStream, existsSync, readdirSync } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import fastify from 'fastify'
-import { generate } from 'selfsigned'
+import websocket from 'fastify-websocket-h2'
 import { createWebSocketStream } from 'ws'
-import websocket from '../../dist/index.js'
+import { createCertificate } from '../helpers/certificate.js'
 
 const MEGABYTE = Buffer.alloc(1024 * 1024)
-/** Where Linux lists what a process has open. */
+/** The directory in which Linux lists the open files of a process. */
 const OPEN_FILES = '/proc/self/fd'
 
-const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }], { keyType: 'ec' })
-const app = fastify({ http2: true, https: { key, cert, allowHTTP1: true } })
+const app = fastify({ http2: true, https: { ...await createCertificate(), allowHTTP1: true } })
 const connections = new Set()
 const streams = new Set()
 
@@ -23,13 +22,13 @@ app.get('/echo', { websocket: true }, (socket) => {
 app.get('/iterate', { websocket: true }, async (socket) => {
   for await (const message of socket) socket.send(message)
 })
-app.get('/late', { websocket: true }, async (socket) => {
+app.get('/slow-handler', { websocket: true }, async (socket) => {
   await new Promise((resolve) => setTimeout(resolve, 50))
   socket.on('message', (data) => socket.send(data))
 })
 app.get('/pause', { websocket: true }, (socket) => {
   socket.pause()
-  // Over TCP, who does not read does not learn that the other side has gone.
+  // A TCP socket that is not read does not report that its peer has disconnected.
   setTimeout(() => socket.resume(), 200)
 })
 app.get('/flood', { websocket: true }, (socket) => {
@@ -39,12 +38,12 @@ app.get('/file', { websocket: true }, async (socket) => {
   const file = createReadStream(process.execPath, { end: 4 * MEGABYTE.length })
   await pipeline(file, createWebSocketStream(socket)).catch(() => {})
 })
-app.get('/cut', { websocket: true }, (socket) => { socket.on('message', () => socket.terminate()) })
-app.get('/fail', { websocket: true }, async () => { throw new Error('soaked') })
-app.get('/slow', {
+app.get('/terminate', { websocket: true }, (socket) => { socket.on('message', () => socket.terminate()) })
+app.get('/fail', { websocket: true }, async () => { throw new Error('of the handler') })
+app.get('/slow-hook', {
   websocket: true,
   onRequest: async () => { await new Promise((resolve) => setTimeout(resolve, 50)) }
-}, (socket) => { socket.send('at last') })
+}, (socket) => { socket.send('delayed') })
 
 app.server.on('secureConnection', (connection) => {
   connections.add(connection)
@@ -71,7 +70,7 @@ process.on('message', async () => {
 process.once('disconnect', () => process.exit())
 process.send({ port: app.server.address().port })
 
-/** Waits until nothing is open any more, or has been for too long. */
+/** Waits until nothing is open, for up to ten seconds, and collects garbage. */
 async function settle () {
   for (let tries = 0; tries < 100 && connections.size + streams.size + app.websocketServer.clients.size > 0; tries++) {
     await new Promise((resolve) => setTimeout(resolve, 100))

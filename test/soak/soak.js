@@ -1,6 +1,6 @@
 /**
- * Thousands of sockets that come, talk, stall, break off and leave, in every way there is, over HTTP/1.1 and HTTP/2:
- * in the end the server is as it was in the beginning.
+ * The soak test: opens thousands of sockets over HTTP/1.1 and HTTP/2 that send, stall, close and abort in many ways, and
+ * checks that the server has no leaks.
  *
  *   npm run soak [-- --minutes 1] [-- --seed 1]
  */
@@ -9,11 +9,12 @@ import { once } from 'node:events'
 import { connect, constants } from 'node:http2'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { connect as connectSocket } from '../../dist/lib/client.js'
+import { connect as connectSocket } from 'fastify-websocket-h2/client'
+import { killOnExit, waitForMessage } from '../helpers/child-processes.js'
 
-/** What a heap of some megabytes may differ by from one look at it to the next. */
+/** Growth in bytes that may occur without a leak, in a heap of some megabytes. */
 const TOLERANCE = 2 * 1024 * 1024
-const AT_ONCE = 50
+const CONCURRENT_STREAMS = 50
 
 const { values: options } = parseArgs({
   options: { minutes: { type: 'string', default: '1' }, seed: { type: 'string', default: String(Date.now() % 1e6) } }
@@ -21,51 +22,51 @@ const { values: options } = parseArgs({
 let seed = Number(options.seed)
 console.log(`seed ${seed}`)
 
-const server = fork(new URL('server.js', import.meta.url), { execArgv: ['--expose-gc'] })
-const [{ port }] = await once(server, 'message')
+const server = killOnExit(fork(new URL('server.js', import.meta.url), { execArgv: ['--expose-gc'] }))
+const { port } = await waitForMessage(server, 'the server')
 
 const MASKED_TEXT = Buffer.from([0x81, 0x84, 0, 0, 0, 0, ...Buffer.from('text')])
 const MASKED_CLOSE = Buffer.from([0x88, 0x82, 0, 0, 0, 0, 3, 0xe8])
 const UNMASKED = Buffer.from([0x81, 0x01, 0x61])
-const HALF = MASKED_TEXT.subarray(0, 7)
+const HALF_A_FRAME = MASKED_TEXT.subarray(0, 7)
 const LARGE = Buffer.concat([Buffer.from([0x82, 0xff, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0]), Buffer.alloc(256 * 1024)])
-const PATHS = ['/echo', '/iterate', '/late', '/pause', '/flood', '/file', '/cut', '/fail', '/slow']
+const PATHS = ['/echo', '/iterate', '/slow-handler', '/pause', '/flood', '/file', '/terminate', '/fail', '/slow-hook']
 
-/** What a client does on a stream of HTTP/2 once it has asked for a socket. */
-const STREAM_ENDS = {
-  close: async (stream) => { await answered(stream); stream.resume().end(MASKED_CLOSE) },
-  'close and wait': async (stream) => { await answered(stream); stream.resume().write(MASKED_CLOSE) },
-  'talk and close': async (stream) => {
+/** Behaviours of an HTTP/2 client on its stream after the request. */
+const STREAM_BEHAVIOURS = {
+  close: async (stream) => { await waitForResponse(stream); stream.resume().end(MASKED_CLOSE) },
+  'close and wait': async (stream) => { await waitForResponse(stream); stream.resume().write(MASKED_CLOSE) },
+  'send and close': async (stream) => {
     for (let count = 0; count < 10; count++) stream.write(MASKED_TEXT)
-    await answered(stream)
-    await sleep(pick(50))
+    await waitForResponse(stream)
+    await sleep(random(50))
     stream.resume().end(MASKED_CLOSE)
   },
-  'send much and reset': async (stream) => { stream.write(LARGE); await sleep(pick(50)); reset(stream) },
-  'reset at once': async (stream) => reset(stream),
-  'reset in a message': async (stream) => { await answered(stream); stream.write(HALF, () => reset(stream)) },
-  'break the protocol': async (stream) => { await answered(stream); stream.resume().write(UNMASKED) },
-  'read nothing': async (stream) => { await answered(stream); await sleep(pick(100)); reset(stream) },
+  'send a large message and reset': async (stream) => { stream.write(LARGE); await sleep(random(50)); reset(stream) },
+  'reset immediately': async (stream) => reset(stream),
+  'reset within a message': async (stream) => { await waitForResponse(stream); stream.write(HALF_A_FRAME, () => reset(stream)) },
+  'violate the protocol': async (stream) => { await waitForResponse(stream); stream.resume().write(UNMASKED) },
+  'read nothing': async (stream) => { await waitForResponse(stream); await sleep(random(100)); reset(stream) },
   'read slowly': async (stream) => {
-    await answered(stream)
+    await waitForResponse(stream)
     for (let count = 0; count < 10; count++) {
       await sleep(10)
       stream.read()
     }
     reset(stream)
   },
-  'end without a Close': async (stream) => { await answered(stream); stream.resume().end() },
-  'leave it to the session': async (stream) => { await answered(stream) }
+  'end without a Close frame': async (stream) => { await waitForResponse(stream); stream.resume().end() },
+  'stay open until the session ends': async (stream) => { await waitForResponse(stream) }
 }
 
-/** What a client does with a WebSocket over HTTP/1.1, or with one over HTTP/2 that has a session of its own. */
-const SOCKET_ENDS = {
-  close: async (socket) => { await opened(socket); socket.close(1000) },
-  'talk and close': async (socket) => { await opened(socket); socket.send('text'); await sleep(pick(50)); socket.close(1000) },
-  terminate: async (socket) => { await opened(socket); socket.send(LARGE); await sleep(pick(50)); socket.terminate() },
-  'terminate at once': async (socket) => { await sleep(pick(20)); socket.terminate() },
+/** Behaviours of a client with a WebSocket that has its own connection, over either HTTP version. */
+const SOCKET_BEHAVIOURS = {
+  close: async (socket) => { await waitForOpen(socket); socket.close(1000) },
+  'send and close': async (socket) => { await waitForOpen(socket); socket.send('text'); await sleep(random(50)); socket.close(1000) },
+  terminate: async (socket) => { await waitForOpen(socket); socket.send(LARGE); await sleep(random(50)); socket.terminate() },
+  'terminate during the handshake': async (socket) => { await sleep(random(20)); socket.terminate() },
   'read slowly': async (socket) => {
-    await opened(socket)
+    await waitForOpen(socket)
     for (let count = 0; count < 5; count++) {
       socket.pause()
       await sleep(20)
@@ -74,25 +75,25 @@ const SOCKET_ENDS = {
     }
     socket.terminate()
   },
-  'read nothing': async (socket) => { await opened(socket); socket.pause(); await sleep(pick(100)); socket.terminate() },
-  'break the protocol': async (socket) => { await opened(socket); socket.send('x', { mask: false }) }
+  'read nothing': async (socket) => { await waitForOpen(socket); socket.pause(); await sleep(random(100)); socket.terminate() },
+  'violate the protocol': async (socket) => { await waitForOpen(socket); socket.send('x', { mask: false }) }
 }
 
 let count = 0
 await soakFor(Number(options.minutes) * 15_000)
 const before = await report()
-console.log('after a warm-up', before, `${count} sockets`)
+console.log('after the warm-up', before, `${count} sockets`)
 await soakFor(Number(options.minutes) * 45_000)
 const after = await report()
-console.log('after all of it', after, `${count} sockets`)
+console.log('at the end', after, `${count} sockets`)
 server.disconnect()
 
 const checks = {
-  'nothing is open': after.connections + after.streams + after.sockets === 0,
-  'no file is left open': after.files <= before.files,
-  'no timer or handle is left': after.resources <= before.resources,
-  'the heap is what it was': after.heap - before.heap < TOLERANCE,
-  'so are the buffers': after.buffers - before.buffers < TOLERANCE
+  'no connection, stream or socket is open': after.connections + after.streams + after.sockets === 0,
+  'open files have not grown': after.files <= before.files,
+  'timers and handles have not grown': after.resources <= before.resources,
+  'the heap has not grown': after.heap - before.heap < TOLERANCE,
+  'buffers have not grown': after.buffers - before.buffers < TOLERANCE
 }
 const failed = Object.keys(checks).filter((name) => !checks[name])
 for (const name of failed) console.log(`not ok: ${name}`)
@@ -108,16 +109,16 @@ async function soakSession () {
   const session = connect(`https://127.0.0.1:${port}`, { rejectUnauthorized: false, maxSessionMemory: 1000 })
   session.on('error', () => {})
   await once(session, 'remoteSettings')
-  await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+  await Promise.all(Array.from({ length: CONCURRENT_STREAMS }, async () => {
     const stream = session.request({
-      ':method': 'CONNECT', ':protocol': 'websocket', ':path': one(PATHS), 'sec-websocket-version': '13'
+      ':method': 'CONNECT', ':protocol': 'websocket', ':path': pickFrom(PATHS), 'sec-websocket-version': '13'
     }, { endStream: false })
     stream.on('error', () => {})
-    await one(Object.values(STREAM_ENDS))(stream).catch(() => {})
+    await pickFrom(Object.values(STREAM_BEHAVIOURS))(stream).catch(() => {})
     count++
   }))
-  await sleep(pick(100))
-  if (pick(2) === 0) session.destroy()
+  await sleep(random(100))
+  if (random(2) === 0) session.destroy()
   else session.close(() => session.destroy())
   const timer = setTimeout(() => session.destroy(), 1000)
   await once(session, 'close')
@@ -125,11 +126,11 @@ async function soakSession () {
 }
 
 async function soakSockets () {
-  await Promise.all(Array.from({ length: AT_ONCE / 5 }, async () => {
-    const socket = connectSocket(`wss://127.0.0.1:${port}${one(PATHS)}`, { http: one(['1.1', '2']), rejectUnauthorized: false })
+  await Promise.all(Array.from({ length: CONCURRENT_STREAMS / 5 }, async () => {
+    const socket = connectSocket(`wss://127.0.0.1:${port}${pickFrom(PATHS)}`, { http: pickFrom(['1.1', '2']), rejectUnauthorized: false })
     const closed = new Promise((resolve) => socket.once('close', resolve))
     socket.on('error', () => {})
-    await one(Object.values(SOCKET_ENDS))(socket).catch(() => {})
+    await pickFrom(Object.values(SOCKET_BEHAVIOURS))(socket).catch(() => {})
     const timer = setTimeout(() => socket.terminate(), 1000)
     await closed
     clearTimeout(timer)
@@ -139,15 +140,14 @@ async function soakSockets () {
 
 async function report () {
   server.send('report')
-  const [counts] = await once(server, 'message')
-  return counts
+  return waitForMessage(server, 'the server')
 }
 
-async function answered (stream) {
+async function waitForResponse (stream) {
   await once(stream, 'response', { signal: AbortSignal.timeout(1000) })
 }
 
-async function opened (socket) {
+async function waitForOpen (socket) {
   await once(socket, 'open', { signal: AbortSignal.timeout(1000) })
 }
 
@@ -155,12 +155,12 @@ function reset (stream) {
   stream.close(constants.NGHTTP2_CANCEL)
 }
 
-function one (list) {
-  return list[pick(list.length)]
+function pickFrom (list) {
+  return list[random(list.length)]
 }
 
-/** The next of a row of numbers that depends on the seed alone: below `limit`. */
-function pick (limit) {
+/** Returns the next pseudo-random integer below `limit`. The sequence depends only on the seed. */
+function random (limit) {
   seed = (Math.imul(seed, 1103515245) + 12345) >>> 0
   return (seed >>> 8) % limit
 }

@@ -3,14 +3,14 @@
 const MAX_LINES = 200
 
 const HINTS = {
-  'HTTP/2': 'This socket is a stream of the HTTP/2 connection that brought this page.',
+  'HTTP/2': 'This socket is a stream of the HTTP/2 connection that loaded this page.',
   'HTTP/1.1': 'This socket has a connection of its own, opened with an HTTP/1.1 Upgrade.'
 }
 
 const elements = Object.fromEntries([...document.querySelectorAll('[id]')].map((element) => [element.id, element]))
 const { form, log, message, send, state, toggle, version, hint } = elements
 const firstHint = hint.textContent
-const unanswered = []
+const pending = []
 let socket
 
 toggle.addEventListener('click', () => {
@@ -40,11 +40,11 @@ function close () {
 
 function sendMessage (text) {
   addLine('sent', 'You', text)
-  unanswered.push(performance.now())
+  pending.push(performance.now())
   socket.send(text)
 }
 
-/** The first message is the server's: it says how the handshake reached it, which the browser tells no page. */
+/** Shows the HTTP version, which the server sends in its first message: browsers do not expose it to pages. */
 function readVersion ({ data }) {
   const { httpVersion } = JSON.parse(data)
   const name = `HTTP/${httpVersion.replace(/\.0$/, '')}`
@@ -58,7 +58,7 @@ function readVersion ({ data }) {
 }
 
 function onEcho ({ data }) {
-  const roundTrip = `${(performance.now() - unanswered.shift()).toFixed(1)} ms`
+  const roundTrip = `${(performance.now() - pending.shift()).toFixed(1)} ms`
   elements['round-trip'].textContent = roundTrip
   addLine('echo', 'Echo', data, roundTrip)
 }
@@ -70,7 +70,7 @@ function onClose ({ code, reason, wasClean }) {
   version.textContent = '–'
   delete version.dataset.version
   hint.textContent = firstHint
-  unanswered.length = 0
+  pending.length = 0
   socket = undefined
   show('closed', 'Closed', 'Open socket')
 }

@@ -1,10 +1,9 @@
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { end, keep } from '../../helpers/children.js'
-import { Commands, within } from '../commands.js'
+import { kill, killOnExit, waitForLine } from '../../helpers/child-processes.js'
+import { Commands, withTimeout } from '../commands.js'
 
-/** A client in a process of its own, which takes commands as lines of JSON on stdin and answers likewise on stdout. */
+/** A client in a process of its own. It reads commands from stdin and writes responses to stdout, one line of JSON each. */
 export class Agent {
   #command
   #env
@@ -17,7 +16,7 @@ export class Agent {
     this.#env = { ...process.env, ...env }
   }
 
-  /** Gives one that runs, and has said which version it is. One that has left is started again by its next command. */
+  /** Starts a client and waits until it has reported its version. After disconnect(), the next command restarts it. */
   static async start (command, env) {
     const agent = new Agent(command, env)
     agent.#started = agent.#start()
@@ -31,33 +30,33 @@ export class Agent {
     return this.#commands.run(command)
   }
 
-  /** It goes anywhere by itself. */
-  async visit () {}
+  /** Does nothing: the commands of this client contain whole URLs. */
+  async setOrigin () {}
 
-  /** Goes without a word: the process is killed. */
-  async leave () {
+  /** Closes all connections without closing handshakes, by killing the process. */
+  async disconnect () {
     if (this.#started === undefined) return
-    await end(this.#child)
+    await kill(this.#child)
     this.#started = undefined
   }
 
   kill () {
-    return this.leave()
+    return this.disconnect()
   }
 
   async #start () {
     const [file, ...args] = this.#command
-    const child = keep(spawn(file, args, { env: this.#env, stdio: ['pipe', 'pipe', 'pipe'] }))
-    // Some warn there of what is experimental. What goes wrong is in the answers.
-    const said = []
-    createInterface(child.stderr).on('line', (line) => said.push(line))
-    const ended = once(child, 'exit')
-    ended.then(() => this.#commands.abandon(new Error(`the client has ended: ${said.slice(-5).join('\n')}`)))
+    const child = killOnExit(spawn(file, args, { env: this.#env, stdio: ['pipe', 'pipe', 'pipe'] }))
+    // Printed only if the process exits: clients also write warnings about experimental features to stderr.
+    const stderr = []
+    createInterface(child.stderr).on('line', (line) => stderr.push(line))
+    child.once('exit', () => this.#commands.rejectAll(new Error(`the client exited: ${stderr.slice(-5).join('\n')}`)))
 
     const lines = createInterface(child.stdout)
-    const [first] = await within('the start of the client', Promise.race([once(lines, 'line'), ended]))
-    if (typeof first !== 'string') throw new Error(`the client did not start: ${said.join('\n')}`)
-    lines.on('line', (line) => this.#commands.answer(JSON.parse(line)))
+    const first = await withTimeout('the start of the client', waitForLine(child, 'the client', lines)).catch((cause) => {
+      throw new Error(`the client did not start: ${cause.message}\n${stderr.join('\n')}`, { cause })
+    })
+    lines.on('line', (line) => this.#commands.handleResponse(JSON.parse(line)))
     this.version = JSON.parse(first).version
     this.#child = child
   }

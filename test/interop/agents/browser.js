@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { launch } from 'puppeteer-core'
 import { CHROMIUM_FLAGS } from '../../helpers/chromium.js'
-import { within } from '../commands.js'
+import { withTimeout } from '../commands.js'
 
-/** A browser whose page takes the commands. It is driven by WebDriver BiDi, which needs no driver program. */
+/** A browser, in which a page runs the commands. It is driven by WebDriver BiDi, which needs no driver program. */
 export class Browser {
   #browser
   #origin
@@ -19,20 +19,20 @@ export class Browser {
     return browser
   }
 
-  /** Has a page of that origin take the commands from now on: the browser is one of its users. */
-  async visit (origin) {
-    await this.leave()
+  /** Runs the following commands in a page of this origin. */
+  async setOrigin (origin) {
+    await this.disconnect()
     this.#origin = origin
   }
 
   async run (command) {
     this.#page ??= this.#openPage()
     const page = await this.#page
-    return within(command.do, page.evaluate((command) => sockets.run(command), command))
+    return withTimeout(command.do, page.evaluate((command) => sockets.run(command), command))
   }
 
-  /** Closes the tab. */
-  async leave () {
+  /** Closes the page, and with it its sockets. */
+  async disconnect () {
     const page = await this.#page
     this.#page = undefined
     if (this.#isRunning) await page?.close()
@@ -44,7 +44,7 @@ export class Browser {
     await waitForScript(page)
   }
 
-  /** Goes to another page, and comes back. */
+  /** Navigates to another page and back. */
   async navigate () {
     const page = await this.#page
     await page.goto('about:blank')
@@ -52,10 +52,10 @@ export class Browser {
     await waitForScript(page)
   }
 
-  /** Has the page fetch so many resources at once. Gives what each answered. */
+  /** Fetches `count` resources at once from the page. Returns their bodies. */
   async fetchAll (count) {
     const page = await this.#page
-    return within(`${count} fetches`, page.evaluate((count) => {
+    return withTimeout(`${count} fetches`, page.evaluate((count) => {
       return Promise.all(Array.from({ length: count }, async (_, index) => {
         const response = await fetch(`/connection?${index}`)
         return response.text()
@@ -63,7 +63,7 @@ export class Browser {
     }, count))
   }
 
-  /** Ends it as a crash would. */
+  /** Kills the browser, as a crash would. */
   async kill () {
     if (!this.#isRunning) return
     const exit = once(this.#browser.process(), 'exit')
@@ -78,7 +78,7 @@ export class Browser {
   }
 
   async #start (browser, executablePath) {
-    // Both want a home that they can write to.
+    // Both browsers need a home directory that is writable.
     this.profile = await mkdtemp(join(tmpdir(), `interop-${browser}-`))
     this.#browser = await launch({
       browser,
@@ -92,7 +92,7 @@ export class Browser {
     })
     const child = this.#browser.process()
     process.once('exit', () => child.kill('SIGKILL'))
-    // After the name, and before the build.
+    // The version follows the name: "chrome/150.0.7871.46".
     this.version = /[\d.]+/.exec(await this.#browser.version())[0]
   }
 

@@ -1,6 +1,6 @@
 /**
- * A client of Node's, as its first argument says: `ws`, `undici` (of the folder in the second argument) or `built-in`.
- * Commands are lines of JSON on stdin, answers lines on stdout.
+ * A client that runs on Node. The first argument is `ws`, `undici` (installed in the folder of the second argument) or
+ * `built-in`. Reads commands from stdin and writes responses to stdout, one line of JSON each.
  */
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -38,10 +38,10 @@ const CLIENTS = {
 const { version, create } = CLIENTS[kind]()
 const sockets = new Sockets(create)
 print({ version })
-for await (const line of createInterface(process.stdin)) answer(JSON.parse(line))
+for await (const line of createInterface(process.stdin)) respond(JSON.parse(line))
 process.exit()
 
-async function answer ({ id, ...command }) {
+async function respond ({ id, ...command }) {
   try {
     print({ id, value: await sockets.run(command) })
   } catch ({ message }) {

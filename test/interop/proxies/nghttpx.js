@@ -1,15 +1,15 @@
-import { askVersion, findProgram } from '../programs.js'
+import { readVersion, findProgram } from '../programs.js'
 
 const program = () => findProgram(['nghttpx'])
 
 export const nghttpx = {
   name: 'nghttpx',
-  over: '2.0',
+  upstreamHttpVersion: '2.0',
   example: 'nghttpx.conf',
   install: 'apt-get install nghttp2-proxy',
-  lacks: {},
-  idleSetting: { pattern: /(stream-read-timeout)=\w+/g, write: (ms) => `$1=${ms}ms` },
-  find: async () => askVersion(await program(), ['--version'], /nghttp2\/(\S+)/),
-  // Two processes, otherwise, and one of them outlives a kill of the other.
+  unsupported: {},
+  idleTimeoutSetting: { pattern: /(stream-read-timeout)=\w+/g, write: (ms) => `$1=${ms}ms` },
+  find: async () => readVersion(await program(), ['--version'], /nghttp2\/(\S+)/),
+  // Otherwise it runs two processes, and one of them survives when the other is killed.
   command: async ({ config }) => ({ file: await program(), args: [`--conf=${config}`, '--single-process'] })
 }

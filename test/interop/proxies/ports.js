@@ -2,26 +2,26 @@ import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-const LONGEST = 20_000
+const START_TIMEOUT = 20_000
 const HOST = '127.0.0.1'
 
-/** Two ports that nobody listens on. Both are taken before either is given back: they differ. */
+/** Returns two free ports. Both are bound before either is released, so that they differ. */
 export async function findPorts () {
   const servers = await Promise.all([listen(), listen()])
-  const [clear, tls] = servers.map((server) => server.address().port)
+  const [cleartext, tls] = servers.map((server) => server.address().port)
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return { clear, tls }
+  return { cleartext, tls }
 }
 
-/** Waits until a process listens on its ports, and no longer than it runs. */
-export async function waitForPorts (child, { clear, tls }) {
-  const late = AbortSignal.timeout(LONGEST)
-  for (const port of [clear, tls]) {
+/** Waits until a process listens on both ports. Throws if it exits first. */
+export async function waitForPorts (child, { cleartext, tls }) {
+  const timeout = AbortSignal.timeout(START_TIMEOUT)
+  for (const port of [cleartext, tls]) {
     while (!await accepts(port)) {
       if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) {
-        throw new Error(`it ended with ${child.signalCode ?? child.exitCode}`)
+        throw new Error(`it exited with ${child.signalCode ?? child.exitCode}`)
       }
-      if (late.aborted) throw new Error(`port ${port} does not answer after ${LONGEST} ms`)
+      if (timeout.aborted) throw new Error(`port ${port} does not accept connections after ${START_TIMEOUT} ms`)
       await sleep(50)
     }
   }

@@ -4,7 +4,7 @@ const assert = require('node:assert/strict')
 const { once } = require('node:events')
 const fastify = require('fastify')
 
-/** Fails unless the plugin serves an echo over both HTTP versions, to a client and to one that is injected. */
+/** Checks that the plugin serves an echo route over both HTTP versions, to connect() and to injectWS(). */
 exports.checkEcho = async function checkEcho (plugin, connect) {
   for (const [http, options] of [['1.1', {}], ['2', { http2: true }]]) {
     await serveEcho(plugin, options, async (app, url) => {

@@ -49,7 +49,7 @@ for (const client of secure.websocketServer.clients) client.terminate()
 
 const own: WebsocketRouteOptions = { maxPayload: 1024, protocols: ['v2', 'v1'], errorHandler: undefined }
 plain.get('/own', { websocket: own }, handler)
-plain.get('/own-and-among-them', {
+plain.get('/own-send-limit', {
   websocket: { sendLimit: 2 ** 20, slowConsumer: (socket) => { socket.terminate() } },
   handler: (socket, request) => { if (socket.writableNeedDrain) request.log.info('slow') }
 })
@@ -77,11 +77,11 @@ export async function listen (): Promise<void> {
   socket.close()
 }
 
-// @ts-expect-error an option that there is not
+// @ts-expect-error an unknown option
 plain.register(fastifyWebsocket, { compress: true })
-// @ts-expect-error an option that a route does not have
+// @ts-expect-error an option of the plugin, not of routes
 plain.get('/mistake', { websocket: { verifyClient: () => true } }, handler)
-// @ts-expect-error an option that only a session has
+// @ts-expect-error an option only for sessions
 connect('wss://localhost', { path: '/' })
 
 const everybody = new Set<WebSocket>(secure.websocketServer.clients)

@@ -1,5 +1,5 @@
-// A client of the interop suite: golang.org/x/net/http2 opens the streams, github.com/gobwas/ws speaks WebSocket on
-// them. It takes a command a line on its standard input and answers each with a line, as the suite's runner asks.
+// A client of the interop suite: golang.org/x/net/http2 opens the streams, github.com/gobwas/ws implements WebSocket on
+// them. It reads commands from standard input and writes responses to standard output, one line of JSON each.
 package main
 
 import (
@@ -43,28 +43,28 @@ func main() {
 	allowExtendedConnect()
 	var lock sync.Mutex
 	encoder := json.NewEncoder(os.Stdout)
-	say := func(line any) {
+	respond := func(line any) {
 		lock.Lock()
 		defer lock.Unlock()
 		encoder.Encode(line)
 	}
-	say(map[string]string{"name": library + "/http2", "version": version()})
+	respond(map[string]string{"name": library + "/http2", "version": version()})
 
-	a := &agent{clear: clearClient(), secure: secureClient(), sockets: map[int]*socket{}}
+	a := &agent{cleartext: cleartextClient(), secure: secureClient(), sockets: map[int]*socket{}}
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
-		go func(line []byte) { say(a.answer(line)) }([]byte(lines.Text()))
+		go func(line []byte) { respond(a.handle(line)) }([]byte(lines.Text()))
 	}
 }
 
-// allowExtendedConnect puts the program in its own place once more where x/net may not open what we test it with: it
-// asks the environment, once, when it is loaded.
+// allowExtendedConnect executes the program again with Extended CONNECT enabled in x/net, which reads GODEBUG when it is
+// loaded.
 func allowExtendedConnect() {
-	const allowed = "http2xconnect=1"
-	given := os.Getenv("GODEBUG")
-	if strings.Contains(given, allowed) {
+	const setting = "http2xconnect=1"
+	current := os.Getenv("GODEBUG")
+	if strings.Contains(current, setting) {
 		return
 	}
-	os.Setenv("GODEBUG", strings.TrimPrefix(given+","+allowed, ","))
+	os.Setenv("GODEBUG", strings.TrimPrefix(current+","+setting, ","))
 	program, err := os.Executable()
 	if err == nil {
 		err = syscall.Exec(program, os.Args, os.Environ())
@@ -83,7 +83,7 @@ func version() string {
 	return ""
 }
 
-func (a *agent) answer(line []byte) any {
+func (a *agent) handle(line []byte) any {
 	var c command
 	err := json.Unmarshal(line, &c)
 	var value any
@@ -93,20 +93,20 @@ func (a *agent) answer(line []byte) any {
 	if err == nil {
 		return success{c.ID, value}
 	}
-	answer := failure{ID: c.ID, Error: err.Error()}
+	response := failure{ID: c.ID, Error: err.Error()}
 	var refused refusal
 	if errors.As(err, &refused) {
-		answer.Status = int(refused)
+		response.Status = int(refused)
 	}
-	return answer
+	return response
 }
 
-// agent is what the commands are asked of.
+// agent runs the commands.
 type agent struct {
-	clear, secure *client
-	lock          sync.Mutex
-	sockets       map[int]*socket
-	last          int
+	cleartext, secure *client
+	lock              sync.Mutex
+	sockets           map[int]*socket
+	last              int
 }
 
 func (a *agent) do(c command) (any, error) {
@@ -135,7 +135,7 @@ func (a *agent) do(c command) (any, error) {
 }
 
 func (a *agent) open(c command) (any, error) {
-	client := a.clear
+	client := a.cleartext
 	if strings.HasPrefix(c.URL, "wss:") {
 		client = a.secure
 	}

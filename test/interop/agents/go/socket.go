@@ -21,24 +21,24 @@ import (
 )
 
 const (
-	openLimit   = 10 * time.Second
-	answerLimit = 30 * time.Second
+	openTimeout = 10 * time.Second
+	echoTimeout = 30 * time.Second
 )
 
 var errTimeout = errors.New("timed out")
 
-// refusal is the status of a server that does not open a socket.
+// refusal is the HTTP status of a refused handshake.
 type refusal int
 
-func (status refusal) Error() string { return fmt.Sprintf("the server answers %d", int(status)) }
+func (status refusal) Error() string { return fmt.Sprintf("the server responded with %d", int(status)) }
 
-// client keeps one connection to a host for all of its sockets, as http2.Transport does by itself.
+// client opens all sockets to a host on one connection, which http2.Transport does by itself.
 type client struct{ http2.Transport }
 
 func secureClient() *client { return &client{} }
 
-// clearClient speaks HTTP/2 with prior knowledge: http2.Transport asks DialTLSContext for that connection as well.
-func clearClient() *client {
+// cleartextClient uses HTTP/2 with prior knowledge. http2.Transport calls DialTLSContext for such connections, too.
+func cleartextClient() *client {
 	return &client{http2.Transport{
 		AllowHTTP: true,
 		DialTLSContext: func(ctx context.Context, network, address string, _ *tls.Config) (net.Conn, error) {
@@ -49,9 +49,9 @@ func clearClient() *client {
 
 func (c *client) open(url string, protocols []string, headers map[string]string) (*socket, error) {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	// The request lives as long as the socket: what limits it may not be its context's own deadline.
-	limit := time.AfterFunc(openLimit, func() { cancel(errTimeout) })
-	defer limit.Stop()
+	// Not a deadline of the context, which would also limit the lifetime of the socket.
+	timer := time.AfterFunc(openTimeout, func() { cancel(errTimeout) })
+	defer timer.Stop()
 
 	out, body := io.Pipe()
 	request, err := http.NewRequestWithContext(ctx, http.MethodConnect, "http"+strings.TrimPrefix(url, "ws"), out)
@@ -102,7 +102,7 @@ type socket struct {
 	body     *io.PipeWriter
 	cancel   context.CancelCauseFunc
 
-	// Held while one echo is under way.
+	// Serializes echoes.
 	echoing sync.Mutex
 
 	lock    sync.Mutex
@@ -113,7 +113,7 @@ type socket struct {
 	ending ending
 }
 
-// read answers pings and the Close, which is why it goes on when nobody asks for a message.
+// read reads until the socket closes, whether or not an echo is pending: it also answers pings and the Close.
 func (s *socket) read(body io.Reader) {
 	stream := struct {
 		io.Reader
@@ -122,7 +122,7 @@ func (s *socket) read(body io.Reader) {
 	for {
 		data, op, err := wsutil.ReadServerData(stream)
 		if err == nil {
-			s.hand(message{op, data})
+			s.deliver(message{op, data})
 			continue
 		}
 		var closed wsutil.ClosedError
@@ -134,17 +134,17 @@ func (s *socket) read(body io.Reader) {
 		}
 		s.ending = ending(closed)
 		s.body.Close()
-		// A Close of the response's body would reset the stream where our end of it has not gone out yet: its end,
-		// once read, does as well.
-		limit := time.AfterFunc(openLimit, func() { s.cancel(errTimeout) })
-		defer limit.Stop()
+		// Closing the response's body would reset the stream if our END_STREAM has not been sent yet. Reading it to its
+		// end closes it, too.
+		timer := time.AfterFunc(openTimeout, func() { s.cancel(errTimeout) })
+		defer timer.Stop()
 		io.Copy(io.Discard, body)
 		close(s.done)
 		return
 	}
 }
 
-func (s *socket) hand(m message) {
+func (s *socket) deliver(m message) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	if s.waiting != nil {
@@ -153,7 +153,7 @@ func (s *socket) hand(m message) {
 	}
 }
 
-// Write takes whole frames, and none after a Close: wsutil would answer the Close that answers ours.
+// Write sends a whole frame. Frames after a Close are dropped: wsutil would answer the Close that answers ours.
 func (s *socket) Write(frame []byte) (int, error) {
 	s.lock.Lock()
 	closing := s.closing
@@ -185,11 +185,11 @@ func (s *socket) echo(kind string, size int) (bool, error) {
 		return false, err
 	}
 	select {
-	case got := <-waiting:
-		return got.op == op && bytes.Equal(got.data, payload), nil
+	case received := <-waiting:
+		return received.op == op && bytes.Equal(received.data, payload), nil
 	case <-s.done:
 		return false, fmt.Errorf("closed with %d", s.ending.Code)
-	case <-time.After(answerLimit):
+	case <-time.After(echoTimeout):
 		return false, errTimeout
 	}
 }
@@ -208,18 +208,18 @@ func sample(kind string, size int) (ws.OpCode, []byte) {
 }
 
 func (s *socket) closeWith(code int, reason string) (ending, error) {
-	// What cannot be sent any more has ended, and its ending is the answer.
+	// If the Close cannot be sent, the socket has already ended.
 	s.send(ws.OpClose, ws.NewCloseFrameBody(ws.StatusCode(code), reason))
 	select {
 	case <-s.done:
 		return s.ending, nil
-	case <-time.After(answerLimit):
+	case <-time.After(echoTimeout):
 		return ending{}, errTimeout
 	}
 }
 
-// abort resets the stream. The client sends the RST_STREAM once it is done with reading what it should send.
-func (s *socket) abort(why error) {
-	s.cancel(why)
-	s.body.CloseWithError(why)
+// abort resets the stream. http2.Transport sends RST_STREAM when its read from the request body returns.
+func (s *socket) abort(cause error) {
+	s.cancel(cause)
+	s.body.CloseWithError(cause)
 }

@@ -1,4 +1,4 @@
-"""What the Python clients of the interop suite share: commands and answers, one a line."""
+"""The command loop of the Python clients: reads commands, writes responses, one line of JSON each."""
 
 import asyncio
 import json
@@ -6,26 +6,26 @@ import sys
 from abc import ABC, abstractmethod
 from typing import Any, NamedTuple, Protocol
 
-OPEN_LIMIT = 10
-ANSWER_LIMIT = 30
+OPEN_TIMEOUT = 10
+ECHO_TIMEOUT = 30
 
 class Ending(NamedTuple):
-    """How a socket closed; None is what the library does not tell."""
+    """Close code and reason of a socket; None if the library does not expose them."""
 
     code: int | None
     reason: str | None = ""
 
 
 class Refused(Exception):
-    """The answer of a server that does not open a socket."""
+    """The handshake was refused with this status."""
 
     def __init__(self, status: int) -> None:
-        super().__init__(f"the server answers {status}")
+        super().__init__(f"the server responded with {status}")
         self.status = status
 
 
 class Socket(Protocol):
-    """What the commands are about."""
+    """A socket that the commands act on."""
 
     protocol: str
     closed: asyncio.Future[Ending]
@@ -38,7 +38,7 @@ class Socket(Protocol):
 
 
 class Agent(ABC):
-    """What the commands are asked of."""
+    """Runs the commands."""
 
     def __init__(self) -> None:
         self.sockets: dict[int, Socket] = {}
@@ -54,7 +54,7 @@ class Agent(ABC):
             case "echo":
                 return await socket.echo(command["kind"], command["bytes"])
             case "close":
-                async with asyncio.timeout(ANSWER_LIMIT):
+                async with asyncio.timeout(ECHO_TIMEOUT):
                     return await socket.close(command["code"], command["reason"])
             case "closed":
                 return await asyncio.shield(socket.closed)
@@ -63,7 +63,7 @@ class Agent(ABC):
         raise ValueError(f"no such command: {command['do']}")
 
     async def _open(self, command: dict[str, Any]) -> dict[str, Any]:
-        async with asyncio.timeout(OPEN_LIMIT):
+        async with asyncio.timeout(OPEN_TIMEOUT):
             socket = await self.open(
                 command["url"], command.get("protocols", []), command.get("headers", {})
             )
@@ -73,7 +73,7 @@ class Agent(ABC):
 
 
 def sample(kind: str, size: int) -> str | bytes:
-    """Make a message of so many bytes."""
+    """Create a message of this size in bytes."""
     if kind == "binary":
         return bytes(i * 31 & 255 for i in range(256)) * (size // 256) + bytes(size % 256)
     phrase = "grüße 🙂 "
@@ -81,12 +81,12 @@ def sample(kind: str, size: int) -> str | bytes:
     return phrase * times + "." * rest
 
 
-async def answered(
+async def wait_for_message(
     message: asyncio.Future[str | bytes], closed: asyncio.Future[Ending]
 ) -> str | bytes:
-    """Wait for the message, for as long as the socket is open."""
+    """Wait for the message. Raise an error if the socket closes first."""
     await asyncio.wait(
-        {message, closed}, timeout=ANSWER_LIMIT, return_when=asyncio.FIRST_COMPLETED
+        {message, closed}, timeout=ECHO_TIMEOUT, return_when=asyncio.FIRST_COMPLETED
     )
     if message.done():
         return message.result()
@@ -94,7 +94,7 @@ async def answered(
 
 
 def serve(name: str, version: str, agent: Agent) -> None:
-    """Answer commands until the standard input ends."""
+    """Run commands until standard input ends."""
     asyncio.run(_serve(name, version, agent))
 
 
@@ -102,25 +102,25 @@ async def _serve(name: str, version: str, agent: Agent) -> None:
     lines = asyncio.StreamReader(limit=2**20)
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
-    _say({"name": name, "version": version})
-    under_way = set()
+    _respond({"name": name, "version": version})
+    tasks = set()
     async for line in lines:
-        task = asyncio.create_task(_answer(json.loads(line), agent))
-        under_way.add(task)
-        task.add_done_callback(under_way.discard)
+        task = asyncio.create_task(_run(json.loads(line), agent))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
 
 
-async def _answer(command: dict[str, Any], agent: Agent) -> None:
+async def _run(command: dict[str, Any], agent: Agent) -> None:
     try:
         value = await agent.do(command)
-        answer = {"value": value._asdict() if isinstance(value, Ending) else value}
+        response = {"value": value._asdict() if isinstance(value, Ending) else value}
     except Exception as error:
-        words = "timed out" if isinstance(error, TimeoutError) else str(error)
-        answer = {"error": words or type(error).__name__}
+        message = "timed out" if isinstance(error, TimeoutError) else str(error)
+        response = {"error": message or type(error).__name__}
         if isinstance(error, Refused):
-            answer["status"] = error.status
-    _say({"id": command["id"], **answer})
+            response["status"] = error.status
+    _respond({"id": command["id"], **response})
 
 
-def _say(line: dict[str, Any]) -> None:
+def _respond(line: dict[str, Any]) -> None:
     print(json.dumps(line), flush=True)

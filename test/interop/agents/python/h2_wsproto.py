@@ -1,4 +1,4 @@
-"""A client of the interop suite: h2 opens the streams, wsproto speaks WebSocket on them."""
+"""A client of the interop suite: h2 opens the streams, wsproto implements WebSocket on them."""
 
 import asyncio
 import ssl
@@ -25,7 +25,7 @@ from wsproto.events import BytesMessage, CloseConnection, Message, Ping, TextMes
 from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import LocalProtocolError
 
-from agent import Agent, Ending, Refused, answered, sample, serve
+from agent import Agent, Ending, Refused, sample, serve, wait_for_message
 
 LOST = Ending(CloseReason.ABNORMAL_CLOSURE)
 
@@ -72,14 +72,14 @@ class Connection(asyncio.Protocol):
                 if socket:
                     socket.received(event.data)
             case ResponseReceived() if socket:
-                socket.answered.set_result(dict(event.headers))
+                socket.response.set_result(dict(event.headers))
             case StreamEnded() if socket:
                 socket.ended()
             case StreamReset() if socket:
                 socket.lost()
 
     def pump(self) -> None:
-        """Send what waited for the peer to take more."""
+        """Send data that waited for the windows of the peer to open."""
         for socket in list(self.sockets.values()):
             socket.pump()
 
@@ -96,7 +96,7 @@ class Connection(asyncio.Protocol):
     ) -> "Socket":
         await self.settings
         if self.h2.remote_settings.enable_connect_protocol != 1:
-            raise ConnectionError("not offered")
+            raise ConnectionError("Extended CONNECT is not advertised")
         stream = self.h2.get_next_available_stream_id()
         socket = self.sockets[stream] = Socket(self, stream)
         fields = [
@@ -113,14 +113,14 @@ class Connection(asyncio.Protocol):
         self.h2.send_headers(stream, fields)
         self.flush()
         try:
-            answer = await socket.answered
+            response = await socket.response
         except asyncio.CancelledError:
             self.reset(stream)
             raise
-        if answer[":status"] != "200":
+        if response[":status"] != "200":
             socket.finish()
-            raise Refused(int(answer[":status"]))
-        socket.protocol = answer.get("sec-websocket-protocol", "")
+            raise Refused(int(response[":status"]))
+        socket.protocol = response.get("sec-websocket-protocol", "")
         if socket.protocol not in ["", *protocols]:
             self.reset(stream)
             raise ConnectionError(f"the server chose {socket.protocol!r}")
@@ -128,7 +128,7 @@ class Connection(asyncio.Protocol):
 
 
 class Socket:
-    """A WebSocket on a stream: what it sends is `outgoing` while the peer's windows are full."""
+    """A WebSocket on a stream. `outgoing` contains data that waits for the windows of the peer."""
 
     def __init__(self, connection: Connection, stream: int) -> None:
         loop = asyncio.get_running_loop()
@@ -142,7 +142,7 @@ class Socket:
         self.parts: list[str | bytes] = []
         self.waiting: asyncio.Future[str | bytes] | None = None
         self.echoing = asyncio.Lock()
-        self.answered: asyncio.Future[dict[str, str]] = loop.create_future()
+        self.response: asyncio.Future[dict[str, str]] = loop.create_future()
         self.ending: Ending | None = None
         self.closed: asyncio.Future[Ending] = loop.create_future()
 
@@ -156,11 +156,11 @@ class Socket:
                     if self.frames.state is ConnectionState.OPEN:
                         self.send(event.response())
                 case Message():
-                    self.take(event)
+                    self.on_message(event)
                 case CloseConnection():
-                    self.take_close(event)
+                    self.on_close(event)
 
-    def take(self, event: Message) -> None:
+    def on_message(self, event: Message) -> None:
         self.parts.append(event.data)
         if event.message_finished:
             message = self.parts[0][:0].join(self.parts)
@@ -168,8 +168,8 @@ class Socket:
             if self.waiting and not self.waiting.done():
                 self.waiting.set_result(message)
 
-    def take_close(self, event: CloseConnection) -> None:
-        # wsproto tells of a frame that it cannot read by the same event, in the state that was.
+    def on_close(self, event: CloseConnection) -> None:
+        # wsproto reports a malformed frame with the same event, but does not change its state.
         if self.frames.state not in (ConnectionState.OPEN, ConnectionState.LOCAL_CLOSING):
             self.ending = Ending(event.code, event.reason or "")
         if self.frames.state is not ConnectionState.CLOSED:
@@ -177,7 +177,7 @@ class Socket:
         self.finish()
 
     def ended(self) -> None:
-        """The peer has ended its side: properly after a Close only."""
+        """Handle END_STREAM. Without a Close before it, the socket was lost."""
         self.finish()
         self.settle()
 
@@ -188,36 +188,36 @@ class Socket:
     def settle(self) -> None:
         if not self.closed.done():
             self.closed.set_result(self.ending or LOST)
-        if not self.answered.done():
-            self.answered.set_exception(ConnectionError("the stream ended without an answer"))
+        if not self.response.done():
+            self.response.set_exception(ConnectionError("the stream ended without a response"))
 
     def send(self, event: Any) -> None:
         try:
             self.outgoing += self.frames.send(event)
         except LocalProtocolError as error:
-            # Its words hold the whole message.
+            # Its text contains the whole message.
             raise ConnectionError("closed") from error
         self.pump()
 
     def finish(self) -> None:
-        """End this side once all is sent."""
+        """Send END_STREAM after all outgoing data."""
         self.finishing = True
         self.pump()
 
     def pump(self) -> None:
         try:
-            while self.writable and self.outgoing and (size := self.room()) > 0:
+            while self.writable and self.outgoing and (size := self.sendable()) > 0:
                 self.connection.h2.send_data(self.stream, bytes(self.outgoing[:size]))
                 del self.outgoing[:size]
             if self.writable and self.finishing and not self.outgoing:
                 self.writable = False
                 self.connection.h2.end_stream(self.stream)
         except ProtocolError:
-            # h2 has read on: it knows of a reset or a GOAWAY whose event is still to come.
+            # h2 has already parsed a reset or GOAWAY, whose event has not been handled yet.
             self.lost()
         self.connection.flush()
 
-    def room(self) -> int:
+    def sendable(self) -> int:
         h2 = self.connection.h2
         window = h2.local_flow_control_window(self.stream)
         return min(len(self.outgoing), window, h2.max_outbound_frame_size)
@@ -227,7 +227,7 @@ class Socket:
             message = sample(kind, size)
             self.waiting = asyncio.get_running_loop().create_future()
             self.send(TextMessage(message) if kind == "text" else BytesMessage(message))
-            return await answered(self.waiting, self.closed) == message
+            return await wait_for_message(self.waiting, self.closed) == message
 
     async def close(self, code: int, reason: str) -> Ending:
         self.send(CloseConnection(code, reason))
@@ -248,7 +248,7 @@ class H2Agent(Agent):
         return await connection.open(parts, protocols, headers)
 
     async def connect(self, url: SplitResult) -> Connection:
-        """Give the connection to the host, which several opens may wait for at once."""
+        """Return the connection to the host. Concurrent calls share it."""
         key = f"{url.scheme}://{url.netloc}"
         task = self.connections.get(key)
         if task is None or task.done() and (task.exception() or not task.result().usable):

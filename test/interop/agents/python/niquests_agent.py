@@ -10,16 +10,25 @@ from typing import Any
 import niquests
 from niquests.exceptions import ReadTimeout
 
-from agent import ANSWER_LIMIT, OPEN_LIMIT, Agent, Ending, Refused, answered, sample, serve
+from agent import (
+    ECHO_TIMEOUT,
+    OPEN_TIMEOUT,
+    Agent,
+    Ending,
+    Refused,
+    sample,
+    serve,
+    wait_for_message,
+)
 
 LOST = Ending(1006)
-UNTOLD = Ending(None, None)
-TURN = 0.002
-PAUSE = 0.05
+UNKNOWN = Ending(None, None)
+READ_TIMEOUT = 0.002
+READ_INTERVAL = 0.05
 
 
 class Socket:
-    """A WebSocket that reads by turns: a read over HTTP/2 keeps the connection from all others."""
+    """A WebSocket that polls: a read over HTTP/2 locks the connection, which other sockets share."""
 
     def __init__(self, extension: Any, protocol: str) -> None:
         self.extension = extension
@@ -30,28 +39,28 @@ class Socket:
         self.closed = asyncio.create_task(self.read())
 
     @asynccontextmanager
-    async def holding(self, limit: float) -> AsyncIterator[None]:
-        """Have the connection, with a limit to each wait: the request's own timeout is for all."""
+    async def locked(self, timeout: float) -> AsyncIterator[None]:
+        """Lock the connection, with its own timeout: that of the request applies to all sockets."""
         if self.extension.closed:
             raise ConnectionError("closed")
         police, response = self.extension._police_officer, self.extension._response
         async with police.borrow(response) as connection:
-            connection.sock.settimeout(limit)
+            connection.sock.settimeout(timeout)
             yield
 
     async def read(self) -> Ending:
         while True:
             try:
-                async with self.holding(TURN):
+                async with self.locked(READ_TIMEOUT):
                     payload = await self.extension.next_payload()
             except ReadTimeout:
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(READ_INTERVAL)
                 continue
             except Exception:
-                # A reset comes as an error of jh2 that nothing turns into one of niquests.
-                return UNTOLD if self.closing else LOST
+                # niquests does not wrap the error of jh2 that reports a reset.
+                return UNKNOWN if self.closing else LOST
             if payload is None:
-                return UNTOLD
+                return UNKNOWN
             if self.waiting and not self.waiting.done():
                 self.waiting.set_result(payload)
 
@@ -59,35 +68,35 @@ class Socket:
         async with self.echoing:
             message = sample(kind, size)
             self.waiting = asyncio.get_running_loop().create_future()
-            async with self.holding(ANSWER_LIMIT):
+            async with self.locked(ECHO_TIMEOUT):
                 await self.extension.send_payload(message)
-            return await answered(self.waiting, self.closed) == message
+            return await wait_for_message(self.waiting, self.closed) == message
 
     async def close(self, _code: int, _reason: str) -> Ending:
-        # It takes neither code nor reason, and does not wait for an answer.
+        # The library accepts neither code nor reason, and does not wait for the peer's Close.
         if not self.closed.done():
             self.closing = True
             await self.extension.close()
         return await asyncio.shield(self.closed)
 
     def abort(self) -> None:
-        raise NotImplementedError("cannot")
+        raise NotImplementedError("not supported by niquests")
 
 
 class NiquestsAgent(Agent):
     def __init__(self) -> None:
         super().__init__()
-        # Without TLS only this makes it speak HTTP/2, with prior knowledge.
+        # Without TLS, only this makes it use HTTP/2, with prior knowledge.
         self.session = niquests.AsyncSession(disable_http1=True)
 
     async def open(self, url: str, protocols: list[str], headers: dict[str, str]) -> Socket:
         if protocols:
             headers = {**headers, "sec-websocket-protocol": ", ".join(protocols)}
-        # SSL_CERT_FILE means nothing to niquests.
+        # niquests ignores SSL_CERT_FILE.
         response = await self.session.get(
             url.replace("://", "+rfc8441://", 1),
             headers=headers,
-            timeout=OPEN_LIMIT,
+            timeout=OPEN_TIMEOUT,
             verify=os.environ.get("SSL_CERT_FILE", True),
         )
         if response.extension is None:

@@ -16,9 +16,9 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// goClient is the HTTP/2 client of golang.org/x/net, as a Go program has it.
+// goClient returns the HTTP/2 client of golang.org/x/net, as Go programs use it.
 func (t *T) goClient() *http2.Transport {
-	if t.target.TLS {
+	if t.server.TLS {
 		return &http2.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
 	}
 	return &http2.Transport{
@@ -29,7 +29,7 @@ func (t *T) goClient() *http2.Transport {
 	}
 }
 
-// goSocket is a stream of that client, read and written as WebSocket frames by gobwas/ws.
+// goSocket is a stream of that client. gobwas/ws reads and writes WebSocket frames on it.
 type goSocket struct {
 	io.Reader
 	*io.PipeWriter
@@ -38,7 +38,7 @@ type goSocket struct {
 
 func (t *T) goOpen(ctx context.Context, client *http2.Transport, path string) (*goSocket, error) {
 	out, body := io.Pipe()
-	request, err := http.NewRequestWithContext(ctx, http.MethodConnect, t.target.scheme()+"://"+t.target.address()+path, out)
+	request, err := http.NewRequestWithContext(ctx, http.MethodConnect, t.server.scheme()+"://"+t.server.address()+path, out)
 	if err != nil {
 		return nil, err
 	}
@@ -60,8 +60,8 @@ func (t *T) mustOpen(client *http2.Transport, path string) *goSocket {
 	return s
 }
 
-// answer is what comes back, in words.
-func (s *goSocket) answer() string {
+// next returns the next message or Close, described in text.
+func (s *goSocket) next() string {
 	data, op, err := wsutil.ReadServerData(s)
 	if closed, ok := err.(wsutil.ClosedError); ok {
 		return fmt.Sprintf("Close %d %s", closed.Code, closed.Reason)
@@ -69,23 +69,23 @@ func (s *goSocket) answer() string {
 	if err != nil {
 		return err.Error()
 	}
-	return opNames[op] + " " + brief(data)
+	return opNames[op] + " " + summarize(data)
 }
 
 var _ = group("go-client",
 	Case{Name: "open-echo-close", RFC: "RFC 8441 section 5.1", Run: func(t *T) {
-		label := t.label()
-		s := t.mustOpen(t.goClient(), withID("/echo", label))
+		socketID := t.newSocketID()
+		s := t.mustOpen(t.goClient(), withID("/echo", socketID))
 		wsutil.WriteClientText(s, []byte("hello"))
-		t.equal("text", s.answer(), "Text hello")
+		t.equal("text", s.next(), "Text hello")
 		wsutil.WriteClientBinary(s, []byte("bytes"))
-		t.equal("binary", s.answer(), "Binary bytes")
+		t.equal("binary", s.next(), "Binary bytes")
 		ws.WriteFrame(s, ws.MaskFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(4000, "bye"))))
-		t.equal("the closing handshake", s.answer(), "Close 4000 bye")
+		t.equal("the closing handshake", s.next(), "Close 4000 bye")
 		_, err := s.Read(make([]byte, 1))
 		t.equal("the end of the server's side", err, io.EOF)
 		s.Close()
-		t.equal("the handler saw", t.target.events(label, 4), []string{"open", "message text 5", "message binary 5", "close 4000 bye"})
+		t.equal("events of the handler", t.server.events(socketID, 4), []string{"open", "message text 5", "message binary 5", "close 4000 bye"})
 	}},
 	Case{Name: "1-MiB", RFC: "RFC 8441 section 5", Run: func(t *T) {
 		s := t.mustOpen(t.goClient(), "/echo")
@@ -93,7 +93,7 @@ var _ = group("go-client",
 		go wsutil.WriteClientBinary(s, payload)
 		data, err := wsutil.ReadServerBinary(s)
 		t.equal("the error", err, nil)
-		t.equal("it comes back whole", bytes.Equal(data, payload), true)
+		t.equal("the echo equals the message", bytes.Equal(data, payload), true)
 		s.Close()
 	}},
 	Case{Name: "fragments", RFC: "RFC 6455 section 5.4", Run: func(t *T) {
@@ -101,40 +101,40 @@ var _ = group("go-client",
 		for _, frame := range [][]byte{fragment(ws.OpText, false, "one "), fragment(ws.OpContinuation, false, "whole "), fragment(ws.OpContinuation, true, "message")} {
 			s.Write(frame)
 		}
-		t.equal("the message", s.answer(), "Text one whole message")
+		t.equal("the message", s.next(), "Text one whole message")
 		s.Close()
 	}},
 	Case{Name: "close-of-the-server", RFC: "RFC 8441 section 5.1", Run: func(t *T) {
-		label := t.label()
-		s := t.mustOpen(t.goClient(), withID("/close?code=4001&reason=done", label))
-		t.equal("the Close", s.answer(), "Close 4001 done")
+		socketID := t.newSocketID()
+		s := t.mustOpen(t.goClient(), withID("/close?code=4001&reason=done", socketID))
+		t.equal("the Close", s.next(), "Close 4001 done")
 		_, err := s.Read(make([]byte, 1))
 		t.equal("the end of the server's side", err, io.EOF)
 		s.Close()
-		t.equal("the handler saw", t.target.events(label, 2), []string{"open", "close 4001"})
+		t.equal("events of the handler", t.server.events(socketID, 2), []string{"open", "close 4001"})
 	}},
 	Case{Name: "abort-of-the-client", RFC: "RFC 8441 section 5.1", Run: func(t *T) {
 		client := t.goClient()
-		label := t.label()
+		socketID := t.newSocketID()
 		ctx, abort := context.WithCancel(context.Background())
-		s, err := t.goOpen(ctx, client, withID("/echo", label))
+		s, err := t.goOpen(ctx, client, withID("/echo", socketID))
 		t.equal("the error", err, nil)
 		wsutil.WriteClientText(s, []byte("hello"))
-		t.equal("text", s.answer(), "Text hello")
+		t.equal("text", s.next(), "Text hello")
 		abort()
-		// The client notices once it is done with reading what it should send.
+		// The client sends RST_STREAM when its read from the request body returns.
 		s.CloseWithError(context.Canceled)
-		t.equal("the handler saw", t.target.events(label, 3), []string{"open", "message text 5", "close 1006"})
-		next := t.mustOpen(client, "/echo")
-		wsutil.WriteClientText(next, []byte("goes on"))
-		t.equal("the next on the connection", next.answer(), "Text goes on")
-		next.Close()
+		t.equal("events of the handler", t.server.events(socketID, 3), []string{"open", "message text 5", "close 1006"})
+		other := t.mustOpen(client, "/echo")
+		wsutil.WriteClientText(other, []byte("goes on"))
+		t.equal("another socket on the connection", other.next(), "Text goes on")
+		other.Close()
 	}},
 	Case{Name: "abort-of-the-server", RFC: "RFC 8441 section 5.1", Run: func(t *T) {
 		s := t.mustOpen(t.goClient(), "/terminate")
 		wsutil.WriteClientText(s, []byte("now"))
 		_, err := s.Read(make([]byte, 1))
-		t.holds("the stream is reset with CANCEL", err != nil && strings.Contains(err.Error(), "CANCEL"), err)
+		t.isTrue("the stream is reset with CANCEL", err != nil && strings.Contains(err.Error(), "CANCEL"), err)
 	}},
 	Case{Name: "refused", RFC: "RFC 8441 section 5", Run: func(t *T) {
 		client := t.goClient()
@@ -144,7 +144,7 @@ var _ = group("go-client",
 		s.Close()
 		t.mustOpen(client, "/echo").Close()
 	}},
-	Case{Name: "fifty-on-one-connection", RFC: "RFC 8441 section 1", Server: ownServer, Run: func(t *T) {
+	Case{Name: "fifty-on-one-connection", RFC: "RFC 8441 section 1", Server: freshServer, Run: func(t *T) {
 		client := t.goClient()
 		answers := make([]string, 50)
 		first := t.mustOpen(client, "/echo")
@@ -157,15 +157,15 @@ var _ = group("go-client",
 					return
 				}
 				wsutil.WriteClientText(s, []byte(fmt.Sprint("mine ", i)))
-				answers[i] = s.answer()
+				answers[i] = s.next()
 				s.Close()
 			})
 		}
 		group.Wait()
 		for i, answer := range answers {
-			t.equal("each its own", answer, fmt.Sprint("Text mine ", i))
+			t.equal("echo of its own message", answer, fmt.Sprint("Text mine ", i))
 		}
-		t.equal("connections", t.target.state().Connections, 1)
+		t.equal("connections", t.server.state().Connections, 1)
 		first.Close()
 	}},
 	Case{Name: "not-offered", RFC: "RFC 8441 section 3", Server: notAdvertising, Run: func(t *T) {

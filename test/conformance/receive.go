@@ -13,31 +13,31 @@ func (c *Conn) read() {
 	for {
 		frame, err := c.framer.ReadFrame()
 		if streamError, ok := errors.AsType[http2.StreamError](err); ok {
-			c.tell(func() { c.say("bad frame: " + streamError.Error()) })
+			c.update(func() { c.add("bad frame: " + streamError.Error()) })
 			continue
 		}
 		if err != nil {
-			c.tell(func() {
+			c.update(func() {
 				if _, ok := errors.AsType[http2.ConnectionError](err); ok {
-					c.say("bad frame: " + err.Error())
+					c.add("bad frame: " + err.Error())
 				}
-				c.say(lost)
+				c.add(connectionClosed)
 			})
 			return
 		}
-		c.answer(frame)
-		c.tell(func() { c.note(frame) })
-		if c.options.deaf {
+		c.respond(frame)
+		c.update(func() { c.record(frame) })
+		if c.options.stopReading {
 			return
 		}
 	}
 }
 
-// answer does what any HTTP/2 endpoint has to do about a frame.
-func (c *Conn) answer(frame http2.Frame) {
+// respond sends the frames that HTTP/2 requires of any endpoint: acknowledgments and WINDOW_UPDATE.
+func (c *Conn) respond(frame http2.Frame) {
 	switch frame := frame.(type) {
 	case *http2.SettingsFrame:
-		if !frame.IsAck() && !c.options.silent {
+		if !frame.IsAck() && !c.options.ignoreSettings {
 			c.write(func() { c.framer.WriteSettingsAck() })
 		}
 	case *http2.PingFrame:
@@ -56,25 +56,26 @@ func (c *Conn) answer(frame http2.Frame) {
 	}
 }
 
-func (c *Conn) tell(what func()) {
-	c.reading.Lock()
-	defer c.reading.Unlock()
-	what()
+// update changes the received state, and wakes all goroutines in wait.
+func (c *Conn) update(change func()) {
+	c.readLock.Lock()
+	defer c.readLock.Unlock()
+	change()
 	close(c.changed)
 	c.changed = make(chan struct{})
 }
 
-func (c *Conn) say(word string) {
-	c.words = append(c.words, word)
+func (c *Conn) add(frame string) {
+	c.frames = append(c.frames, frame)
 }
 
-func (c *Conn) note(frame http2.Frame) {
+func (c *Conn) record(frame http2.Frame) {
 	id := frame.Header().StreamID
 	if id != 0 {
 		if s := c.streams[id]; s != nil {
-			s.note(frame)
+			s.record(frame)
 		} else {
-			c.say(fmt.Sprintf("%v on stream %d", frame.Header().Type, id))
+			c.add(fmt.Sprintf("%v on stream %d", frame.Header().Type, id))
 		}
 		return
 	}
@@ -86,12 +87,12 @@ func (c *Conn) note(frame http2.Frame) {
 		c.settings = append(c.settings, settingsOf(frame))
 	case *http2.PingFrame:
 		if frame.IsAck() {
-			c.say("PING ACK " + string(bytes.TrimRight(frame.Data[:], "\x00")))
+			c.add("PING ACK " + string(bytes.TrimRight(frame.Data[:], "\x00")))
 		}
 	case *http2.WindowUpdateFrame:
 		c.increments += int(frame.Increment)
 	case *http2.GoAwayFrame:
-		c.say("GOAWAY " + codeName(frame.ErrCode))
+		c.add("GOAWAY " + codeName(frame.ErrCode))
 	}
 }
 
@@ -104,10 +105,10 @@ func settingsOf(frame *http2.SettingsFrame) []http2.Setting {
 	return settings
 }
 
-// setting is what the server's SETTINGS last said, or "not sent".
+// setting returns the last value of a setting that the server sent, or "not sent".
 func (c *Conn) setting(id http2.SettingID) string {
-	c.reading.Lock()
-	defer c.reading.Unlock()
+	c.readLock.Lock()
+	defer c.readLock.Unlock()
 	if value := c.settingOr(id, -1); value >= 0 {
 		return fmt.Sprint(value)
 	}

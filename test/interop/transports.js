@@ -1,3 +1,3 @@
-/** What the app sees a socket come over. */
+/** The handshakes that open a socket, as the app sees them. */
 export const CONNECT = 'Extended CONNECT'
 export const UPGRADE = 'Upgrade'

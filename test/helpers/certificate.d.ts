@@ -1,0 +1,13 @@
+/** A private key and its certificate, both in PEM. */
+export interface Certificate {
+  key: string
+  cert: string
+}
+
+/** A certificate together with that of the certificate authority which signed it. */
+export interface SignedCertificate extends Certificate {
+  ca: string
+}
+
+export function createCertificate (): Promise<Certificate>
+export function createSignedCertificate (): Promise<SignedCertificate>

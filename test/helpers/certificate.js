@@ -1,0 +1,38 @@
+import { generate } from 'selfsigned'
+
+const DNS = 2
+const IP = 7
+
+/** Creates a private key and a self-signed certificate for `localhost`. */
+export async function createCertificate () {
+  const { private: key, cert } = await generate(nameOf('localhost'), { keyType: 'ec' })
+  return { key, cert }
+}
+
+/** Creates a certificate authority, and a private key and a certificate for `localhost` that the authority signed. */
+export async function createSignedCertificate () {
+  const ca = await generate(nameOf('Test CA'), {
+    keyType: 'ec',
+    algorithm: 'sha256',
+    extensions: [
+      { name: 'basicConstraints', cA: true, critical: true },
+      { name: 'keyUsage', keyCertSign: true, critical: true }
+    ]
+  })
+  const { private: key, cert } = await generate(nameOf('localhost'), {
+    keyType: 'ec',
+    algorithm: 'sha256',
+    ca: { key: ca.private, cert: ca.cert },
+    extensions: [
+      { name: 'basicConstraints', cA: false, critical: true },
+      { name: 'keyUsage', digitalSignature: true, critical: true },
+      { name: 'extKeyUsage', serverAuth: true },
+      { name: 'subjectAltName', altNames: [{ type: DNS, value: 'localhost' }, { type: IP, ip: '127.0.0.1' }] }
+    ]
+  })
+  return { ca: ca.cert, key, cert }
+}
+
+function nameOf (commonName) {
+  return [{ name: 'commonName', value: commonName }]
+}
