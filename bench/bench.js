@@ -1,23 +1,28 @@
 /**
- * What sockets over HTTP/2 cost and give beside sockets over HTTP/1.1, on the same server and through the same path.
+ * Benchmark of WebSockets over HTTP/2 against WebSockets over HTTP/1.1, on the same server of this plugin.
  *
  *   npm run bench -- [--quick] [--out DIRECTORY] [--server-node PATH] [--profiles DIRECTORY] [--tables] [scenario ...]
  *
- * A scenario goes by its name, or by how its name begins; without any, all are run, which takes a quarter of an hour.
- * `--quick` is for a look, not for numbers to show. `--out` has the results written as JSON, as tables and as charts; a
- * whole run that is not quick writes to bench/results by itself. `--server-node` has another node binary run the servers.
- * `--profiles` has each of them leave a CPU profile. `--tables` shows what autocannon prints.
+ * A scenario is selected by its name or by the beginning of its name. Without any, all scenarios run, which takes about
+ * a quarter of an hour.
+ *
+ * --quick        measures briefly, for a first impression; do not publish these numbers
+ * --out          writes the results to this directory, as JSON, as Markdown tables and as charts; a run of all
+ *                scenarios without --quick writes to bench/results by default
+ * --server-node  runs the servers with this node binary
+ * --profiles     writes a CPU profile of each server to this directory
+ * --tables       prints autocannon's own tables too
  */
 import { parseArgs } from 'node:util'
-import { withLab } from './lab.js'
-import { FULL, QUICK } from './pace.js'
-import { printScenario } from './report.js'
-import { describe, write } from './results.js'
-import { run } from './rounds.js'
+import { FULL, QUICK } from './durations.js'
+import { withProcesses } from './processes.js'
+import { formatScenario } from './report.js'
+import { createReport, writeReport } from './results.js'
+import { runScenario } from './rounds.js'
 import { scenarios } from './scenarios/index.js'
-import { judge } from './targets.js'
+import { checkTargets } from './targets.js'
 
-const { values: options, positionals: wanted } = parseArgs({
+const { values: options, positionals: names } = parseArgs({
   allowPositionals: true,
   options: {
     quick: { type: 'boolean' },
@@ -28,34 +33,34 @@ const { values: options, positionals: wanted } = parseArgs({
   }
 })
 
-const pace = options.quick ? QUICK : FULL
-await withLab({ node: options['server-node'], profiles: options.profiles }, main)
+const durations = options.quick ? QUICK : FULL
+await withProcesses({ node: options['server-node'], profiles: options.profiles }, main)
 
-async function main (lab) {
-  const chosen = choose()
-  const report = await describe(lab, pace)
+async function main (processes) {
+  const selected = selectScenarios()
+  const report = await createReport(processes, durations)
   const [, major] = report.versions.server.match(/^v(\d+)/)
   console.log(`server ${report.versions.server}, ${report.machine.cpu}; median (min..max) of rounds\n`)
 
-  for (const scenario of chosen) {
-    const { tables, ...result } = await run(scenario, lab, pace)
-    report.results.push({ ...result, targets: judge(result, Number(major)) })
-    console.log(`${printScenario(report.results.at(-1))}\n`)
-    if (options.tables) for (const [side, table] of Object.entries(tables)) console.log(`${side}:\n${table}`)
+  for (const scenario of selected) {
+    const { tables, ...result } = await runScenario(scenario, processes, durations)
+    report.results.push({ ...result, targets: checkTargets(result, Number(major)) })
+    console.log(`${formatScenario(report.results.at(-1))}\n`)
+    if (options.tables) for (const [variant, table] of Object.entries(tables)) console.log(`${variant}:\n${table}`)
   }
 
-  const out = options.out ?? (wanted.length === 0 && !options.quick ? `bench/results/node-${major}` : undefined)
-  if (out !== undefined) console.log(`written: ${(await write(report, out)).join(', ')}`)
+  const out = options.out ?? (names.length === 0 && !options.quick ? `bench/results/node-${major}` : undefined)
+  if (out !== undefined) console.log(`written: ${(await writeReport(report, out)).join(', ')}`)
 }
 
-function choose () {
-  if (wanted.length === 0) return scenarios.filter(({ isLong }) => !(isLong && options.quick))
-  return [...new Set(wanted.flatMap(find))]
+function selectScenarios () {
+  if (names.length === 0) return scenarios.filter(({ isLong }) => !(isLong && options.quick))
+  return [...new Set(names.flatMap(findScenarios))]
 }
 
-function find (wanted) {
+function findScenarios (wanted) {
   const exact = scenarios.filter(({ name }) => name === wanted)
   const found = exact.length > 0 ? exact : scenarios.filter(({ name }) => name.startsWith(wanted))
   if (found.length > 0) return found
-  throw new Error(`no scenario ${wanted}; there are:\n  ${scenarios.map(({ name }) => name).join('\n  ')}`)
+  throw new Error(`no scenario is named ${wanted}; choose from:\n  ${scenarios.map(({ name }) => name).join('\n  ')}`)
 }

@@ -1,21 +1,21 @@
-/** The charts of a report, as SVG. A chart is left out where the report has nothing for it. */
+/** Draws the charts of a report as SVG, with Vega-Lite. A chart without any data is omitted. */
 import * as vega from 'vega'
 import { compile } from 'vega-lite'
-import { describe, formatValue, groupResults, readAdvantages, readRates } from './report.js'
+import { computeAdvantages, computeRates, describeScenario, formatValue, groupResults } from './report.js'
 
 const WIDTH = 696
-const ROW = 17
-const COLUMN = 64
+const ROW_HEIGHT = 17
+const COLUMN_WIDTH = 64
 
-// Okabe and Ito's palette, safe for the colour-blind; what the two are compared with is muted.
-const REFERENCES = { raw: '#5d7f95', 'fastify-websocket': '#b08a6a', ws: '#c2a891', naive: '#93a3ad', go: '#a5a58d' }
-const COLOURS = { h1: '#d55e00', h2: '#0072b2', ...REFERENCES }
+// The transports have colours of Okabe and Ito's colour-blind safe palette; other servers have muted ones.
+const OTHERS = { raw: '#5d7f95', 'fastify-websocket': '#b08a6a', ws: '#c2a891', naive: '#93a3ad', go: '#a5a58d' }
+const COLOURS = { h1: '#d55e00', h2: '#0072b2', ...OTHERS }
 const INK = '#1f2328'
 const MUTED = '#6e7781'
 const FAINT = '#e8ebef'
 const TEXT = { labelColor: INK, labelFontSize: 11, labelLimit: 0, title: null }
 
-// Without a canvas, vega takes a text for longer than it is, so texts must not be what a chart is laid out by.
+// Without a canvas, Vega overestimates the width of text, so the layout of a chart must not depend on text.
 const CONFIG = {
   font: 'system-ui, -apple-system, Segoe UI, Helvetica, Arial, sans-serif',
   padding: { left: 12, right: 12, top: 14, bottom: 12 },
@@ -27,31 +27,32 @@ const CONFIG = {
   legend: { ...TEXT, orient: 'top', symbolOpacity: 1 }
 }
 
+/** Returns the charts by the names of their files. */
 export async function drawCharts ({ results }) {
-  const pick = (pattern) => results.filter(({ name }) => pattern.test(name))
-  const withOthers = pick(/^(echo|load)\//).filter(({ sides }) => Object.keys(sides).length > 2)
+  const matching = (pattern) => results.filter(({ name }) => pattern.test(name))
+  const withOthers = matching(/^(echo|load)\//).filter(({ sides: variants }) => Object.keys(variants).length > 2)
   const note = 'Medians of rounds; lines: lowest to highest round.'
   const title = (text, ...lines) => ({ text, subtitle: [...lines, note] })
   const charts = {
-    'ratios.svg': [compareTransports(results, title(
-      'WebSockets over HTTP/2 beside HTTP/1.1',
-      'How many times better HTTP/2 is: right of 1 it does more, or takes less.',
-      'Blue: better in all rounds; orange: worse in all; grey: rounds disagree.'
+    'ratios.svg': [drawRatios(results, title(
+      'WebSockets over HTTP/2 compared with HTTP/1.1',
+      'How many times better HTTP/2 is. Above 1: a higher rate or a lower cost.',
+      'Blue: better in all rounds; orange: worse in all rounds; grey: neither.'
     ))],
-    'latency.svg': [compareSides(pick(/^echo\/.*-x1$/), ['p50', 'p99'], title(
+    'latency.svg': [drawBars(matching(/^echo\/.*-x1$/), ['p50', 'p99'], title(
       'Latency of an echo, one message in flight',
       'Shorter is better; each block has its own scale. Dark: p50; light: p99.'
     ))],
     'throughput.svg': [
-      compareSizes(pick(/^echo\//), title('Echoes by size of the message', 'Higher is better.')),
-      compareSides(pick(/^(up|down)load\//), ['throughput'], title(
+      drawRates(matching(/^echo\//), title('Echoes by message size', 'Higher is better.')),
+      drawBars(matching(/^(up|down)load\//), ['throughput'], title(
         'Uploads and downloads', 'Longer is better; each block has its own scale.'
       ))
     ],
-    'cpu.svg': [compareSides(withOthers.length > 0 ? withOthers : pick(/^echo\//), ['cpu'], title(
+    'cpu.svg': [drawBars(withOthers.length > 0 ? withOthers : matching(/^echo\//), ['cpu'], title(
       'Server CPU per echoed message', 'Shorter is better; each block has its own scale.'
     ))],
-    'memory.svg': [compareSides(pick(/^idle\//), ['heap', 'rss'], title(
+    'memory.svg': [drawBars(matching(/^idle\//), ['heap', 'rss'], title(
       'Memory per idle socket', 'Shorter is better. Dark: JavaScript heap; light: resident memory (RSS).'
     ))]
   }
@@ -66,32 +67,32 @@ export async function drawCharts ({ results }) {
 async function draw (vconcat) {
   const { spec } = compile({ vconcat, spacing: 30, resolve: { scale: { color: 'independent' } }, config: CONFIG })
   const svg = await new vega.View(vega.parse(spec), { renderer: 'none' }).toSVG()
-  // On a dark page, sharp corners of the white ground would stand out.
+  // Rounded corners, because the white background is visible on a dark page.
   return svg.replace('fill="white"', 'fill="white" rx="8"')
 }
 
-/** A row for each scenario, a panel for each kind of metric, a dot for how many times better HTTP/2 is. */
-function compareTransports (results, title) {
+/** Draws a row for each scenario and a panel for each kind of metric, and a dot: how many times better HTTP/2 is. */
+function drawRatios (results, title) {
   const rows = []
   const values = []
-  for (const [heading, members] of groupResults(results.filter((result) => readAdvantages(result).length > 0))) {
+  for (const [heading, members] of groupResults(results.filter((result) => computeAdvantages(result).length > 0))) {
     rows.push({ label: heading, isHeading: true })
     for (const result of members) {
-      values.push(...readAdvantages(result).map((dot) => ({
+      values.push(...computeAdvantages(result).map((dot) => ({
         ...dot,
         row: rows.length,
         colour: dot.min > 1 ? COLOURS.h2 : dot.max < 1 ? COLOURS.h1 : MUTED,
-        across: dot.median < 1 ? Math.max(1, dot.max) : Math.min(1, dot.min)
+        labelAt: dot.median < 1 ? Math.max(1, dot.max) : Math.min(1, dot.min)
       })))
-      rows.push({ label: describe(result) })
+      rows.push({ label: describeScenario(result) })
     }
   }
   if (rows.length === 0) return
 
   const kinds = [...new Set(values.map(({ kind }) => kind))]
-  const extent = extentOf(rows)
-  // Room for the numbers, which stand across the line at 1 from their dots.
-  const ends = values.flatMap(({ min, max, across }) => [min, max, across / 2.2, across * 2.2])
+  const extent = labelExtentOf(rows)
+  // Leaves room for the numbers: each is on the opposite side of the line at 1 from its dot.
+  const ends = values.flatMap(({ min, max, labelAt }) => [min, max, labelAt / 2.2, labelAt * 2.2])
   const choose = (worse, better) => ({ expr: `datum.median < 1 ? ${worse} : ${better}` })
   const x = {
     type: 'quantitative',
@@ -111,46 +112,47 @@ function compareTransports (results, title) {
     bounds: 'flush',
     spec: {
       width: (WIDTH - extent) / kinds.length - 14,
-      height: rows.length * ROW,
+      height: rows.length * ROW_HEIGHT,
       encoding: { y: encodeRows(rows, extent), color: { field: 'colour', scale: null } },
       layer: [
         { mark: { type: 'rule', strokeWidth: 2 }, encoding: { x: { ...x, field: 'min' }, x2: { field: 'max' } } },
         { mark: { type: 'point', filled: true, opacity: 1, size: 42 }, encoding: { x: { ...x, field: 'median' } } },
         {
           mark: { type: 'text', fontSize: 9.5, align: choose("'left'", "'right'"), dx: choose(6, -6) },
-          encoding: { x: { ...x, field: 'across' }, text: { field: 'median', format: '.2r' }, color: { value: INK } }
+          encoding: { x: { ...x, field: 'labelAt' }, text: { field: 'median', format: '.2r' }, color: { value: INK } }
         }
       ]
     }
   }
 }
 
-/** A block for each scenario, in it a bar for each side: the first metric dark, the second light behind it. */
-function compareSides (results, metrics, title) {
+/** Draws a block for each scenario, with a bar for each variant. The second metric is a light bar behind the first. */
+function drawBars (results, metrics, title) {
   const rows = []
   const values = []
   for (const result of results) {
-    const bars = Object.entries(result.sides).flatMap(([side, { label, metrics: measured }]) => (
-      metrics.filter((metric) => measured?.[metric]).map((metric) => ({ side, label, metric, ...measured[metric] }))
+    const bars = Object.entries(result.sides).flatMap(([variant, { label, metrics: measured }]) => (
+      metrics.filter((metric) => measured?.[metric]).map((metric) => ({ variant, label, metric, ...measured[metric] }))
     ))
-    // One wild round should not make all bars short: its line is cut instead.
+    // An outlier among the rounds would make all bars short, so its line is cut off instead.
     const full = Math.max(...bars.map(({ median, max }) => Math.min(max, 1.5 * median)))
-    if (bars.length > 0) rows.push({ label: describe(result), isHeading: true })
-    for (const { side, label, metric, median, min, max } of bars) {
-      if (rows.at(-1).side !== side) rows.push({ label, side })
+    if (bars.length > 0) rows.push({ label: describeScenario(result), isHeading: true })
+    for (const { variant, label, metric, median, min, max } of bars) {
+      if (rows.at(-1).variant !== variant) rows.push({ label, variant })
       const [length, from, to] = [median, min, max].map((value) => Math.min(1, value / full))
       const text = formatValue(median, metric)
-      values.push({ row: rows.length - 1, metric, colour: COLOURS[side] ?? MUTED, length, from, to, text })
+      values.push({ row: rows.length - 1, metric, colour: COLOURS[variant] ?? MUTED, length, from, to, text })
     }
   }
   if (rows.length === 0) return
 
-  const extent = extentOf(rows.filter(({ isHeading }) => !isHeading))
-  const width = WIDTH - extent - COLUMN * metrics.length
+  const extent = labelExtentOf(rows.filter(({ isHeading }) => !isHeading))
+  const width = WIDTH - extent - COLUMN_WIDTH * metrics.length
   const x = { type: 'quantitative', scale: { domain: [0, 1] }, axis: null }
   const layers = metrics.map((metric, index) => {
-    const number = { type: 'text', align: 'right', color: index === 0 ? INK : MUTED, x: width + COLUMN * (index + 1) }
-    const bar = { type: 'bar', height: ROW - 5, opacity: index === 0 ? 1 : 0.35 }
+    const right = width + COLUMN_WIDTH * (index + 1)
+    const number = { type: 'text', align: 'right', color: index === 0 ? INK : MUTED, x: right }
+    const bar = { type: 'bar', height: ROW_HEIGHT - 5, opacity: index === 0 ? 1 : 0.35 }
     const line = { type: 'rule', strokeWidth: 1.5, color: INK }
     return {
       transform: [{ filter: `datum.metric === '${metric}'` }],
@@ -162,23 +164,27 @@ function compareSides (results, metrics, title) {
     }
   })
   const encoding = { y: encodeRows(rows, extent) }
-  // The light bars first: the dark ones are drawn over them.
-  return { title, width, height: rows.length * ROW, data: { values }, encoding, layer: layers.reverse() }
+  // Later layers are drawn over earlier ones: the first metric belongs on top.
+  return { title, width, height: rows.length * ROW_HEIGHT, data: { values }, encoding, layer: layers.reverse() }
 }
 
-/** A panel for each number of sockets and messages in flight, a line for each side that has a few sizes. */
-function compareSizes (results, title) {
-  const all = results.flatMap(readRates).sort((a, b) => a.bytes - b.bytes)
-  const values = all.filter(({ of, side }) => all.filter((other) => other.of === of && other.side === side).length > 2)
+/**
+ * Draws the rate of echoes by message size: a panel for each number of sockets and messages in flight, and a line for
+ * each variant that was measured with more than two sizes.
+ */
+function drawRates (results, title) {
+  const all = results.flatMap(computeRates).sort((a, b) => a.bytes - b.bytes)
+  const isSameLine = (a, b) => a.panel === b.panel && a.variant === b.variant
+  const values = all.filter((rate) => all.filter((other) => isSameLine(rate, other)).length > 2)
   if (values.length === 0) return
 
-  const labels = new Map(values.map(({ label, side }) => [label, COLOURS[side] ?? MUTED]))
-  const extent = extentOf(values)
+  const labels = new Map(values.map(({ label, variant }) => [label, COLOURS[variant] ?? MUTED]))
+  const extent = labelExtentOf(values)
   const y = { type: 'quantitative', axis: { tickCount: 4, format: ',f', minExtent: extent } }
   return {
     title,
     data: { values },
-    facet: { field: 'of', sort: [...new Set(values.map(({ of }) => of))], header: { labelAnchor: 'start' } },
+    facet: { field: 'panel', sort: [...new Set(values.map(({ panel }) => panel))], header: { labelAnchor: 'start' } },
     columns: 2,
     spacing: { row: 50, column: 52 },
     bounds: 'flush',
@@ -198,11 +204,12 @@ function compareSizes (results, title) {
   }
 }
 
-/** About the width of the longest label: there is nothing to measure it with. */
-function extentOf (rows) {
+/** Estimates the width of the longest label: without a canvas, text cannot be measured. */
+function labelExtentOf (rows) {
   return 5.6 * Math.max(...rows.map(({ label }) => label.length)) + 24
 }
 
+/** Encodes the rows of a chart on its y axis, with bold labels for headings. */
 function encodeRows (rows, extent) {
   const isHeading = `${JSON.stringify(rows.map(({ isHeading = false }) => isHeading))}[datum.value]`
   return {

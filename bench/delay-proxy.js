@@ -1,56 +1,56 @@
 /**
- * A long fat pipe: a TCP proxy that holds every chunk for half the round-trip time, in either direction, keeps their
- * order, and limits nothing but how much is on its way. Started by flow.js: `delay-proxy.js PORT RTT`.
+ * A TCP proxy that simulates a path with a long round-trip time: `delay-proxy.js PORT RTT`. It delays each chunk by
+ * half the round-trip time, in both directions, and keeps their order. Only the amount of data in flight is limited.
  */
 import { connect, createServer } from 'node:net'
 
-// In the field a connection brings at most 4 MiB per round trip: Linux keeps no more of it unacknowledged by default
-// (net.ipv4.tcp_wmem). This proxy acknowledges to the sender's kernel at once, so it has to be the one that says stop.
-// An acknowledgement takes the way back, so only half of that is on its way in one direction at a time.
+// On a real path a connection carries at most 4 MiB per round trip: Linux keeps no more data unacknowledged by default
+// (net.ipv4.tcp_wmem). This proxy acknowledges immediately to the sender's kernel, so it has to limit the data itself.
+// Half of it, because an acknowledgement would still be on its way back for half of the round trip.
 const CAPACITY = 2 * 1024 * 1024
 
 const [port, rtt] = process.argv.slice(2).map(Number)
 
-const server = createServer({ allowHalfOpen: true, noDelay: true }, (near) => {
-  const far = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
-  delay(near, far)
-  delay(far, near)
+const proxy = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
+  const server = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
+  forward(client, server)
+  forward(server, client)
 })
 
-function delay (from, to) {
-  const chunks = []
-  let held = 0
+function forward (from, to) {
+  const queue = []
+  let queuedBytes = 0
   let timer
 
-  function hold (chunk) {
-    chunks.push({ chunk, due: performance.now() + rtt / 2 })
-    held += chunk?.length ?? 0
-    if (held > CAPACITY) from.pause()
-    timer ??= setTimeout(release, rtt / 2)
+  function enqueue (chunk) {
+    queue.push({ chunk, due: performance.now() + rtt / 2 })
+    queuedBytes += chunk?.length ?? 0
+    if (queuedBytes > CAPACITY) from.pause()
+    timer ??= setTimeout(writeDue, rtt / 2)
   }
 
-  function release () {
+  function writeDue () {
     timer = undefined
-    while (chunks.length > 0 && !to.writableNeedDrain) {
-      const wait = chunks[0].due - performance.now()
-      // Timers know whole milliseconds only: waiting for the rest of one would make each of them late.
+    while (queue.length > 0 && !to.writableNeedDrain) {
+      const wait = queue[0].due - performance.now()
+      // Timers have a resolution of 1 ms: waiting for the rest of a millisecond would delay each chunk too long.
       if (wait > 0.5) {
-        timer = setTimeout(release, wait)
+        timer = setTimeout(writeDue, wait)
         break
       }
-      const { chunk } = chunks.shift()
+      const { chunk } = queue.shift()
       if (chunk === null) return to.end()
-      held -= chunk.length
+      queuedBytes -= chunk.length
       to.write(chunk)
     }
-    if (held <= CAPACITY) from.resume()
+    if (queuedBytes <= CAPACITY) from.resume()
   }
 
-  from.on('data', hold)
-  from.on('end', () => hold(null))
-  to.on('drain', () => { if (timer === undefined) release() })
+  from.on('data', enqueue)
+  from.on('end', () => enqueue(null))
+  to.on('drain', () => { if (timer === undefined) writeDue() })
 
-  // One end that is gone takes the other along: a benchmark cuts its connections without ceremony.
+  // The load generator destroys its connections, so an error is expected here, and either end destroys the other.
   from.on('error', () => {})
   from.on('close', () => {
     clearTimeout(timer)
@@ -58,5 +58,5 @@ function delay (from, to) {
   })
 }
 
-server.listen(0, '127.0.0.1', () => process.send({ port: server.address().port }))
+proxy.listen(0, '127.0.0.1', () => process.send({ port: proxy.address().port }))
 process.once('disconnect', () => process.exit())

@@ -1,17 +1,17 @@
-/** The results of the benchmark as text: a Markdown document, and lines for the terminal. */
+/** Formats the results of a benchmark: as a Markdown document, and as text for the terminal. */
 
 const KiB = 1024
 const GiB = 1024 ** 3
 
 /**
- * What is measured, in the order of the columns; `per` is how many of the report's units make one of those shown.
- * Where ratios are compared, the first metric of each kind that a scenario has stands for that kind.
+ * The metrics, in the order of their columns. Values are divided by `per` to be shown in `unit`. The chart of ratios
+ * has one panel for each `kind`, and shows the first metric of that kind that a scenario has.
  */
 export const METRICS = {
   p50: { title: 'median latency', unit: 'µs', better: 'lower', kind: 'Latency' },
-  p99: { title: 'latency that 99 % stay below', unit: 'µs', better: 'lower', kind: '99 % latency' },
-  p999: { title: 'latency that 99.9 % stay below', unit: 'µs', better: 'lower' },
-  time: { title: 'time it takes', unit: 'ms', better: 'lower', kind: 'Latency' },
+  p99: { title: '99th percentile of latency', unit: 'µs', better: 'lower', kind: '99 % latency' },
+  p999: { title: '99.9th percentile of latency', unit: 'µs', better: 'lower' },
+  time: { title: 'duration', unit: 'ms', better: 'lower', kind: 'Latency' },
   rate: { title: 'messages answered', unit: 'messages/s', better: 'higher', kind: 'Rate' },
   requests: { title: 'requests answered', unit: 'requests/s', better: 'higher', kind: 'Rate' },
   throughput: { title: 'payload transferred', unit: 'MB/s', better: 'higher', kind: 'Rate' },
@@ -39,26 +39,27 @@ const GROUPS = {
 const SIZES = { b: [1, 'B'], k: [KiB, 'KiB'], m: [KiB ** 2, 'MiB'] }
 const ARROWS = { lower: '↓', higher: '↑' }
 const BOUNDS = { most: '≤', least: '≥' }
-const NONE = '–'
+const NO_VALUE = '–'
 
 const threeDigits = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 })
 
 export function formatNumber (value) {
-  return Number.isFinite(value) ? threeDigits.format(value) : NONE
+  return Number.isFinite(value) ? threeDigits.format(value) : NO_VALUE
 }
 
-/** In the unit of the metric, or the next larger one where that reads better. */
+/** Returns a value with the unit of its metric, or in ms where that is easier to read. */
 export function formatValue (value, metric) {
   const { unit, per = 1 } = METRICS[metric]
   if (unit === 'µs' && value >= 1000) return `${formatNumber(value / 1000)} ms`
   return `${formatNumber(value / per)} ${unit}`
 }
 
-export function describe ({ title, secure }) {
+/** Returns the title of the scenario that a result is of. */
+export function describeScenario ({ title, secure }) {
   return secure === false ? `${title}, without TLS` : title
 }
 
-/** The results by the title of their group, in the order in which the groups first occur. */
+/** Groups results by the first part of their scenario's name. Returns them by the title of the group. */
 export function groupResults (results) {
   const groups = new Map()
   for (const result of results) {
@@ -69,12 +70,12 @@ export function groupResults (results) {
   return groups
 }
 
-/** How many times better HTTP/2 does than HTTP/1.1, whichever way a metric is better: one of each kind. */
-export function readAdvantages (result) {
+/** Returns how many times better HTTP/2 is than HTTP/1.1, for one metric of each kind. Above 1, HTTP/2 is better. */
+export function computeAdvantages (result) {
   const advantages = new Map()
   for (const [metric, { kind, better }] of Object.entries(METRICS)) {
     const ratio = result.ratios?.[metric]
-    if (kind === undefined || advantages.has(kind) || !(ratio?.min > 0) || ratioOf(result).join() !== 'h2,h1') continue
+    if (kind === undefined || advantages.has(kind) || !(ratio?.min > 0) || result.of.join() !== 'h2,h1') continue
 
     const { median, min, max } = ratio
     const advantage = better === 'higher' ? { median, min, max } : { median: 1 / median, min: 1 / max, max: 1 / min }
@@ -83,36 +84,41 @@ export function readAdvantages (result) {
   return [...advantages.values()]
 }
 
-/** The messages and megabytes per second of an echo, if its name tells the size of the message. */
-export function readRates ({ name, title, sides }) {
-  const [, count, letter, shape] = /^echo\/(\d+)([bkm])-(.+)$/.exec(name) ?? []
-  if (shape === undefined) return []
+/** Returns the messages and megabytes per second of an echo, if its name contains the size of the message. */
+export function computeRates ({ name, title, sides: variants }) {
+  const [, count, letter, sockets] = /^echo\/(\d+)([bkm])-(.+)$/.exec(name) ?? []
+  if (sockets === undefined) return []
 
   const [factor, unit] = SIZES[letter]
-  const what = title.split(', ').slice(1).join(', ') || shape
-  return Object.entries(sides).filter(([, { metrics }]) => metrics?.rate).flatMap(([side, { label, metrics }]) => {
-    return Object.entries({ 'messages/s': 1, 'MB/s': count * factor / 1e6 }).map(([of, times]) => {
-      const [median, min, max] = [metrics.rate.median, metrics.rate.min, metrics.rate.max].map((rate) => rate * times)
-      return { of: `${what}: ${of}`, bytes: count * factor, size: `${count} ${unit}`, side, label, median, min, max }
+  const bytes = count * factor
+  const size = `${count} ${unit}`
+  const setup = title.split(', ').slice(1).join(', ') || sockets
+  const withRate = Object.entries(variants).filter(([, { metrics }]) => metrics?.rate)
+  return withRate.flatMap(([variant, { label, metrics: { rate } }]) => (
+    Object.entries({ 'messages/s': 1, 'MB/s': bytes / 1e6 }).map(([rateUnit, times]) => {
+      const [median, min, max] = [rate.median, rate.min, rate.max].map((value) => value * times)
+      return { panel: `${setup}: ${rateUnit}`, bytes, size, variant, label, median, min, max }
     })
-  })
+  ))
 }
 
-export function toTable (report) {
-  const { date, machine, versions, pace, results } = report
+/** Returns a report as Markdown. */
+export function formatReport (report) {
+  const { date, machine, versions, pace: durations, results } = report
+  const rounds = `${durations.rounds} rounds (more or fewer in some scenarios)`
   return `${[
     `# Benchmark of ${date}`,
     [
       `- Machine: ${machine.cpu}, ${machine.cores} cores, ${formatNumber(machine.memory / GiB)} GiB, ${machine.os}`,
       `- Versions: ${Object.entries(versions).map((entry) => entry.join(' ')).join(', ')}`,
-      `- Pace: ${pace.name}, ${pace.rounds} rounds of ${formatNumber(pace.slice)} ms for each side, more or fewer where that says more`
+      `- Durations: ${durations.name}, ${rounds} of ${formatNumber(durations.slice)} ms for each variant`
     ].join('\n'),
     [
-      'A number is the median of the rounds, with the lowest and the highest round in brackets.',
-      'The sides of a scenario take turns, A B A B, and each round has a ratio of its own, so that whatever slows down',
-      'the machine for a while slows down both; a ratio is the median of these.',
-      'HTTP/2 / HTTP/1.1 below 1 is better for HTTP/2 where lower is better (↓: latency, CPU, memory), and above 1',
-      'where higher is better (↑: rates).'
+      'Each number is the median of all rounds, followed by the lowest and the highest round in brackets.',
+      'The variants of a scenario are measured in turns, A B A B, so that other load affects all of them. Each round',
+      'has a ratio of its own, and the ratio shown is their median.',
+      'A ratio HTTP/2 / HTTP/1.1 below 1 is better for HTTP/2 where lower is better (↓: latency, CPU, memory), a ratio',
+      'above 1 where higher is better (↑: rates).'
     ].join('\n'),
     formatMetrics(results),
     ...formatTargets(results),
@@ -121,7 +127,7 @@ export function toTable (report) {
 }
 
 function formatMetrics (results) {
-  return toMarkdown(['metric', 'what it is', 'unit', 'better'], metricsOf(results).map((metric) => {
+  return formatTable(['metric', 'description', 'unit', 'better'], metricsOf(results).map((metric) => {
     const { title, unit, better } = METRICS[metric]
     return [metric, title, unit, `${better} ${ARROWS[better]}`]
   }))
@@ -134,35 +140,35 @@ function formatTargets (results) {
   const missed = targets.filter(({ met }) => !met)
   const sorted = [...missed, ...targets.filter(({ met }) => met)]
   const rows = sorted.map(({ result, metric, of, at, value, measured, met }) => {
-    const show = of?.length === 1 ? (number) => formatValue(number, metric) : formatNumber
     const cells = [
-      describe(result), metric, labelRatio(result, of), `${BOUNDS[at] ?? at} ${show(value)}`, show(measured)
+      describeScenario(result), metric, labelRatio(result, of), `${BOUNDS[at]} ${formatNumber(value)}`,
+      formatNumber(measured)
     ]
     return met ? ['✅ met', ...cells] : ['❌ NOT MET', ...cells].map((cell) => `**${cell}**`)
   })
   const summary = missed.length === 0
     ? `All ${targets.length} targets are met.`
     : `**${missed.length} of ${targets.length} targets not met.**`
-  return ['## Targets', summary, toMarkdown(['', 'scenario', 'metric', 'of', 'target', 'measured'], rows)]
+  return ['## Targets', summary, formatTable(['', 'scenario', 'metric', 'ratio of', 'target', 'measured'], rows)]
 }
 
 function formatGroup (title, results) {
   const metrics = metricsOf(results)
   const head = metrics.map((metric) => `${metric}, ${METRICS[metric].unit} ${ARROWS[METRICS[metric].better]}`)
   const rows = results.flatMap((result) => [...tabulate(result, metrics)].map(({ label, cells, isBold }, index) => [
-    index === 0 ? describe(result) : '',
+    index === 0 ? describeScenario(result) : '',
     ...[label, ...cells].map((cell) => isBold && cell !== '' ? `**${cell}**` : cell)
   ]))
   const tools = [...new Set(results.map(({ tool }) => tool).filter(Boolean))]
   return [
     `## ${title}`,
-    toMarkdown(['scenario', 'side', ...head], rows, 2),
+    formatTable(['scenario', 'variant', ...head], rows, 2),
     ...tools.length === 0 ? [] : [`Measured with ${tools.join('; ')}.`]
   ]
 }
 
-/** One scenario while the benchmark runs. */
-export function printScenario (result) {
+/** Returns the result of one scenario as a text table with aligned columns. */
+export function formatScenario (result) {
   const metrics = metricsOf([result])
   const rows = [
     ['', ...metrics.map((metric) => `${metric}, ${METRICS[metric].unit}`)],
@@ -170,31 +176,25 @@ export function printScenario (result) {
   ]
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)))
   const lines = rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column])).join('   ')}`.trimEnd())
-  return [`${result.name} (${describe(result)})`, ...lines].join('\n')
+  return [`${result.name} (${describeScenario(result)})`, ...lines].join('\n')
 }
 
-/** A row for each side, and one for the ratio. */
+/** Yields a row for each variant, and one for the ratios. */
 function * tabulate (result, metrics) {
   for (const { label, metrics: measured = {} } of Object.values(result.sides)) {
     yield { label, cells: metrics.map((metric) => formatSpread(measured[metric], METRICS[metric].per)) }
   }
   if (result.ratios === undefined || Object.keys(result.ratios).length === 0) return
 
-  const of = ratioOf(result)
   yield {
-    label: labelRatio(result, of),
+    label: labelRatio(result, result.of),
     cells: metrics.map((metric) => formatSpread(result.ratios[metric])),
-    isBold: of[0] === 'h2'
+    isBold: result.of[0] === 'h2'
   }
 }
 
-/** The two sides that the ratios of a scenario are of. */
-export function ratioOf ({ of, ratios }) {
-  return of ?? ratios?.of ?? ['h2', 'h1']
-}
-
-function labelRatio (result, of = ratioOf(result)) {
-  return of.map((side) => result.sides[side]?.label ?? side).join(' / ')
+function labelRatio (result, compared) {
+  return compared.map((variant) => result.sides[variant]?.label ?? variant).join(' / ')
 }
 
 function formatSpread (spread, per = 1) {
@@ -203,13 +203,14 @@ function formatSpread (spread, per = 1) {
   return `${median} (${min}..${max})`
 }
 
-/** The metrics that any side of the results has. */
+/** Returns the names of the metrics that any variant of the results has. */
 function metricsOf (results) {
-  const sides = results.flatMap((result) => Object.values(result.sides))
-  return Object.keys(METRICS).filter((metric) => sides.some(({ metrics }) => metrics?.[metric] !== undefined))
+  const variants = results.flatMap((result) => Object.values(result.sides))
+  return Object.keys(METRICS).filter((metric) => variants.some(({ metrics }) => metrics?.[metric] !== undefined))
 }
 
-function toMarkdown (head, rows, texts = head.length) {
-  const rule = head.map((_, column) => column < texts ? '---' : '---:')
+/** Returns a Markdown table. The columns from `textColumns` on hold numbers, and are aligned to the right. */
+function formatTable (head, rows, textColumns = head.length) {
+  const rule = head.map((_, column) => column < textColumns ? '---' : '---:')
   return [head, rule, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 }

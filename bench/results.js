@@ -1,18 +1,24 @@
-/** What goes into bench/results. */
+/**
+ * Creates the report of a benchmark, and writes it as bench/results holds it.
+ *
+ * The names in results.json stay as they are, so that results of different dates can be compared: `pace` holds the
+ * durations, `sides` the variants by name, `of` the two variants whose ratio is in `ratios`, and `secure` is false
+ * without TLS.
+ */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { cpus, release, totalmem, type } from 'node:os'
 import { join } from 'node:path'
 import { drawCharts } from './charts.js'
-import { toTable } from './report.js'
+import { formatReport } from './report.js'
 
 const require = createRequire(import.meta.url)
 const LIBRARIES = ['fastify', 'ws', '@fastify/websocket', 'autocannon']
 
-/** A report that has no results yet: where, when and with what they are taken. */
-export async function describe (lab, pace) {
-  const server = await lab.server({ subject: 'plugin' }, true)
+/** Returns a report without results: date, machine, versions and durations. */
+export async function createReport (processes, durations) {
+  const server = await processes.sharedServer({ server: 'plugin' }, true)
   return {
     date: new Date().toISOString().slice(0, 10),
     machine: {
@@ -25,15 +31,16 @@ export async function describe (lab, pace) {
       ...Object.fromEntries(LIBRARIES.map((name) => [name, versionOf(`${name}/package.json`)])),
       plugin: `${versionOf('../package.json')} (${revision()})`
     },
-    pace,
+    pace: durations,
     results: []
   }
 }
 
-export async function write (report, directory) {
+/** Writes a report to a directory, as JSON, Markdown and SVG. Returns the paths of the files. */
+export async function writeReport (report, directory) {
   const files = new Map([
     ['results.json', `${JSON.stringify(report)}\n`],
-    ['results.md', toTable(report)],
+    ['results.md', formatReport(report)],
     ...await drawCharts(report)
   ])
   mkdirSync(directory, { recursive: true })

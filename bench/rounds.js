@@ -1,70 +1,72 @@
-import { FULL } from './pace.js'
-
 /**
- * Absolute numbers say as much about the machine as about the code, so what counts is the ratio: the sides take turns,
- * round by round, and each round has a ratio of its own.
+ * Runs a scenario. Absolute numbers depend on the machine and on its load, so the variants are measured in turns, one
+ * round after the other, and each round has a ratio of its own.
  */
-const PATIENCE = 120_000
+import { FULL } from './durations.js'
 
-/** Runs a scenario. Returns what its sides took, round by round, and the ratio of the two that it is of. */
-export async function run (scenario, lab, pace) {
-  const { name, title, tool, isSecure, of } = scenario
-  const context = { lab, isSecure, pace }
-  const benches = {}
+/** Time limit for opening a variant, and for each measurement, in ms. */
+const TIMEOUT = 120_000
+
+/** Measures all variants of a scenario. Returns their values in each round, and the ratios of the two it compares. */
+export async function runScenario (scenario, processes, durations) {
+  const { name, title, tool, isSecure, compare } = scenario
+  const context = { processes, isSecure, durations }
+  const opened = {}
   try {
-    for (const [side, what] of Object.entries(scenario.sides)) {
-      benches[side] = await withPatience(`${name}, ${side}`, scenario.open(what, context))
+    for (const [key, variant] of Object.entries(scenario.variants)) {
+      opened[key] = await withTimeout(`${name}, ${key}`, scenario.open(variant, context))
     }
-    const { taken, tables } = await takeTurns(name, benches, roundsOf(scenario, pace))
-    const sides = mapValues(taken, (metrics, side) => (
-      { label: scenario.sides[side].label, metrics: mapValues(metrics, summarize) }
+    const { values, tables } = await measureInTurns(name, opened, countRounds(scenario, durations))
+    const variants = mapValues(values, (metrics, key) => (
+      { label: scenario.variants[key].label, metrics: mapValues(metrics, summarize) }
     ))
-    return { name, title, secure: isSecure, tool, sides, of, ratios: ratioOfRounds(sides, of), tables }
+    const ratios = computeRatios(variants, compare)
+    return { name, title, secure: isSecure, tool, sides: variants, of: compare, ratios, tables }
   } finally {
-    for (const bench of Object.values(benches)) bench.close()
+    for (const variant of Object.values(opened)) variant.close()
   }
 }
 
-/** Some scenarios need more rounds to say anything, or take too long for so many. */
-function roundsOf ({ rounds }, pace) {
-  return Math.ceil((rounds ?? FULL.rounds) / FULL.rounds * pace.rounds)
+/** Scales the rounds of a scenario that needs more or fewer than the default. */
+function countRounds ({ rounds }, durations) {
+  return Math.ceil((rounds ?? FULL.rounds) / FULL.rounds * durations.rounds)
 }
 
-/** Round 0 has the code compiled, on every side, and does not count. */
-async function takeTurns (name, benches, rounds) {
-  const taken = mapValues(benches, () => ({}))
+/** Discards round 0, which warms up the JIT compiler for every variant. */
+async function measureInTurns (name, opened, rounds) {
+  const values = mapValues(opened, () => ({}))
   const tables = {}
   for (let round = 0; round <= rounds; round++) {
-    for (const [side, bench] of Object.entries(benches)) {
-      const { table, ...metrics } = await withPatience(`${name}, ${side}`, bench.measure())
-      if (table !== undefined) tables[side] = table
+    for (const [key, variant] of Object.entries(opened)) {
+      const { table, ...metrics } = await withTimeout(`${name}, ${key}`, variant.measure())
+      if (table !== undefined) tables[key] = table
       if (round === 0) continue
       for (const [metric, value] of Object.entries(metrics)) {
-        if (!Number.isFinite(value)) throw new Error(`${name}, ${side}: ${metric} is ${value}`)
-        taken[side][metric] = [...taken[side][metric] ?? [], value]
+        if (!Number.isFinite(value)) throw new Error(`${name}, ${key}: ${metric} is ${value}`)
+        values[key][metric] = [...values[key][metric] ?? [], value]
       }
     }
   }
-  return { taken, tables }
+  return { values, tables }
 }
 
-/** The first side in terms of the second. */
-export function ratioOfRounds (sides, [first, second]) {
-  if (sides[first] === undefined || sides[second] === undefined) return {}
-  return mapValues(sides[first].metrics, ({ values }, metric) => (
-    summarize(values.map((value, round) => value / sides[second].metrics[metric].values[round]))
+/** Divides the metrics of the first variant by those of the second, round by round. */
+export function computeRatios (variants, [first, second]) {
+  if (variants[first] === undefined || variants[second] === undefined) return {}
+  return mapValues(variants[first].metrics, ({ values }, metric) => (
+    summarize(values.map((value, round) => value / variants[second].metrics[metric].values[round]))
   ))
 }
 
-async function withPatience (what, promise) {
+async function withTimeout (description, promise) {
   let timer
-  const late = new Promise((resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`nothing came of it in ${PATIENCE / 1000} s`)), PATIENCE)
+  const timeout = new Promise((resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`timed out after ${TIMEOUT / 1000} s`)), TIMEOUT)
   })
   try {
-    return await Promise.race([promise, late])
+    return await Promise.race([promise, timeout])
   } catch (error) {
-    throw new Error(`${what}: ${error.message}`, { cause: error })
+    throw new Error(`${description}: ${error.message}`, { cause: error })
   } finally {
     clearTimeout(timer)
   }

@@ -1,3 +1,4 @@
+import { readFileSync, readdirSync } from 'node:fs'
 import t from 'tap'
 
 interface Result {
@@ -12,17 +13,17 @@ interface Report {
   [key: string]: unknown
 }
 
-// By a name that TypeScript does not follow: the bench is JavaScript without types.
+// The path is computed, because TypeScript has no types for the benchmark, which is JavaScript.
 const load = (file: string): Promise<unknown> => import(new URL(`../bench/${file}`, import.meta.url).href)
-const { toTable, printScenario } = await load('report.js') as {
-  toTable (report: Report): string
-  printScenario (result: Result): string
+const { formatReport, formatScenario } = await load('report.js') as {
+  formatReport (report: Report): string
+  formatScenario (result: Result): string
 }
 const { drawCharts } = await load('charts.js') as { drawCharts (report: Report): Promise<Map<string, string>> }
 
 const spread = (median: number): unknown => ({ median, min: median * 0.9, max: median * 1.2, values: [] })
 
-/** A scenario whose metrics are of HTTP/1.1, and over HTTP/2 a multiple of that. */
+/** Returns a result whose metrics over HTTP/2 are those over HTTP/1.1, multiplied by `ratio`. */
 function compare (name: string, title: string, metrics: Record<string, number>, ratio: number): Result {
   const times = (factor: number): Record<string, unknown> => Object.fromEntries(
     Object.entries(metrics).map(([metric, value]) => [metric, spread(value * factor)])
@@ -62,27 +63,27 @@ const report = (...results: Result[]): Report => ({
   results
 })
 
-void t.test('the table tells which targets are not met, and which way each metric is better', async (t) => {
-  const table = toTable(report(echo, idle, beside))
-  t.match(table, '**1 of 2 targets not met.**')
-  t.match(table, /^\| \*\*❌ NOT MET\*\* \| .*cpu.*≤ 1\.1.*1\.5/m)
-  t.match(table, /^\| ✅ met \| .*rate.*≥ 0\.9/m)
-  t.ok(table.indexOf('NOT MET') < table.indexOf('✅ met'), 'those not met come first')
-  t.match(table, '| scenario | side | p50, µs ↓ | p99, µs ↓ | rate, messages/s ↑ | cpu, µs ↓ |')
-  t.match(table, '| HTTP/1.1 | 50 (45..60) | 2,000 (1,800..2,400) | 12,300 (11,100..14,800) |')
-  t.match(table, '| **HTTP/2 / HTTP/1.1** | **1.5 (1.35..1.8)** |')
-  t.match(table, '| HTTP/2 | 20 (18..24) | 8 (7.2..9.6) |', 'KiB')
-  t.match(table, '| busy / idle | 2 (1.8..2.4) |')
+void t.test('a report lists missed targets first, and says whether higher or lower is better', async (t) => {
+  const text = formatReport(report(echo, idle, beside))
+  t.match(text, '**1 of 2 targets not met.**')
+  t.match(text, /^\| \*\*❌ NOT MET\*\* \| .*cpu.*≤ 1\.1.*1\.5/m)
+  t.match(text, /^\| ✅ met \| .*rate.*≥ 0\.9/m)
+  t.ok(text.indexOf('NOT MET') < text.indexOf('✅ met'), 'missed targets come first')
+  t.match(text, '| scenario | variant | p50, µs ↓ | p99, µs ↓ | rate, messages/s ↑ | cpu, µs ↓ |')
+  t.match(text, '| HTTP/1.1 | 50 (45..60) | 2,000 (1,800..2,400) | 12,300 (11,100..14,800) |')
+  t.match(text, '| **HTTP/2 / HTTP/1.1** | **1.5 (1.35..1.8)** |')
+  t.match(text, '| HTTP/2 | 20 (18..24) | 8 (7.2..9.6) |', 'KiB')
+  t.match(text, '| busy / idle | 2 (1.8..2.4) |')
 })
 
-void t.test('a scenario is printed in aligned columns', async (t) => {
-  const lines = printScenario(echo).split('\n')
+void t.test('the result of a scenario is formatted in aligned columns', async (t) => {
+  const lines = formatScenario(echo).split('\n')
   t.equal(lines.length, 5)
   t.equal(lines[1]!.indexOf('p99'), lines[2]!.indexOf('2,000'))
   t.match(lines[4], /^ {2}HTTP\/2 \/ HTTP\/1\.1 +1\.5 \(1\.35\.\.1\.8\)/)
 })
 
-void t.test('charts are SVG with the labels of what they show', async (t) => {
+void t.test('charts are SVG and contain the labels of scenarios, variants and values', async (t) => {
   const sizes = ['1k', '16k'].map((size) => compare(`echo/${size}-x1`, `${size} echo, one socket`, { rate: 9000 }, 0.8))
   const upload = compare('upload/rtt10', 'messages up', { throughput: 100 }, 0.9)
   const charts = await drawCharts(report(echo, ...sizes, idle, upload, beside))
@@ -92,12 +93,28 @@ void t.test('charts are SVG with the labels of what they show', async (t) => {
     t.match(svg, 'HTTP/2', name)
     t.notMatch(svg, /NaN|undefined|Infinity/, name)
   }
-  for (const label of ['64 B echo, one socket', '1000 idle sockets', '0.67', '2.0']) t.match(charts.get('ratios.svg'), label)
-  for (const label of ['16 KiB', 'one socket: MB/s', '90 MB/s']) t.match(charts.get('throughput.svg'), label)
+  const expectLabels = (name: string, labels: string[]): void => {
+    for (const label of labels) t.match(charts.get(name), label)
+  }
+  expectLabels('ratios.svg', ['64 B echo, one socket', '1000 idle sockets', '0.67', '2.0'])
+  expectLabels('throughput.svg', ['16 KiB', 'one socket: MB/s', '90 MB/s'])
 })
 
-void t.test('a chart without data is left out', async (t) => {
+void t.test('a chart without data is omitted', async (t) => {
   t.same([...(await drawCharts(report())).keys()], [])
   t.same([...(await drawCharts(report(beside))).keys()], [])
   t.same([...(await drawCharts(report(idle))).keys()], ['ratios.svg', 'memory.svg'])
+})
+
+void t.test('results that were written earlier can be formatted and drawn', async (t) => {
+  const directory = new URL('../bench/results/', import.meta.url)
+  for (const name of readdirSync(directory)) {
+    const saved = JSON.parse(readFileSync(new URL(`${name}/results.json`, directory), 'utf8')) as Report
+    const text = formatReport(saved)
+    const charts = await drawCharts(saved)
+    t.notMatch(text, /NaN|undefined/, name)
+    t.ok(saved.results.every(({ title }) => text.includes(`| ${title}`)), 'each scenario has a row')
+    t.same(charts.size, 5, name)
+    t.notMatch([...charts.values()].join(), /NaN|undefined/, name)
+  }
 })

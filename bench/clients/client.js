@@ -1,19 +1,20 @@
 /**
- * A load generator that costs next to nothing, and the same over either transport, so that what it measures is the
- * server: below it are plain TCP or TLS sockets, and messages are masked and framed once. It can only do what the
- * scenarios need.
+ * Base classes of the load generator's clients and their sockets. They use plain TCP or TLS connections and frame each
+ * message only once, so that the load generator costs little CPU, the same over both transports, and the results depend
+ * on the server. They implement only what the scenarios need.
  */
 import { connect as connectTcp } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { MessageReader, encodeMessage } from './websocket-frames.js'
 
-// Node's default is less than a window: data that may be sent at once would take turns of the event loop, and a PING
-// be answered ahead of it. Who measures round trips, as the plugin does, would take that for a slow sender.
-const WRITE_AHEAD = 1024 * 1024
+// Node's default is smaller than a receive window. Data that the window allows would then be written over several turns
+// of the event loop, and a PING ACK could overtake it: the plugin, which measures the round-trip time, would take this
+// client for a slow sender.
+const HIGH_WATER_MARK = 1024 * 1024
 
-/** One client of the server, with as many sockets as it opens. */
+/** A client of the server under test, with any number of sockets. */
 export class Client {
-  /** Rejects on whatever goes wrong with any of the sockets, since a measurement is void then. */
+  /** Rejects with the first error of any connection or socket, which invalidates the measurement. */
   failed
   fail
   port
@@ -31,28 +32,33 @@ export class Client {
     return `127.0.0.1:${this.port}`
   }
 
-  /** Opens a connection, which `read` gets the chunks of, and `pump` may write to whenever there is reason to. */
-  connect (protocol, read, pump) {
-    const options = { host: '127.0.0.1', port: this.port, highWaterMark: WRITE_AHEAD }
+  /**
+   * Opens a connection.
+   *
+   * @param read receives each chunk of data
+   * @param flush writes pending data: called after `read`, and when the connection drains
+   */
+  connect (protocol, read, flush) {
+    const options = { host: '127.0.0.1', port: this.port, highWaterMark: HIGH_WATER_MARK }
     const connection = this.isSecure
       ? connectTls({ ...options, ALPNProtocols: [protocol], rejectUnauthorized: false })
       : connectTcp(options)
     connection.setNoDelay()
     connection.on('secureConnect', () => {
-      if (connection.alpnProtocol !== protocol) this.fail(new Error(`the server does not speak ${protocol}`))
+      if (connection.alpnProtocol !== protocol) this.fail(new Error(`the server does not support ${protocol}`))
     })
     connection.on('data', (chunk) => {
-      // What one chunk gives cause to say is said in one write.
+      // Sends everything that a chunk causes in one write.
       connection.cork()
       try {
         read(chunk)
-        pump()
+        flush()
       } catch (error) {
         this.fail(error)
       }
       connection.uncork()
     })
-    connection.on('drain', pump)
+    connection.on('drain', flush)
     connection.on('error', this.fail)
     connection.on('close', () => this.fail(new Error('the server closed the connection')))
     this.#connections.push(connection)
@@ -64,28 +70,28 @@ export class Client {
   }
 }
 
-/** A WebSocket that sends the same message over and over. Those who extend it add `pump`: it sends what may go now. */
+/** A WebSocket that sends one message repeatedly. Subclasses implement `flush`, which sends as much as is allowed. */
 export class Socket {
-  /** Called for each message that has arrived as a whole. */
+  /** Called for each complete message that arrives. */
   onmessage = () => {}
-  /** Bytes that the transport took. */
+  /** Bytes handed to the transport. */
   sent = 0
-  /** Messages that it has not taken as a whole. */
-  due = 0
+  /** Messages that have not been handed to the transport completely. */
+  pending = 0
   message
 
   constructor (message) {
     this.message = message
   }
 
-  /** Sends the message that many times more, as soon as the transport takes it: nothing queues up, even of Infinity. */
+  /** Sends the message `times` more times, even `Infinity`, as the transport accepts data. Buffers no copies of it. */
   send (times) {
-    this.due += times
-    this.pump()
+    this.pending += times
+    this.flush()
   }
 }
 
-/** One that frames its messages itself, once. */
+/** A WebSocket whose frames are encoded and parsed here, not by a library. */
 export class FramingSocket extends Socket {
   reader = new MessageReader(() => this.onmessage())
 

@@ -1,3 +1,4 @@
+/** The load generator's client for HTTP/1.1. */
 import { randomBytes } from 'node:crypto'
 import { Client, FramingSocket } from './client.js'
 
@@ -6,7 +7,7 @@ export class H1Client extends Client {
   open (path, bytes = 0) {
     return new Promise((resolve) => {
       const socket = new H1Socket(bytes, resolve)
-      socket.connection = this.connect('http/1.1', (chunk) => socket.read(chunk), () => socket.pump())
+      socket.connection = this.connect('http/1.1', (chunk) => socket.read(chunk), () => socket.flush())
       socket.connection.write([
         `GET ${path} HTTP/1.1`,
         `Host: ${this.authority}`,
@@ -22,38 +23,39 @@ export class H1Client extends Client {
 
 class H1Socket extends FramingSocket {
   connection
-  #head = ''
-  #opened
+  #responseHead = ''
+  #onopen
 
-  constructor (bytes, opened) {
+  constructor (bytes, onopen) {
     super(bytes)
-    this.#opened = opened
+    this.#onopen = onopen
   }
 
   read (chunk) {
-    const begin = this.#opened === undefined ? 0 : this.#readHead(chunk)
+    const begin = this.#onopen === undefined ? 0 : this.#readResponseHead(chunk)
     this.reader.read(chunk, begin, chunk.length)
   }
 
-  pump () {
-    while (this.due > 0 && !this.connection.writableNeedDrain) {
+  flush () {
+    while (this.pending > 0 && !this.connection.writableNeedDrain) {
       this.connection.write(this.message)
       this.sent += this.message.length
-      this.due--
+      this.pending--
     }
   }
 
-  /** Returns where in the chunk the head of the response ends. */
-  #readHead (chunk) {
-    const before = this.#head.length
-    this.#head += chunk.toString('latin1')
-    const end = this.#head.indexOf('\r\n\r\n')
+  /** Returns the offset in the chunk at which the response head ends. */
+  #readResponseHead (chunk) {
+    const before = this.#responseHead.length
+    this.#responseHead += chunk.toString('latin1')
+    const end = this.#responseHead.indexOf('\r\n\r\n')
     if (end === -1) return chunk.length
-    if (!this.#head.startsWith('HTTP/1.1 101 ')) {
-      throw new Error(`the server refused the socket: ${this.#head.slice(0, this.#head.indexOf('\r\n'))}`)
+    if (!this.#responseHead.startsWith('HTTP/1.1 101 ')) {
+      const [statusLine] = this.#responseHead.split('\r\n', 1)
+      throw new Error(`the server rejected the handshake: ${statusLine}`)
     }
-    this.#opened(this)
-    this.#opened = undefined
+    this.#onopen(this)
+    this.#onopen = undefined
     return end + 4 - before
   }
 }

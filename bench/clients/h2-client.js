@@ -1,44 +1,47 @@
+/** The load generator's client for HTTP/2. */
 import { Client, FramingSocket } from './client.js'
 import {
-  FLAG, FrameReader, HEADER, PREFACE, SETTING, TYPE,
+  FLAG, FrameReader, HEADER_SIZE, PREFACE, SETTING, TYPE,
   decodeSettings, encodeFields, encodeFrame, encodeHeader, encodeSettings, encodeWindowUpdate
 } from './h2-frames.js'
 
-// As Chromium has them. Two ends of Node's http2 could deadlock with so much on its way; this one always reads.
+// Chromium's receive windows. Between two peers that use Node's http2 so much data in flight can deadlock; this client
+// cannot, because it always reads.
 const WINDOW = 6 * 1024 * 1024
 const CONNECTION_WINDOW = 15 * 1024 * 1024
 
-// What one socket sends before it is the next one's turn.
-const TURN = 64 * 1024
+// Bytes that a socket sends before the next socket's turn.
+const QUANTUM = 64 * 1024
 
-// RFC 9113: the windows of a connection and its streams, and the size of a frame, until an end says otherwise.
+// RFC 9113: initial windows of a connection and its streams, and SETTINGS_MAX_FRAME_SIZE.
 const INITIAL_WINDOW = 65_535
-const MAX_FRAME = 16_384
+const MAX_FRAME_SIZE = 16_384
 
-// RFC 7541 appendix A: what a header block begins with whose first field is ":status: 200".
+// First byte of a header block whose first field is ":status: 200" (RFC 7541 appendix A).
 const STATUS_200 = 0x88
 
 /** Opens one connection, and on it a stream for each socket, with Extended CONNECT (RFC 8441). */
 export class H2Client extends Client {
-  /** Bytes that the server lets the connection send. */
+  /** Send window of the connection. */
   window = INITIAL_WINDOW
   connection
-  /** Sockets that have something to send, and a window for it. */
-  #waiting = new Set()
+  /** Sockets that have data to send and a send window, in the order of their turns. */
+  #sendQueue = new Set()
   #sockets = new Map()
   #initialWindow = INITIAL_WINDOW
-  #unreturned = 0
+  /** Bytes received since the last WINDOW_UPDATE of the connection. */
+  #consumed = 0
   #ready
-  #beReady
+  #markReady
 
   constructor (port, isSecure) {
     super(port, isSecure)
     const reader = new FrameReader(
-      (stream, chunk, at, end) => this.#sockets.get(stream).reader.read(chunk, at, end),
-      (frame) => this.#take(frame)
+      (stream, chunk, offset, end) => this.#sockets.get(stream).reader.read(chunk, offset, end),
+      (frame) => this.#handleFrame(frame)
     )
-    this.#ready = new Promise((resolve) => { this.#beReady = resolve })
-    this.connection = this.connect('h2', (chunk) => reader.read(chunk), () => this.pump())
+    this.#ready = new Promise((resolve) => { this.#markReady = resolve })
+    this.connection = this.connect('h2', (chunk) => reader.read(chunk), () => this.flush())
     this.connection.write(Buffer.concat([
       PREFACE,
       encodeSettings([[SETTING.enablePush, 0], [SETTING.initialWindowSize, WINDOW]]),
@@ -47,7 +50,7 @@ export class H2Client extends Client {
   }
 
   async open (path, bytes = 0) {
-    // RFC 8441 section 3: no client may ask for a socket before the server has said that it serves them.
+    // RFC 8441 section 3: a client must not send :protocol before the server enables it with a setting.
     await this.#ready
     const stream = 2 * this.#sockets.size + 1
     const fields = encodeFields({
@@ -64,129 +67,135 @@ export class H2Client extends Client {
     })
   }
 
-  /** Has a socket send when there is room: its turn may come at once. */
+  /** Adds a socket to the send queue. */
   enqueue (socket) {
-    this.#waiting.add(socket)
-    this.pump()
+    this.#sendQueue.add(socket)
+    this.flush()
   }
 
-  /** One after the other sends a little: the window of the connection is for all. */
-  pump () {
-    for (const socket of this.#waiting) {
+  /** Sends from all sockets in turns, because they share the window of the connection. */
+  flush () {
+    for (const socket of this.#sendQueue) {
       if (this.window <= 0 || this.connection.writableNeedDrain) return
-      this.#waiting.delete(socket)
-      if (!socket.isReady) continue
-      socket.sendSome(Math.min(this.window, TURN))
-      if (socket.isReady) this.#waiting.add(socket)
+      this.#sendQueue.delete(socket)
+      if (!socket.canSend) continue
+      socket.sendUpTo(Math.min(this.window, QUANTUM))
+      if (socket.canSend) this.#sendQueue.add(socket)
     }
   }
 
-  #take ({ type, flags, stream, length, payload }) {
+  #handleFrame ({ type, flags, stream, length, payload }) {
     const socket = this.#sockets.get(stream)
     switch (type) {
       case TYPE.data:
-        if (flags & FLAG.endStream) throw new Error('the server ended the socket')
-        socket.returnWindow(length)
-        return this.#returnWindow(length)
+        if (flags & FLAG.endStream) throw new Error('the server ended the stream')
+        socket.updateWindow(length)
+        return this.#updateWindow(length)
       case TYPE.headers:
-        if (payload[0] !== STATUS_200 || flags & FLAG.endStream) throw new Error('the server refused the socket')
-        return socket.opened(socket)
+        if (payload[0] !== STATUS_200 || flags & FLAG.endStream) throw new Error('the server rejected the handshake')
+        return socket.onopen(socket)
       case TYPE.settings:
         if (flags & FLAG.ack) return
-        // Ahead of what the settings let through.
+        // The acknowledgement has to precede frames that depend on the new settings.
         this.connection.write(encodeFrame(TYPE.settings, FLAG.ack, 0))
-        for (const [id, value] of decodeSettings(payload)) this.#set(id, value)
+        for (const [id, value] of decodeSettings(payload)) this.#applySetting(id, value)
         return
       case TYPE.ping:
         if (flags & FLAG.ack) return
         return this.connection.write(encodeFrame(TYPE.ping, FLAG.ack, 0, payload))
       case TYPE.windowUpdate:
         (socket ?? this).window += payload.readUInt32BE(0)
-        return (socket ?? this).pump()
+        return (socket ?? this).flush()
       case TYPE.reset:
-        throw new Error(`the server reset the socket with ${payload.readUInt32BE(0)}`)
+        throw new Error(`the server reset the stream with code ${payload.readUInt32BE(0)}`)
       case TYPE.goAway:
-        throw new Error(`the server closes the connection with ${payload.readUInt32BE(4)}`)
+        throw new Error(`the server closes the connection with code ${payload.readUInt32BE(4)}`)
     }
   }
 
-  #set (id, value) {
-    if (id === SETTING.enableConnectProtocol && value === 1) this.#beReady()
+  #applySetting (id, value) {
+    if (id === SETTING.enableConnectProtocol && value === 1) this.#markReady()
     if (id !== SETTING.initialWindowSize) return
     for (const socket of this.#sockets.values()) socket.window += value - this.#initialWindow
     this.#initialWindow = value
-    for (const socket of this.#sockets.values()) socket.pump()
+    for (const socket of this.#sockets.values()) socket.flush()
   }
 
-  #returnWindow (bytes) {
-    this.#unreturned += bytes
-    if (this.#unreturned < CONNECTION_WINDOW / 2) return
-    this.connection.write(encodeWindowUpdate(0, this.#unreturned))
-    this.#unreturned = 0
+  /** Counts received bytes, and sends a WINDOW_UPDATE for the connection when half of its window is used. */
+  #updateWindow (bytes) {
+    this.#consumed += bytes
+    if (this.#consumed < CONNECTION_WINDOW / 2) return
+    this.connection.write(encodeWindowUpdate(0, this.#consumed))
+    this.#consumed = 0
   }
 }
 
 class H2Socket extends FramingSocket {
-  /** Bytes that the server lets the stream send. */
+  /** Send window of the stream. */
   window
-  opened
+  onopen
   #client
   #stream
-  #unreturned = 0
+  /** Bytes received since the last WINDOW_UPDATE of the stream. */
+  #consumed = 0
+  /** The message as DATA frames. */
   #frames
-  #at = 0
+  /** Bytes of the current message that have been sent. */
+  #offset = 0
 
-  constructor (client, stream, window, bytes, opened) {
+  constructor (client, stream, window, bytes, onopen) {
     super(bytes)
     this.#client = client
     this.#stream = stream
     this.window = window
-    this.opened = opened
-    this.#frames = Buffer.concat(Array.from({ length: Math.ceil(this.message.length / MAX_FRAME) }, (_, index) => (
-      this.#encodeData(this.message.subarray(index * MAX_FRAME, (index + 1) * MAX_FRAME))
+    this.onopen = onopen
+    const count = Math.ceil(this.message.length / MAX_FRAME_SIZE)
+    this.#frames = Buffer.concat(Array.from({ length: count }, (_, index) => (
+      this.#encodeData(this.message.subarray(index * MAX_FRAME_SIZE, (index + 1) * MAX_FRAME_SIZE))
     )))
   }
 
-  get isReady () {
-    return this.due > 0 && this.window > 0
+  get canSend () {
+    return this.pending > 0 && this.window > 0
   }
 
-  pump () {
-    if (this.isReady) this.#client.enqueue(this)
+  flush () {
+    if (this.canSend) this.#client.enqueue(this)
   }
 
-  sendSome (room) {
-    this.#write(this.#at, Math.min(this.message.length, this.#at + Math.min(room, this.window)))
+  sendUpTo (bytes) {
+    this.#write(this.#offset, Math.min(this.message.length, this.#offset + Math.min(bytes, this.window)))
   }
 
-  returnWindow (bytes) {
-    this.#unreturned += bytes
-    if (this.#unreturned < WINDOW / 2) return
-    this.#client.connection.write(encodeWindowUpdate(this.#stream, this.#unreturned))
-    this.#unreturned = 0
+  /** Counts received bytes, and sends a WINDOW_UPDATE for the stream when half of its window is used. */
+  updateWindow (bytes) {
+    this.#consumed += bytes
+    if (this.#consumed < WINDOW / 2) return
+    this.#client.connection.write(encodeWindowUpdate(this.#stream, this.#consumed))
+    this.#consumed = 0
   }
 
-  /** Sends frames as they were prepared, as many as fit, or else a part of one. */
+  /** Sends as many prepared frames as fit up to `limit`, or else a frame with a part of one. */
   #write (begin, limit) {
-    const whole = limit === this.message.length ? limit : limit - limit % MAX_FRAME
-    if (begin % MAX_FRAME === 0 && whole > begin) {
-      this.#client.connection.write(this.#frames.subarray(inFrames(begin), inFrames(whole)))
+    const whole = limit === this.message.length ? limit : limit - limit % MAX_FRAME_SIZE
+    if (begin % MAX_FRAME_SIZE === 0 && whole > begin) {
+      this.#client.connection.write(this.#frames.subarray(offsetInFrames(begin), offsetInFrames(whole)))
       return this.#advance(whole)
     }
-    const end = Math.min(limit, begin - begin % MAX_FRAME + MAX_FRAME)
+    const end = Math.min(limit, begin - begin % MAX_FRAME_SIZE + MAX_FRAME_SIZE)
     this.#client.connection.write(this.#encodeData(this.message.subarray(begin, end)))
     this.#advance(end)
   }
 
   #advance (end) {
-    const bytes = end - this.#at
+    const bytes = end - this.#offset
     this.sent += bytes
     this.window -= bytes
     this.#client.window -= bytes
-    this.#at = end
+    this.#offset = end
     if (end < this.message.length) return
-    this.#at = 0
-    this.due--
+    this.#offset = 0
+    this.pending--
   }
 
   #encodeData (payload) {
@@ -194,7 +203,7 @@ class H2Socket extends FramingSocket {
   }
 }
 
-/** Where among prepared frames the byte of a message is that begins one, or ends the last. */
-function inFrames (at) {
-  return at + HEADER * Math.ceil(at / MAX_FRAME)
+/** Converts an offset in a message, where a frame begins or the message ends, to an offset in its DATA frames. */
+function offsetInFrames (offset) {
+  return offset + HEADER_SIZE * Math.ceil(offset / MAX_FRAME_SIZE)
 }

@@ -1,7 +1,7 @@
-/** As much of RFC 9113 and RFC 7541 as a load generator needs. */
+/** HTTP/2 framing (RFC 9113) and header compression (RFC 7541), as far as the load generator needs them. */
 
 export const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
-export const HEADER = 9
+export const HEADER_SIZE = 9
 
 export const TYPE = { data: 0, headers: 1, reset: 3, settings: 4, ping: 6, goAway: 7, windowUpdate: 8 }
 export const FLAG = { ack: 1, endStream: 1, endHeaders: 4 }
@@ -12,7 +12,7 @@ export function encodeFrame (type, flags, stream, payload = Buffer.alloc(0)) {
 }
 
 export function encodeHeader (type, flags, stream, length) {
-  const header = Buffer.alloc(HEADER)
+  const header = Buffer.alloc(HEADER_SIZE)
   header.writeUIntBE(length, 0, 3)
   header[3] = type
   header[4] = flags
@@ -30,7 +30,9 @@ export function encodeSettings (settings) {
 }
 
 export function * decodeSettings (payload) {
-  for (let at = 0; at < payload.length; at += 6) yield [payload.readUInt16BE(at), payload.readUInt32BE(at + 2)]
+  for (let offset = 0; offset < payload.length; offset += 6) {
+    yield [payload.readUInt16BE(offset), payload.readUInt32BE(offset + 2)]
+  }
 }
 
 export function encodeWindowUpdate (stream, bytes) {
@@ -39,53 +41,57 @@ export function encodeWindowUpdate (stream, bytes) {
   return encodeFrame(TYPE.windowUpdate, 0, stream, payload)
 }
 
-/** Every field as a literal without indexing (RFC 7541 section 6.2.2): nothing to remember. */
+/** Encodes every field as a literal without indexing (RFC 7541 section 6.2.2), which needs no dynamic table. */
 export function encodeFields (fields) {
   return Buffer.concat(Object.entries(fields).flatMap((field) => [Buffer.of(0), ...field.map(encodeString)]))
 }
 
-/** Without Huffman, and short: 127 bytes and more would take a length of several bytes. */
+/** Encodes a string without Huffman coding. Strings of 127 bytes and more need a longer length, and are rejected. */
 function encodeString (text) {
   const bytes = Buffer.from(text, 'latin1')
-  if (bytes.length >= 127) throw new Error(`too long for a field: ${text}`)
+  if (bytes.length >= 127) throw new Error(`too long for a header field: ${text}`)
   return Buffer.concat([Buffer.of(bytes.length), bytes])
 }
 
-/** Hands on DATA as it comes, every other frame as a whole. */
+/** Parses frames. Passes the payload of DATA frames on as it arrives, and all other frames when they are complete. */
 export class FrameReader {
   #ondata
   #onframe
-  #header = Buffer.alloc(HEADER)
-  #known = 0
+  #header = Buffer.alloc(HEADER_SIZE)
+  #headerBytes = 0
   #frame
-  #left = 0
+  #remaining = 0
 
+  /**
+   * @param ondata receives a stream id, a chunk, and the offsets at which the payload begins and ends in it
+   * @param onframe receives every frame at its end, DATA frames without their payload
+   */
   constructor (ondata, onframe) {
     this.#ondata = ondata
     this.#onframe = onframe
   }
 
   read (chunk) {
-    for (let at = 0; at < chunk.length;) {
-      if (this.#known < HEADER) {
-        this.#header[this.#known++] = chunk[at++]
-        if (this.#known < HEADER) continue
-        this.#begin()
+    for (let offset = 0; offset < chunk.length;) {
+      if (this.#headerBytes < HEADER_SIZE) {
+        this.#header[this.#headerBytes++] = chunk[offset++]
+        if (this.#headerBytes < HEADER_SIZE) continue
+        this.#beginFrame()
       } else {
-        const end = Math.min(at + this.#left, chunk.length)
-        if (this.#frame.type === TYPE.data) this.#ondata(this.#frame.stream, chunk, at, end)
-        else chunk.copy(this.#frame.payload, this.#frame.length - this.#left, at, end)
-        this.#left -= end - at
-        at = end
+        const end = Math.min(offset + this.#remaining, chunk.length)
+        if (this.#frame.type === TYPE.data) this.#ondata(this.#frame.stream, chunk, offset, end)
+        else chunk.copy(this.#frame.payload, this.#frame.length - this.#remaining, offset, end)
+        this.#remaining -= end - offset
+        offset = end
       }
-      if (this.#left > 0) continue
-      this.#known = 0
+      if (this.#remaining > 0) continue
+      this.#headerBytes = 0
       this.#onframe(this.#frame)
     }
   }
 
-  #begin () {
-    const length = this.#left = this.#header.readUIntBE(0, 3)
+  #beginFrame () {
+    const length = this.#remaining = this.#header.readUIntBE(0, 3)
     const { 3: type, 4: flags } = this.#header
     const stream = this.#header.readUInt32BE(5)
     this.#frame = { type, flags, stream, length, payload: type === TYPE.data ? undefined : Buffer.alloc(length) }

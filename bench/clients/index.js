@@ -1,13 +1,17 @@
+/** Creates the clients of a scenario. */
 import { H1Client } from './h1-client.js'
 import { H2Client } from './h2-client.js'
-import { NodeH1Client, NodeH2Client } from './node-client.js'
+import { PackageH1Client, PackageH2Client } from './package-client.js'
 
-const CLIENTS = { h1: H1Client, h2: H2Client, 'node-h1': NodeH1Client, 'node-h2': NodeH2Client }
+const LOAD_GENERATOR = { h1: H1Client, h2: H2Client }
+const PACKAGE = { h1: PackageH1Client, h2: PackageH2Client }
 
-export function createClient (transport, port, isSecure) {
-  return new CLIENTS[transport](port, isSecure)
-}
-
-export function createClients (count, transport, { ports }, isSecure) {
-  return Array.from({ length: count }, () => createClient(transport, ports[transport], isSecure))
+/**
+ * Returns clients for the transport of a variant. They connect to the port that the server has for it.
+ *
+ * @param variant `usesPackageClient`: use the client of the package, instead of the load generator's
+ */
+export function createClients (count, { transport, usesPackageClient, packageRoot }, ports, isSecure) {
+  const { [transport]: Client } = usesPackageClient ? PACKAGE : LOAD_GENERATOR
+  return Array.from({ length: count }, () => new Client(ports[transport], isSecure, packageRoot))
 }

@@ -1,18 +1,21 @@
-/** As much of RFC 6455 section 5.2 as a load generator needs. */
+/** WebSocket framing (RFC 6455 section 5.2), as far as the load generator needs it. */
 import { randomBytes } from 'node:crypto'
 
 const FIN = 0x80
 const MASKED = 0x80
+const LENGTH_BITS = 0x7f
+const OPCODE_BITS = 0x0f
 const BINARY = 2
 const CLOSE = 8
-const LENGTH = 0x7f
-const LENGTH_FIELD = Uint8Array.from({ length: 128 }, (_, length) => ({ 126: 2, 127: 8 })[length] ?? 0)
 
-/** A message of random bytes, as a client sends it. Masked like a browser's: ws would not unmask what has no mask. */
+/** Size of the extended payload length, by the value of the 7-bit length. */
+const EXTENDED_LENGTH_SIZE = Uint8Array.from({ length: 128 }, (_, length) => ({ 126: 2, 127: 8 })[length] ?? 0)
+
+/** Returns a binary message of random bytes. It is masked like a browser's, so that the server has to unmask it. */
 export function encodeMessage (bytes) {
   const mask = randomBytes(4)
   const payload = randomBytes(bytes)
-  for (let at = 0; at < bytes; at++) payload[at] ^= mask[at % 4]
+  for (let index = 0; index < bytes; index++) payload[index] ^= mask[index % 4]
   return Buffer.concat([Buffer.of(FIN | BINARY), encodeLength(bytes), mask, payload])
 }
 
@@ -29,48 +32,49 @@ function encodeLength (length) {
   return field
 }
 
-/** Says when a message has come as a whole, without looking at what is in it. */
+/** Reports each complete message. Skips payloads without looking at them. */
 export class MessageReader {
   #onmessage
   #header = Buffer.alloc(14)
-  #known = 0
-  #left = 0
+  #headerBytes = 0
+  #remaining = 0
 
   constructor (onmessage) {
     this.#onmessage = onmessage
   }
 
-  read (chunk, at, end) {
-    while (at < end) {
-      if (this.#left > 0) {
-        const step = Math.min(this.#left, end - at)
-        this.#left -= step
-        at += step
+  read (chunk, offset, end) {
+    while (offset < end) {
+      if (this.#remaining > 0) {
+        const step = Math.min(this.#remaining, end - offset)
+        this.#remaining -= step
+        offset += step
       } else {
-        this.#header[this.#known++] = chunk[at++]
-        if (this.#known < 2 || this.#known < this.#headerLength) continue
-        this.#left = this.#payloadLength
+        this.#header[this.#headerBytes++] = chunk[offset++]
+        if (this.#headerBytes < 2 || this.#headerBytes < this.#headerSize) continue
+        this.#remaining = this.#payloadLength
       }
-      if (this.#left === 0) this.#endFrame()
+      if (this.#remaining === 0) this.#endFrame()
     }
   }
 
-  /** A server that echoes bytes, and knows nothing of frames, sends masks as well. */
-  get #headerLength () {
+  /** Allows for a mask, because a server that echoes raw bytes also returns the client's masks. */
+  get #headerSize () {
     const second = this.#header[1]
-    return 2 + (second & MASKED ? 4 : 0) + LENGTH_FIELD[second & LENGTH]
+    return 2 + (second & MASKED ? 4 : 0) + EXTENDED_LENGTH_SIZE[second & LENGTH_BITS]
   }
 
   get #payloadLength () {
-    const length = this.#header[1] & LENGTH
+    const length = this.#header[1] & LENGTH_BITS
     if (length < 126) return length
     return length === 126 ? this.#header.readUInt16BE(2) : this.#header.readUIntBE(4, 6)
   }
 
   #endFrame () {
     const first = this.#header[0]
-    this.#known = 0
-    if ((first & 15) === CLOSE) throw new Error('the server closed the socket')
-    if ((first & 15) < CLOSE && first & FIN) this.#onmessage()
+    const opcode = first & OPCODE_BITS
+    this.#headerBytes = 0
+    if (opcode === CLOSE) throw new Error('the server closed the socket')
+    if (opcode < CLOSE && first & FIN) this.#onmessage()
   }
 }

@@ -1,13 +1,14 @@
+/** Reference servers: echo servers in other languages whose libraries support RFC 8441. */
 import { accessSync, constants } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const CACHE = fileURLToPath(new URL('../../.cache/references/', import.meta.url))
 
 /**
- * Echo servers of other ecosystems that speak RFC 8441, as install.sh leaves them. A command also takes the files of a
- * certificate and its key; what it starts prints where it listens and what it is, as a line of JSON.
+ * The commands that start the servers, as install.sh builds them. A command takes the paths of a certificate and its
+ * key as further arguments, and prints a line of JSON when the server listens: `port`, `name` and `version`.
  */
-export const references = [
+export const referenceServers = [
   { name: 'go', label: 'Go x/net/http2', command: [`${CACHE}go-echo`] },
   { name: 'rust', label: 'Rust axum', command: [`${CACHE}rust-echo`] },
   {
@@ -17,7 +18,7 @@ export const references = [
   }
 ]
 
-/** Whether there is what the command of a reference runs. */
+/** Returns whether the program of a reference server exists. */
 export function isInstalled ({ command: [program] }) {
   try {
     accessSync(program, constants.X_OK)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the echo servers that the benchmark can measure the plugin beside, into .cache: each for which this machine has
-# the tools, Go, Cargo with a C compiler, and Python 3.11 or later.
+# Builds the reference servers of the benchmark in .cache/references. Skips a server whose tools are not installed: Go,
+# Cargo with a C compiler, or Python 3.11 or later.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -16,7 +16,7 @@ main () {
 
 install_go () {
   if ! command -v go > /dev/null; then
-    echo 'Go x/net/http2 is left out: go is not on PATH'
+    echo 'skipped Go x/net/http2: go is not on PATH'
     return
   fi
   go build -C "$SOURCES/go" -o "$CACHE/go-echo"
@@ -24,7 +24,7 @@ install_go () {
 
 install_rust () {
   if ! command -v cargo > /dev/null; then
-    echo 'Rust axum is left out: cargo is not on PATH'
+    echo 'skipped Rust axum: cargo is not on PATH'
     return
   fi
   cargo build --quiet --release --manifest-path "$SOURCES/rust/Cargo.toml" --target-dir "$CACHE/rust"
@@ -32,9 +32,9 @@ install_rust () {
 }
 
 install_python () {
-  # Debian has venv in a package of its own, and Python without it would make but half of an environment.
+  # Debian packages venv separately, and without it `python3 -m venv` leaves an incomplete environment behind.
   if ! python3 -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null; then
-    echo 'Python hypercorn is left out: there is no Python 3.11 or later on PATH that has venv'
+    echo 'skipped Python hypercorn: no Python 3.11 or later with venv is on PATH'
     return
   fi
   [[ -x $CACHE/python/bin/python ]] || python3 -m venv "$CACHE/python"

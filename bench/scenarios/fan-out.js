@@ -1,8 +1,8 @@
-/** One message that goes to all. */
+/** Fan-out: the time until a message that a server sends to all of its sockets has arrived on the last of them. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createClients } from '../clients/index.js'
 import { openMany } from './open-many.js'
-import { REFERENCES, TRANSPORTS } from './sides.js'
+import { OTHER_SERVERS, TRANSPORTS } from './variants.js'
 
 const COUNT = 1000
 const BYTES = 64
@@ -10,30 +10,31 @@ const BYTES = 64
 export const fanOuts = [{
   name: `fan-out/${COUNT}`,
   title: `one message of ${BYTES} B to ${COUNT.toLocaleString('en')} sockets`,
-  sides: { ...TRANSPORTS, 'fastify-websocket': REFERENCES['fastify-websocket'] },
+  variants: { ...TRANSPORTS, 'fastify-websocket': OTHER_SERVERS['fastify-websocket'] },
   open: openFanOut
 }]
 
-async function openFanOut (side, { lab, isSecure, pace }) {
-  const server = await lab.startServer(side, isSecure)
-  const [client] = createClients(1, side.transport, server, isSecure)
+async function openFanOut (variant, { processes, isSecure, durations }) {
+  // The server sends to all sockets that it has, so other scenarios must not use it.
+  const server = await processes.startServer(variant, isSecure)
+  const [client] = createClients(1, variant, server.ports, isSecure)
 
-  /** ms until the last has it, again and again. */
   async function run () {
     const before = await server.cpu()
     const times = []
-    for (const end = performance.now() + pace.slice; performance.now() < end;) times.push(await spread())
+    for (const end = performance.now() + durations.slice; performance.now() < end;) times.push(await fanOut())
     const cpu = await server.cpu() - before
     await sleep(20)
     times.sort((a, b) => a - b)
     return { time: times[times.length >> 1], cpu: cpu / times.length / COUNT }
   }
 
-  function spread () {
+  /** Resolves to the ms until every socket has received the message. */
+  function fanOut () {
     return new Promise((resolve) => {
       const begin = performance.now()
-      let left = COUNT
-      const onmessage = () => { if (--left === 0) resolve(performance.now() - begin) }
+      let remaining = COUNT
+      const onmessage = () => { if (--remaining === 0) resolve(performance.now() - begin) }
       for (const socket of sockets) socket.onmessage = onmessage
       sockets[0].send(1)
     })

@@ -1,48 +1,51 @@
-/** Ordinary requests: what the plugin costs those who open no socket. autocannon as it is, which is over HTTP/1.1. */
+/** Plain GET requests over HTTP/1.1, measured with autocannon: the cost of the plugin for other requests. */
 import autocannon from 'autocannon'
 import { createClients } from '../clients/index.js'
 import { openMany } from './open-many.js'
 
 const CONNECTIONS = 10
-const WITHOUT = { label: 'without the plugin', subject: 'fastify' }
-const WITH = { label: 'with the plugin', subject: 'plugin' }
+const WITHOUT = { label: 'without the plugin', server: 'fastify' }
+const WITH = { label: 'with the plugin', server: 'plugin' }
 
 export const gets = [
   scenario('plugin', 'GET, without and with the plugin', {
     without: WITHOUT,
     with: WITH
-  }),
+  }, ['with', 'without']),
   scenario('idle-sockets', 'GET, alone and beside 1,000 idle sockets', {
     alone: WITH,
-    'beside-h1': { ...WITH, label: 'beside 1,000 idle sockets, HTTP/1.1', idle: 'h1' },
-    'beside-h2': { ...WITH, label: 'beside 1,000 idle sockets, HTTP/2', idle: 'h2' }
+    'beside-h1': { ...WITH, label: 'beside 1,000 idle sockets, HTTP/1.1', idleTransport: 'h1' },
+    'beside-h2': { ...WITH, label: 'beside 1,000 idle sockets, HTTP/2', idleTransport: 'h2' }
   }, ['beside-h2', 'alone'])
 ]
 
-function scenario (name, title, sides, of = Object.keys(sides).reverse()) {
-  return { name: `get/${name}`, title, tool: 'autocannon', isSecure: false, rounds: 11, sides, of, open: openGet }
+function scenario (name, title, variants, compare) {
+  return {
+    name: `get/${name}`, title, tool: 'autocannon', isSecure: false, rounds: 11, variants, compare, open: openGet
+  }
+}
+
+async function openGet (variant, context) {
+  return { measure: () => measure(variant, context), close () {} }
 }
 
 /**
- * A process of its own each time: what the engine makes of the same code differs by a fifth from one process to the
- * next, which is more than there is to be seen here.
+ * Starts a server for each round: how V8 optimizes the same code makes a difference of a fifth between processes, which
+ * is more than the difference between the variants.
  */
-async function openGet (side, context) {
-  return { measure: () => measure(side, context), close () {} }
-}
-
-async function measure (side, { lab, isSecure, pace }) {
-  const server = await lab.startServer(side, isSecure)
-  const clients = side.idle === undefined ? [] : createClients(1, side.idle, server, isSecure)
+async function measure (variant, { processes, isSecure, durations }) {
+  const { idleTransport: transport } = variant
+  const server = await processes.startServer(variant, isSecure)
+  const clients = transport === undefined ? [] : createClients(1, { transport }, server.ports, isSecure)
   const failed = clients.map((client) => client.failed)
 
   async function run () {
     for (const client of clients) await openMany(client, 1000)
-    // Long enough for most of it to be compiled.
-    await get(server, 4 * pace.slice)
+    // Warms up until V8 has optimized most of the code.
+    await get(server, 4 * durations.slice)
     const before = await server.cpu()
-    const requests = await get(server, pace.slice)
-    return { requests: requests / pace.slice * 1000, cpu: (await server.cpu() - before) / requests }
+    const requests = await get(server, durations.slice)
+    return { requests: requests / durations.slice * 1000, cpu: (await server.cpu() - before) / requests }
   }
 
   try {
@@ -53,7 +56,7 @@ async function measure (side, { lab, isSecure, pace }) {
   }
 }
 
-/** How many requests are answered within so many ms. */
+/** Returns the number of requests that the server answers within a duration. */
 async function get (server, milliseconds) {
   const { requests, errors, non2xx } = await autocannon({
     url: `http://127.0.0.1:${server.ports.h1}/`,
@@ -61,6 +64,6 @@ async function get (server, milliseconds) {
     duration: milliseconds / 1000,
     sampleInt: milliseconds / 10
   })
-  if (requests.total === 0 || errors > 0 || non2xx > 0) throw new Error(`${requests.total} answers, ${errors} errors`)
+  if (requests.total === 0 || errors > 0 || non2xx > 0) throw new Error(`${requests.total} responses, ${errors} errors`)
   return requests.total
 }

@@ -1,24 +1,24 @@
-/** Sockets that open one after the other, as many as a client has use for. */
+/** Handshakes: sockets that a client opens one after the other. Over HTTP/2 they share one session. */
 import { createClients } from '../clients/index.js'
-import { REFERENCES, TRANSPORTS } from './sides.js'
+import { OTHER_SERVERS, TRANSPORTS } from './variants.js'
 
 const COUNT = 200
 
-const { 'fastify-websocket': fastifyWebsocket, naive } = REFERENCES
+const { 'fastify-websocket': fastifyWebsocket, naive } = OTHER_SERVERS
 
 export const handshakes = [{
   name: 'handshake/sequential',
   title: `${COUNT} sockets opened one after the other`,
-  sides: { ...TRANSPORTS, 'fastify-websocket': fastifyWebsocket, naive },
+  variants: { ...TRANSPORTS, 'fastify-websocket': fastifyWebsocket, naive },
   open: openSequence
 }]
 
-async function openSequence (side, { lab, isSecure }) {
-  const server = await lab.server(side, isSecure)
+async function openSequence (variant, { processes, isSecure }) {
+  const server = await processes.sharedServer(variant, isSecure)
   return { measure, close () {} }
 
   async function measure () {
-    const [client] = createClients(1, side.transport, server, isSecure)
+    const [client] = createClients(1, variant, server.ports, isSecure)
     try {
       return await Promise.race([run(client), client.failed])
     } finally {

@@ -1,39 +1,39 @@
-/** What a socket costs that nobody uses. */
+/** Idle sockets: the memory that a server needs for each. */
 import { createClients } from '../clients/index.js'
 import { openMany } from './open-many.js'
-import { REFERENCES, TRANSPORTS } from './sides.js'
+import { OTHER_SERVERS, TRANSPORTS } from './variants.js'
 
-const { 'fastify-websocket': fastifyWebsocket, naive } = REFERENCES
+const { 'fastify-websocket': fastifyWebsocket, naive } = OTHER_SERVERS
 
-/** A session has 1,024 streams at most, unless its server is told otherwise. */
-const A_SESSION = 1000
+/** Below the plugin's default limit of 1,024 streams of a session. */
+const SOCKETS_PER_SESSION = 1000
 
 export const idles = [
   idle(1000, { ...TRANSPORTS, 'fastify-websocket': fastifyWebsocket, naive }),
   { ...idle(10_000, TRANSPORTS), rounds: 1, isLong: true }
 ]
 
-function idle (count, sides) {
-  const sessions = count / A_SESSION
-  const where = sessions === 1 ? 'one session' : `${sessions} sessions`
+function idle (count, variants) {
+  const sessions = count / SOCKETS_PER_SESSION
+  const distribution = sessions === 1 ? 'one session' : `${sessions} sessions`
   return {
     name: `idle/${count}`,
-    title: `${count.toLocaleString('en')} idle sockets, over HTTP/2 on ${where}`,
+    title: `${count.toLocaleString('en')} idle sockets, over HTTP/2 on ${distribution}`,
     rounds: 3,
-    sides,
-    open: async (side, context) => ({ measure: () => measure(side, context, sessions), close () {} })
+    variants,
+    open: async (variant, context) => ({ measure: () => measure(variant, context, sessions), close () {} })
   }
 }
 
-/** A process of its own each time: one that has had ten thousand sockets does not give back what they took. */
-async function measure (side, { lab, isSecure }, sessions) {
-  const server = await lab.startServer(side, isSecure)
-  const clients = createClients(sessions, side.transport, server, isSecure)
-  const count = sessions * A_SESSION
+/** Starts a server for each round, because a process does not return all memory of the sockets that it has closed. */
+async function measure (variant, { processes, isSecure }, sessions) {
+  const server = await processes.startServer(variant, isSecure)
+  const clients = createClients(sessions, variant, server.ports, isSecure)
+  const count = sessions * SOCKETS_PER_SESSION
   const failed = Promise.race(clients.map((client) => client.failed))
 
   async function run () {
-    // What a server needs for its first socket is not the socket's.
+    // Excludes the memory that a server allocates once, for its first socket.
     await clients[0].open('/echo')
     const before = await server.memory()
     for (const client of clients) await openMany(client, count / clients.length)

@@ -1,14 +1,16 @@
+/** All scenarios of the benchmark. */
 import { echoes } from './echo.js'
 import { fanOuts } from './fan-out.js'
-import { flows } from './flow.js'
 import { gets } from './get.js'
 import { handshakes } from './handshake.js'
 import { idles } from './idle.js'
+import { transfers } from './transfer.js'
 
 /**
- * What is measured. Its sides take turns; `open` makes one ready, and returns what measures a round of it and what
- * closes it. `of` names the sides that the ratio is of.
+ * A scenario has `variants`, which are measured in turns, and `compare`, which names the two variants whose ratio is
+ * reported. `open` prepares one variant, and returns `measure`, which measures one round, and `close`. `rounds`
+ * replaces the default number of rounds, and `isLong` excludes a scenario from quick runs of all scenarios.
  */
-export const scenarios = [...gets, ...echoes, ...handshakes, ...idles, ...fanOuts, ...flows].map((scenario) => (
-  { isSecure: true, of: ['h2', 'h1'], ...scenario }
+export const scenarios = [...gets, ...echoes, ...handshakes, ...idles, ...fanOuts, ...transfers].map((scenario) => (
+  { isSecure: true, compare: ['h2', 'h1'], ...scenario }
 ))

@@ -1,4 +1,4 @@
-/** A hundred sockets at a time: more handshakes than that do not fit into a listen queue. */
+/** Opens many sockets of a client, 100 at a time, so that their connections fit into the server's listen queue. */
 export async function openMany (client, count, path = '/echo', bytes = 0) {
   const sockets = []
   while (sockets.length < count) {

@@ -1,8 +1,10 @@
-// An echo server on golang.org/x/net/http2, with github.com/gobwas/ws on its streams: go-echo CERT KEY. It exits when
-// its standard input closes.
+// Reference server of the benchmark: an echo server on golang.org/x/net/http2 and github.com/gobwas/ws.
 //
-// What stays as x/net has it: windows of 1 MiB for a connection and for each stream, 250 streams, a goroutine for each
-// stream, and as many threads as there are cores. TCP_NODELAY is Go's default.
+//	go-echo CERT KEY
+//
+// It prints its port and versions as a line of JSON, and exits when its standard input closes. Defaults of x/net are
+// kept: windows of 1 MiB for a connection and for each stream, 250 streams, and a goroutine for each stream. So are
+// Go's: as many threads as cores, and TCP_NODELAY.
 package main
 
 import (
@@ -22,18 +24,18 @@ import (
 	"golang.org/x/net/http2"
 )
 
-const largestMessage = 16 << 20
+const maxMessageSize = 16 << 20
 
 func main() {
 	allowExtendedConnect()
-	// What is declared longer than 32 KiB would else be read into a buffer that grows by copying.
-	wsutil.SetPreallocLimit(largestMessage)
-	wsutil.SetMaxMessageSize(largestMessage)
+	// By default, payloads longer than 32 KiB are read into a buffer that grows by copying.
+	wsutil.SetPreallocLimit(maxMessageSize)
+	wsutil.SetMaxMessageSize(maxMessageSize)
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("CONNECT /echo", echo)
 	server := &http.Server{Handler: mux}
-	// Without this, net/http would serve HTTP/2 with the copy of x/net that it came with.
+	// Without this call, net/http uses its bundled copy of x/net/http2.
 	if err := http2.ConfigureServer(server, nil); err != nil {
 		log.Fatal(err)
 	}
@@ -53,15 +55,15 @@ func main() {
 	log.Fatal(server.ServeTLS(listener, os.Args[1], os.Args[2]))
 }
 
-// allowExtendedConnect puts the program in its own place once more: x/net asks the environment whether it may serve
-// what we test it with, once, when it is loaded.
+// allowExtendedConnect executes the program again with Extended CONNECT enabled in GODEBUG, which x/net reads only when
+// its package is initialized.
 func allowExtendedConnect() {
-	const allowed = "http2xconnect=1"
-	given := os.Getenv("GODEBUG")
-	if strings.Contains(given, allowed) {
+	const setting = "http2xconnect=1"
+	current := os.Getenv("GODEBUG")
+	if strings.Contains(current, setting) {
 		return
 	}
-	os.Setenv("GODEBUG", strings.TrimPrefix(given+","+allowed, ","))
+	os.Setenv("GODEBUG", strings.TrimPrefix(current+","+setting, ","))
 	program, err := os.Executable()
 	if err == nil {
 		err = syscall.Exec(program, os.Args, os.Environ())
@@ -87,7 +89,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	if stream.Flush() != nil {
 		return
 	}
-	// Each read of the body costs the connection an event, and a frame would take three.
+	// Each read of the body costs an event on the connection, and without a buffer a frame would take three reads.
 	in := bufio.NewReader(r.Body)
 	var messages []wsutil.Message
 	for {
@@ -96,14 +98,14 @@ func echo(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		for _, message := range messages {
-			if answer(w, message) != nil || stream.Flush() != nil {
+			if reply(w, message) != nil || stream.Flush() != nil {
 				return
 			}
 		}
 	}
 }
 
-func answer(w io.Writer, message wsutil.Message) error {
+func reply(w io.Writer, message wsutil.Message) error {
 	if message.OpCode.IsControl() {
 		return wsutil.HandleClientControlMessage(w, message)
 	}

@@ -1,7 +1,8 @@
-"""An echo server on hypercorn: server.py CERT KEY. It exits when its standard input closes.
+"""Reference server of the benchmark: an echo server on hypercorn. Usage: server.py CERT KEY
 
-What stays as hypercorn has it: windows of 64 KiB for a connection and for each stream, 100 streams, messages of up to
-16 MiB, and one process with asyncio's own event loop, which sets TCP_NODELAY.
+It prints its port and versions as a line of JSON, and exits when its standard input closes. Defaults of hypercorn are
+kept: windows of 64 KiB for a connection and for each stream, 100 streams, messages of up to 16 MiB, and one process
+with asyncio's event loop, which sets TCP_NODELAY.
 """
 
 import asyncio
@@ -30,7 +31,7 @@ def main(certificate, key):
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     config = Config.from_mapping(
-        # Hypercorn tells the port that the kernel chose to its log alone, so it is given a socket that has one.
+        # Hypercorn only logs a port that the kernel chooses, so it receives a socket that is bound already.
         bind=f"fd://{listener.detach()}",
         certfile=certificate,
         keyfile=key,

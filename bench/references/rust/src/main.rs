@@ -1,7 +1,8 @@
-//! An echo server on axum and hyper: rust-echo CERT KEY. It exits when its standard input closes.
+//! Reference server of the benchmark: an echo server on axum and hyper. Usage: rust-echo CERT KEY
 //!
-//! What stays as hyper has it: windows of 1 MiB for a connection and for each stream, and 200 streams. Messages may
-//! have 64 MiB and their frames 16 MiB, which are axum's defaults. Tokio has as many threads as there are cores.
+//! It prints its port and versions as a line of JSON, and exits when its standard input closes. Defaults of hyper are
+//! kept: windows of 1 MiB for a connection and for each stream, and 200 streams. So are axum's, messages of up to
+//! 64 MiB in frames of up to 16 MiB, and Tokio's, as many threads as cores.
 use std::{env, error::Error, sync::Arc};
 
 use axum::{
@@ -82,7 +83,7 @@ async fn serve(tcp: TcpStream, tls: TlsAcceptor, app: Router) -> Result<()> {
 
 async fn echo(mut socket: WebSocket) {
     while let Some(Ok(message)) = socket.recv().await {
-        // Pings are answered below us.
+        // axum answers pings itself.
         if matches!(message, Message::Text(_) | Message::Binary(_)) && socket.send(message).await.is_err() {
             return;
         }

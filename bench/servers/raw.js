@@ -1,4 +1,4 @@
-/** Bytes that come back on an Http2Stream, whatever they mean: what Node's http2 costs before there is a WebSocket. */
+/** An echo of raw bytes on an Http2Stream, without parsing WebSocket frames: the cost of Node's http2 itself. */
 import { listenHttp2 } from './http2.js'
 
 export function listen (options) {

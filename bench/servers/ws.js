@@ -1,4 +1,4 @@
-/** ws with nothing around it, over HTTP/1.1. */
+/** ws on Node's HTTP/1.1 server, without Fastify. */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'

@@ -1,14 +1,14 @@
-/** What every Fastify server of the benchmark serves, so that they differ in the plugin alone. */
+/** Routes of all Fastify servers of the benchmark, so that they differ in their plugin only. */
 
-// One message may wait while the other is being written, so that the socket never runs dry.
-const SOURCE_AHEAD = 2
+// While one message is being written, another one is queued, so that there is always something to send.
+const SOURCE_IN_FLIGHT = 2
 
-export function addRoutes (app) {
+export function addWebSocketRoutes (app) {
   app.get('/echo', { websocket: true }, (socket) => {
     socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }))
   })
 
-  // The answer says that a message has arrived as a whole, and is too small to be what is measured.
+  // The reply acknowledges a complete message, and is too small to affect the result.
   app.get('/sink', { websocket: true }, (socket) => {
     socket.on('message', () => socket.send('1'))
   })
@@ -16,12 +16,12 @@ export function addRoutes (app) {
   app.get('/source', { websocket: true }, (socket, request) => {
     const message = Buffer.alloc(Number(request.query.bytes))
     const send = (error) => { if (!error) socket.send(message, send) }
-    for (let ahead = 0; ahead < SOURCE_AHEAD; ahead++) send()
+    for (let sent = 0; sent < SOURCE_IN_FLIGHT; sent++) send()
   })
 
   app.get('/stall', { websocket: true }, (socket) => socket.pause())
 
-  // A message of one goes to all.
+  // Sends a message from any socket to all sockets of the server.
   app.get('/fan-out', { websocket: true }, (socket) => {
     socket.on('message', (data, isBinary) => {
       for (const client of app.websocketServer.clients) client.send(data, { binary: isBinary })
@@ -29,7 +29,7 @@ export function addRoutes (app) {
   })
 }
 
-/** Ordinary, with a body and a header: what an application has besides its sockets. */
+/** Adds a route with a JSON response, for the scenarios that measure plain requests. */
 export function addPlainRoute (app) {
   app.get('/', () => ({ hello: 'world' }))
 }

@@ -1,17 +1,17 @@
 /**
- * A server under test, in a process of its own: `server.js SUBJECT OPTIONS`, where SUBJECT is one of bench/subjects.
- * Tells its ports, and what it has used whenever it is asked.
+ * The process of a server under test: `server-process.js SERVER OPTIONS`, where SERVER is a file of bench/servers. It
+ * sends its ports to the parent process when it listens, and then answers requests for its CPU time and memory usage.
  */
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-const USED = {
-  /** µs */
+const MEASUREMENTS = {
+  /** CPU time in µs. */
   cpu: () => {
     const { user, system } = process.cpuUsage()
     return user + system
   },
-  /** in bytes, without garbage */
+  /** Memory in bytes, after garbage collection. */
   memory: async () => {
     for (let times = 0; times < 3; times++) {
       global.gc()
@@ -22,13 +22,13 @@ const USED = {
   }
 }
 
-const [subject, json] = process.argv.slice(2)
+const [name, json] = process.argv.slice(2)
 const { key, cert, ...options } = JSON.parse(json)
 const tls = key === undefined ? undefined : { key: readFileSync(key), cert: readFileSync(cert) }
-const { listen } = await import(`./subjects/${subject}.js`)
+const { listen } = await import(`./servers/${name}.js`)
 const ports = await listen({ ...options, tls })
 
-process.on('message', async (what) => process.send(await USED[what]()))
-// Whichever way the benchmark ends, nothing of it stays behind.
+process.on('message', async (measurement) => process.send(await MEASUREMENTS[measurement]()))
+// The channel closes however the benchmark ends, so no server outlives it.
 process.once('disconnect', () => process.exit())
 process.send({ ports, version: process.version })

@@ -1,4 +1,4 @@
-/** ws over an Http2Stream, in the fifteen lines that one finds: windows, writes and closing as Node has them. */
+/** ws over an Http2Stream in a few lines, with Node's defaults for windows, writes and closing. */
 import WebSocket from 'ws'
 import { listenHttp2 } from './http2.js'
 

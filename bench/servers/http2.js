@@ -1,9 +1,10 @@
+/** Starts servers of Node's http2 alone. */
 import { once } from 'node:events'
 import { createSecureServer, createServer } from 'node:http2'
 
 const OPTIONS = { settings: { enableConnectProtocol: true } }
 
-/** A server of Node's http2 and nothing else, which answers each Extended CONNECT with 200. */
+/** Serves every Extended CONNECT with status 200, and passes its stream to `onStream`. */
 export async function listenHttp2 ({ tls }, onStream) {
   const server = tls === undefined ? createServer(OPTIONS) : createSecureServer({ ...OPTIONS, ...tls })
   server.on('stream', (stream) => {

@@ -1,0 +1,161 @@
+/** The child processes of a benchmark: the servers under test, and proxies that add latency. */
+import { fork, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { generate } from 'selfsigned'
+import { referenceServers } from './references/index.js'
+
+/** Runs a benchmark. Prints an error as one line, and always stops all child processes. */
+export async function withProcesses (options, main) {
+  const processes = new Processes(options)
+  try {
+    await main(processes)
+  } catch (error) {
+    console.error(`\n${error.message}`)
+    process.exitCode = 1
+  } finally {
+    processes.close()
+  }
+}
+
+class Processes {
+  #directory = mkdtempSync(join(tmpdir(), 'bench-'))
+  #certificate
+  #options
+  #shared = new Map()
+  #children = new Set()
+
+  /** @param options `node`: the binary that runs the servers; `profiles`: the directory of their CPU profiles */
+  constructor (options) {
+    this.#options = options
+  }
+
+  /** Returns the server of a variant that all scenarios share. Starts it on first use. */
+  sharedServer ({ server, packageRoot }, isSecure) {
+    const start = () => this.startServer({ server, packageRoot }, isSecure)
+    return this.#startOnce(`${server} ${packageRoot} ${isSecure}`, start)
+  }
+
+  /** Starts another server of a variant, for scenarios whose results depend on the earlier use of the process. */
+  async startServer ({ server, packageRoot }, isSecure) {
+    const certificate = await (this.#certificate ??= this.#generateCertificate())
+    const reference = referenceServers.find(({ name }) => name === server)
+    if (reference !== undefined) return this.#startReference(reference, certificate)
+
+    const options = JSON.stringify({ packageRoot, ...isSecure && certificate })
+    const { node = process.execPath, profiles } = this.#options
+    const profiling = profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profiles}`]
+    const child = this.#fork('server-process.js', [server, options], {
+      execPath: node, execArgv: ['--expose-gc', ...profiling]
+    })
+    return new NodeServer(child, await this.#whenReady(child, once(child, 'message')))
+  }
+
+  /** Returns a port from which a proxy forwards to the given one, with a round-trip time of `rtt` ms. */
+  async delayedPort (port, rtt) {
+    if (!rtt) return port
+    return this.#startOnce(`proxy ${port} ${rtt}`, async () => {
+      const child = this.#fork('delay-proxy.js', [port, rtt])
+      const ready = await this.#whenReady(child, once(child, 'message'))
+      return ready.port
+    })
+  }
+
+  close () {
+    for (const child of this.#children) stop(child)
+    rmSync(this.#directory, { recursive: true })
+  }
+
+  #startOnce (key, start) {
+    if (!this.#shared.has(key)) this.#shared.set(key, start())
+    return this.#shared.get(key)
+  }
+
+  #fork (script, args, options) {
+    return this.#track(fork(new URL(script, import.meta.url), args, options))
+  }
+
+  async #startReference ({ command: [program, ...args] }, { cert, key }) {
+    const child = this.#track(spawn(program, [...args, cert, key], { stdio: ['pipe', 'pipe', 'inherit'] }))
+    const firstLine = once(createInterface(child.stdout), 'line').then(([text]) => [JSON.parse(text)])
+    const { port, version } = await this.#whenReady(child, firstLine)
+    return new ReferenceServer(child, { ports: { h2: port }, version })
+  }
+
+  #track (child) {
+    this.#children.add(child)
+    child.once('exit', () => this.#children.delete(child))
+    return child
+  }
+
+  /** Resolves to the first message of a child. Rejects if the child exits before it. */
+  async #whenReady (child, firstMessage) {
+    const exited = once(child, 'exit').then(([code]) => { throw new Error(`${child.spawnargs} exited with ${code}`) })
+    const [ready] = await Promise.race([firstMessage, exited])
+    exited.catch(() => {})
+    return ready
+  }
+
+  async #generateCertificate () {
+    const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }], { keyType: 'ec' })
+    return { key: this.#writeFile('key.pem', key), cert: this.#writeFile('cert.pem', cert) }
+  }
+
+  #writeFile (name, content) {
+    const path = join(this.#directory, name)
+    writeFileSync(path, content)
+    return path
+  }
+}
+
+class ServerProcess {
+  ports
+  version
+  child
+
+  constructor (child, { ports, version }) {
+    this.child = child
+    this.ports = ports
+    this.version = version
+  }
+
+  stop () {
+    stop(this.child)
+  }
+}
+
+/** Lets a child exit by itself, by closing its channel or input: a killed Node process writes no CPU profile. */
+function stop (child) {
+  if (child.connected) child.disconnect()
+  else child.stdin?.end()
+}
+
+/** A server in JavaScript: a process of server-process.js. */
+class NodeServer extends ServerProcess {
+  /** Resolves to the CPU time that the process has used, in µs. */
+  cpu () {
+    return this.#request('cpu')
+  }
+
+  /** Resolves to the memory that the process uses after garbage collection, in bytes. */
+  memory () {
+    return this.#request('memory')
+  }
+
+  async #request (measurement) {
+    this.child.send(measurement)
+    const [value] = await once(this.child, 'message')
+    return value
+  }
+}
+
+/** A server in another language. Its CPU time is read from Linux's /proc, which counts in units of 10 ms. */
+class ReferenceServer extends ServerProcess {
+  cpu () {
+    const fields = readFileSync(`/proc/${this.child.pid}/stat`, 'latin1').split(') ')[1].split(' ')
+    return (Number(fields[11]) + Number(fields[12])) * 10_000
+  }
+}
