@@ -1,28 +1,28 @@
 import { inspect } from 'node:util'
 import type { FastifyBaseLogger } from 'fastify'
 
-// An error, its cause, the cause of that, and so on.
+/** Limit of the errors in a chain of `cause` that are read. */
 const MAX_CAUSES = 16
 
-/** What ws finds wrong itself, and what zlib does where a message is compressed. */
+/** Codes of the errors of ws, and of zlib for compressed messages. */
 const PROTOCOL_ERROR = /^(?:WS_ERR|Z)_/
 
 /**
- * What was thrown, as an error. JavaScript lets one throw anything, and what looks like an error may throw when it is
- * looked at: loggers and errorHandlers need not know.
+ * Returns a thrown value as an Error whose properties can be read. Any value can be thrown, and the getters of an error
+ * can throw themselves; loggers and error handlers do not expect either.
  *
- * @param thrower what threw it
+ * @param thrower the name of the function that threw, for the message
  */
 export function toError (thrown: unknown, thrower: string): Error {
   try {
-    readAll(thrown)
+    readLoggedProperties(thrown)
     return thrown instanceof Error ? thrown : new Error(`${thrower} threw ${inspect(thrown)}`, { cause: thrown })
   } catch {
-    return new Error(`${thrower} threw something that cannot be printed`)
+    return new Error(`${thrower} threw a value that cannot be inspected`)
   }
 }
 
-/** Logs an error, and at least its message where a serializer of the logger fails. */
+/** Logs an error, or only its message if a serializer of the logger throws. */
 export function logError (
   log: FastifyBaseLogger, error: Error, message: string | undefined = undefined, level: 'error' | 'warn' | 'info' = 'error'
 ): void {
@@ -30,21 +30,21 @@ export function logError (
     if (message === undefined) log[level](error)
     else log[level](error, message)
   } catch {
-    log[level](`${message === undefined ? '' : `${message}: `}${error.message} (the logger could not serialize it)`)
+    log[level](`${message === undefined ? '' : `${message}: `}${error.message} (the logger failed to serialize the error)`)
   }
 }
 
-/** Reads what loggers read of an error. */
-function readAll (thrown: unknown): void {
-  let each = thrown as Error | undefined
-  for (let count = 0; count < MAX_CAUSES && typeof each === 'object' && each !== null; count++) {
-    for (const text of [each.name, each.message, each.stack]) String(text)
-    for (const name in each) Reflect.get(each, name)
-    each = each.cause as Error | undefined
+/** Reads the properties that loggers read of an error. Throws if one of its getters does. */
+function readLoggedProperties (thrown: unknown): void {
+  let error = thrown as Error | undefined
+  for (let count = 0; count < MAX_CAUSES && typeof error === 'object' && error !== null; count++) {
+    for (const text of [error.name, error.message, error.stack]) String(text)
+    for (const name in error) Reflect.get(error, name)
+    error = error.cause as Error | undefined
   }
 }
 
-/** Returns whether an error is one that ws found in what the peer sent. */
+/** Returns true if ws reported the error because of invalid data of the peer. */
 export function isProtocolError (error: unknown): boolean {
   return error instanceof Error && 'code' in error && PROTOCOL_ERROR.test(String(error.code))
 }

@@ -7,33 +7,35 @@ import type { Sessions } from './http2/sessions.ts'
 import type { ShutdownSettings } from './options/shutdown.ts'
 import type { PreCloseHook } from '../types/index.ts'
 
-/** The part of `timeout` in which Close frames are sent. The rest is for the peers to answer the last of them. */
+/** Fraction of `timeout` in which Close frames are sent. The rest is left for the last peers to answer theirs. */
 const CLOSE_PHASE = 0.5
 
 /**
- * The end of a server: it refuses new handshakes, closes the sockets and sessions in order and, when `timeout` has
- * passed, ends whatever is still open. Fastify itself waits for its connections without a limit.
+ * Shutdown of a server. It refuses new handshakes, closes the sockets, then the sessions, and after `timeout` destroys
+ * everything that is still open. Fastify itself waits for its connections indefinitely.
  */
 export class Shutdown {
   readonly #options: ShutdownSettings
-  readonly #server: WebSocketServer
+  readonly #websocketServer: WebSocketServer
   readonly #sessions: Sessions
   readonly #log: FastifyBaseLogger
   readonly #sockets: Set<WebSocket>
   readonly #connections = new Set<Duplex>()
   readonly #removeConnection: (this: Duplex) => void
-  /** False where somebody else closes the server, and its connections are not ours to end. */
+  /** False if the server is not Fastify's: it stays open, and so do its connections. */
   #endsConnections = false
   #deadline: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
 
-  constructor (options: ShutdownSettings, server: WebSocketServer, sessions: Sessions, log: FastifyBaseLogger) {
+  constructor (
+    options: ShutdownSettings, websocketServer: WebSocketServer, sessions: Sessions, log: FastifyBaseLogger
+  ) {
     this.#options = options
-    this.#server = server
+    this.#websocketServer = websocketServer
     this.#sessions = sessions
     this.#log = log
-    // Without `clientTracking` ws has no set of its sockets.
-    this.#sockets = (server.clients as Set<WebSocket> | undefined) ?? new Set()
+    // ws has no set of its sockets if `clientTracking` is off.
+    this.#sockets = (websocketServer.clients as Set<WebSocket> | undefined) ?? new Set()
     const connections = this.#connections
     this.#removeConnection = function () { connections.delete(this) }
   }
@@ -51,10 +53,10 @@ export class Shutdown {
   }
 
   /**
-   * Follows the connections of a server that Fastify closes. They include those that have not finished their TLS
-   * handshake or sent their HTTP/2 preface, of which Node gives no list.
+   * Tracks the connections of a server that Fastify closes. They include connections that have not completed their TLS
+   * handshake or sent their HTTP/2 preface, which Node does not list.
    *
-   * @returns a function that stops it
+   * @returns a function that stops the tracking
    */
   trackConnections (server: Server): () => void {
     this.#endsConnections = true
@@ -66,7 +68,7 @@ export class Shutdown {
     return () => { server.off('connection', serverOnConnection) }
   }
 
-  /** Refuses handshakes from now on, and starts the clock. */
+  /** Refuses handshakes from now on, and starts the timeout. */
   begin (): void {
     if (this.hasBegun) return
     this.#deadline = new Promise((resolve) => {
@@ -76,9 +78,9 @@ export class Shutdown {
   }
 
   /**
-   * Closes the sockets, then the sessions. Resolves when the sockets are closed.
+   * Closes the sockets, then the sessions. Resolves when the sockets are closed, or after the timeout.
    *
-   * @throws what the user's `preClose` throws
+   * @throws the error of the user's `preClose`
    */
   async closeSockets (fastify: FastifyInstance): Promise<void> {
     this.begin()
@@ -90,7 +92,7 @@ export class Shutdown {
     }
   }
 
-  /** Waits for connections that Fastify does not wait for: those of its further addresses. */
+  /** Waits for the connections of secondary servers, for which Fastify does not wait. Stops the timeout. */
   async finish (): Promise<void> {
     this.begin()
     await Promise.race([untilClosed(this.#connections), this.#deadline])
@@ -98,13 +100,13 @@ export class Shutdown {
   }
 
   async #closeAll (): Promise<void> {
-    // From now on it refuses the handshakes whose hooks are still running.
-    this.#server.close()
+    // Makes ws refuse the handshakes whose hooks are still running.
+    this.#websocketServer.close()
     const { batch, timeout } = this.#options
     const open = [...this.#sockets]
     const interval = timeout * CLOSE_PHASE / Math.ceil(open.length / batch)
-    for (let next = open.splice(0, batch); next.length > 0; next = open.splice(0, batch)) {
-      for (const socket of next) this.#close(socket)
+    for (let sockets = open.splice(0, batch); sockets.length > 0; sockets = open.splice(0, batch)) {
+      for (const socket of sockets) this.#close(socket)
       if (open.length > 0) await this.#wait(interval)
     }
     while (this.#sockets.size > 0) await untilClosed(this.#sockets)
@@ -116,16 +118,16 @@ export class Shutdown {
 
   async #wait (interval: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined
-    const passed = new Promise((resolve) => { timer = setTimeout(resolve, interval) })
-    await Promise.race([passed, this.#deadline])
+    const elapsed = new Promise((resolve) => { timer = setTimeout(resolve, interval) })
+    await Promise.race([elapsed, this.#deadline])
     clearTimeout(timer)
   }
 
-  /** A turn lies between two steps, so that each can send its frames: RST_STREAM, then GOAWAY. */
+  /** Destroys everything that is open. Turns of the event loop lie between the steps, to send RST_STREAM and GOAWAY. */
   #endAll (done: () => void): void {
     const [sockets, connections] = [this.#sockets.size, this.#connections.size]
     if (sockets + connections > 0) {
-      this.#log.warn({ sockets, connections }, 'shutdownTimeout has passed: what was still open has been ended')
+      this.#log.warn({ sockets, connections }, 'shutdownTimeout exceeded: open sockets and connections are terminated')
     }
     for (const socket of this.#sockets) socket.terminate()
     setImmediate(() => setImmediate(() => {
@@ -138,15 +140,15 @@ export class Shutdown {
   }
 }
 
-/** Runs a shutdown with the close of a Fastify instance. */
+/** Adds the hooks that run a shutdown when a Fastify instance closes. */
 export function addShutdownHooks (fastify: FastifyInstance, shutdown: Shutdown): void {
-  // The onClose hook that is added last runs first, ahead of every preClose hook: one of these may never end.
+  // The onClose hook that is added last runs first, before all preClose hooks, one of which may never end.
   fastify.addHook('onReady', async () => { fastify.addHook('onClose', async () => { shutdown.begin() }) })
   fastify.addHook('preClose', async () => { await shutdown.closeSockets(fastify) })
   fastify.addHook('onClose', async () => { await shutdown.finish() })
 }
 
-/** Calls a hook as Fastify does: one that has a parameter calls it when it is done. */
+/** Calls a hook like Fastify: with a parameter it calls `done`, without one it returns a promise. */
 async function callHook (hook: PreCloseHook, fastify: FastifyInstance): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const done = (error?: Error | null): void => { if (error == null) resolve(); else reject(error) }
@@ -155,5 +157,5 @@ async function callHook (hook: PreCloseHook, fastify: FastifyInstance): Promise<
 }
 
 async function untilClosed (emitters: Set<WebSocket | Duplex>): Promise<void> {
-  await Promise.all([...emitters].map((each) => new Promise((resolve) => { each.once('close', resolve) })))
+  await Promise.all([...emitters].map((emitter) => new Promise((resolve) => { emitter.once('close', resolve) })))
 }

@@ -7,44 +7,47 @@ import type { SlowConsumer, WebSocket } from './socket.ts'
 type Refined = 'agent' | 'checkServerIdentity' | 'createConnection' | 'finishRequest' | 'headers' | 'host' | 'protocol'
 
 /**
- * Options of `connect()`: those of ws's client, with what `tls.connect()` takes, and these. A value that one of these
- * cannot have makes it throw FST_WS_INVALID_OPTION.
+ * Options of `connect()`, in addition to those of ws's client and of `tls.connect()`. `connect()` throws
+ * FST_WS_INVALID_OPTION if one of these has an invalid value.
  */
 export interface ConnectOptions extends
   Omit<ClientOptions, Refined>, Pick<ConnectionOptions, 'checkServerIdentity' | 'servername'> {
-  /** Subprotocols to offer (RFC 6455 section 1.9), the best first. Default: none. */
+  /** Subprotocols to offer (RFC 6455 section 1.9), in order of preference. Default: none. */
   protocols?: string | readonly string[] | undefined
   /**
-   * HTTP version to use: '2' and no other, or '1.1' and no other. Default: over TLS '2' where the server offers it
-   * (RFC 8441 section 3), else '1.1'.
+   * The only HTTP version to use. Default: over TLS, '2' if the server offers Extended CONNECT (RFC 8441 section 3),
+   * else '1.1'; without TLS, '1.1'.
    */
   http?: '1.1' | '2' | undefined
-  /** Fields to send with the handshake. */
+  /** Header fields to send with the handshake. Default: none. */
   headers?: Record<string, string | readonly string[] | undefined> | undefined
-  /** Time, in ms, that it may take until the socket is open, connecting included. Default: no limit. */
+  /** Time, in ms, to connect and open the socket. After it `'error'` is emitted. Default: no limit. */
   handshakeTimeout?: number | undefined
-  /** Time, in ms, that a server has to answer a Close frame before the socket is dropped. Default: 30000. */
+  /** Time, in ms, to wait for the server's Close frame before the connection is destroyed. Default: 30000. */
   closeTimeout?: number | undefined
-  /** Makes the connection, over TLS too, in place of Node. */
+  /**
+   * Creates the connection, in place of Node. With `wss:` it also performs the TLS handshake. It returns the
+   * connection, or passes it to `done`.
+   */
   createConnection?: ((
     options: ConnectionOptions, done: (error: Error | null, connection?: Duplex) => void
   ) => Duplex | undefined) | undefined
-  /** Gets the request before it goes, and has to end it. */
+  /** Receives the request before it is sent, and has to call `request.end()`. */
   finishRequest?: ((request: ClientRequest, socket: WebSocket) => void) | undefined
-  /** Makes the connection in place of Node. An agent speaks HTTP/1.1. */
+  /** Agent that creates the connection. It implies HTTP/1.1. */
   agent?: Agent | undefined
   /**
-   * Bytes that may be waiting to be sent (`bufferedAmount`) when more is; then `slowConsumer` decides. Default: no
-   * limit.
+   * Limit of `bufferedAmount`, in bytes. When a message is sent while more than that is waiting, `slowConsumer` decides
+   * about it. Default: no limit.
    */
   sendLimit?: number | undefined
-  /** What to do about a server that reads more slowly than it is sent to. Default: `'close'`. */
+  /** Policy for a message that is sent while `bufferedAmount` exceeds `sendLimit`. Default: `'close'`. */
   slowConsumer?: SlowConsumer | undefined
 }
 
-/** Options of `connect()` with a session, whose connection is there already, and which it does not close. */
+/** Options of `connect()` with an HTTP/2 session. The session stays open when the socket closes. */
 export interface SessionConnectOptions extends
   Omit<ConnectOptions, 'agent' | 'createConnection' | 'followRedirects' | 'http' | 'maxRedirects'> {
-  /** Path and query of the route. Default: '/'. */
+  /** Path of the route, with its query. Begins with '/'. Default: '/'. */
   path?: string | undefined
 }

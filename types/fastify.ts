@@ -11,21 +11,21 @@ import type { WebSocket } from './socket.ts'
 
 export type { RouteOptions } from 'fastify'
 
-/** The class of the sockets, whichever the `WebSocket` of the options is. */
+/** Class of the sockets. A class in `options.WebSocket` has no influence on this type. */
 type SocketClass = typeof WsWebSocket & (new (...parameters: ConstructorParameters<typeof WsWebSocket>) => WebSocket)
 
-// The type parameters of these interfaces repeat Fastify's names and order, and leave constraints and defaults to it:
-// stated here, they would have to be the same in every Fastify 5 that there is. What is imported has another name where
-// somebody augments it as well (@fastify/swagger does FastifySchema): it would hide the import here.
+// The type parameters of these interfaces have Fastify's names and order, and neither constraints nor defaults: those
+// would have to be identical in every release of Fastify 5. Imports of types that other packages augment are renamed
+// (@fastify/swagger augments FastifySchema), because the augmented name would shadow the import in this block.
 declare module 'fastify' {
   interface FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider> {
-    /** The ws server that counts this server's sockets among its `clients`. */
+    /** `WebSocketServer` of ws. Its `clients` are the open sockets of this server. */
     websocketServer: WsServer<SocketClass>
 
-    /** Opens a socket to a route, without a port. */
+    /** Opens a socket to a route in memory, for tests. */
     injectWS: InjectWSFn<RawRequest>
 
-    /** With `websocket: true`, `handler` is the websocket handler. */
+    /** Declares a websocket route: with `websocket: true`, or with options, `handler` is the websocket handler. */
     route<
       RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
       ContextConfig = ContextConfigDefault,
@@ -47,15 +47,17 @@ declare module 'fastify' {
   }
 
   /**
-   * Opens a socket to a route in memory, through all that a client would meet but TLS, whether the server listens or
-   * not. It resolves when the socket is open, and what the handler has sent by then waits for a listener.
+   * Opens a socket to a route in memory. The server need not listen. The handshake passes through the server's HTTP
+   * parser, the hooks and the route, but not through TLS. Resolves when the socket is open; messages that the handler
+   * has sent by then wait for a listener.
    *
-   * @param path path and query of the route. Default: '/'
-   * @param upgradeContext the `headers` of the handshake; what its `socket` tells (`remoteAddress` is 127.0.0.1 else);
-   * anything besides is put on the raw request
-   * @throws FST_WS_UNEXPECTED_RESPONSE where the handshake is answered with anything but a socket: it has the
-   * `statusCode` and the `headers` of that answer; FST_WS_INVALID_OPTION or FST_WS_NO_EXTENDED_CONNECT where the server
-   * does not serve sockets over the HTTP version
+   * @param path path of the route, with its query. Default: '/'
+   * @param upgradeContext `headers` of the handshake, properties of the raw request's `socket` (`remoteAddress`
+   * defaults to 127.0.0.1), and any other properties of the raw request
+   * @throws FST_WS_UNEXPECTED_RESPONSE if the handshake is refused. The error has the `statusCode` and the `headers`
+   * of the response
+   * @throws FST_WS_INVALID_OPTION or FST_WS_NO_EXTENDED_CONNECT if the server does not serve WebSocket over the HTTP
+   * version of `options.http`
    * @example
    * const socket = await app.injectWS('/chat/garden', { headers: { authorization: 'Bearer of tea' } })
    * socket.send('hello')
@@ -66,38 +68,40 @@ declare module 'fastify' {
     path?: string, upgradeContext?: InjectWSContext<RawRequest>, options?: InjectWSOption
   ) => Promise<WebSocket>
 
-  /** What a handshake that is injected brings along. */
+  /** Handshake of `injectWS`. */
   type InjectWSContext<RawRequest> = Partial<Omit<RawRequest, 'headers' | 'socket'>> & {
     headers?: IncomingHttpHeaders | undefined
-    // A socket without TLS is no part of one with TLS: its methods return themselves.
+    // A union, because the methods of both return `this`: a Partial<Socket> does not extend a Partial<TLSSocket>.
     socket?: Partial<Socket> | Partial<TLSSocket> | undefined
   }
 
+  /** Options of `injectWS`. */
   interface InjectWSOption {
-    /** HTTP version to use. Default: '2' where the server speaks it and the plugin says so to clients, else '1.1'. */
+    /** HTTP version to use. Default: '2' if the server supports it and the option `advertise` is on, else '1.1'. */
     http?: '1.1' | '2' | undefined
-    /** Called with the socket before it opens. */
+    /** Called with the socket before it opens, for example to add listeners. */
     onInit?: ((socket: WebSocket) => void) | undefined
     /** Called with the socket as soon as it is open. */
     onOpen?: ((socket: WebSocket) => void) | undefined
   }
 
   interface FastifyRequest {
-    /** Whether the request asks for a WebSocket, over either HTTP version. */
+    /** True if the request is a WebSocket handshake, over either HTTP version. */
     ws: boolean
   }
 
   // eslint-disable-next-line @typescript-eslint/no-unused-vars
   interface RouteShorthandOptions<RawServer> {
     /**
-     * Whether `handler` is a websocket handler: a plain GET of the route is then answered with 404. In place of `true`
-     * the route's own options may stand; those of a route with a `wsHandler` too.
+     * Makes `handler` the websocket handler of the route, if `true` or options of the route. A plain GET is then
+     * answered with 404. With `wsHandler`, an object sets the options of the route, and `handler` serves the plain GET.
+     * Default: `false`.
      */
     websocket?: boolean | WebsocketRouteOptions
   }
 
   interface RouteShorthandMethod<RawServer, RawRequest, RawReply, TypeProvider, Logger> {
-    /** With `websocket: true`, the handler is the websocket handler. */
+    /** Declares a websocket route: with `websocket: true`, or with options, `handler` is the websocket handler. */
     <
       RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
       ContextConfig = ContextConfigDefault,
@@ -113,7 +117,7 @@ declare module 'fastify' {
       >
     ): FastifyInstance<RawServer, RawRequest, RawReply, InnerLogger, TypeProvider>
 
-    /** With `websocket: true`, the handler is the websocket handler, among the options too. */
+    /** Declares a websocket route whose `handler` is among the options. */
     <
       RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
       ContextConfig = ContextConfigDefault,
@@ -135,7 +139,7 @@ declare module 'fastify' {
     // eslint-disable-next-line @typescript-eslint/no-unused-vars
     RawServer, RawRequest, RawReply, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger
   > {
-    /** The websocket handler of a route whose `handler` serves its plain GET. */
+    /** Websocket handler of a route whose `handler` serves the plain GET. */
     wsHandler?: WebsocketHandler<
       RawServer, RawRequest, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger
     >

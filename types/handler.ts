@@ -5,9 +5,7 @@ import type {
 } from 'fastify'
 import type { WebSocket } from './socket.ts'
 
-/**
- * The function that a websocket route hands its sockets to. `this` is the Fastify instance of the route.
- */
+/** Handler of a websocket route, called with each open socket. `this` is the Fastify instance of the route. */
 export type WebsocketHandler<
   RawServer extends RawServerBase = RawServerDefault,
   RawRequest extends RawRequestDefaultExpression<RawServer> = RawRequestDefaultExpression<RawServer>,
@@ -23,8 +21,9 @@ export type WebsocketHandler<
 ) => void | Promise<unknown>
 
 /**
- * Called with what a websocket handler throws or rejects with, and with each `'error'` of its socket. What it throws
- * or rejects with itself is logged, and the socket terminated; what it returns is ignored.
+ * Handler of the errors of websocket handlers and sockets. Called when a handler throws or rejects, and for each
+ * `'error'` of its socket. `this` is the Fastify instance of the route. If it throws or rejects itself, that error is
+ * logged and the socket is terminated. Its return value is ignored.
  */
 export type WebsocketErrorHandler = (
   this: FastifyInstance,

@@ -6,32 +6,35 @@ import type { ServerOptions } from 'ws'
 import type { WebsocketErrorHandler } from './handler.ts'
 import type { SlowConsumer } from './socket.ts'
 
-/** Sizes of the receive windows of an HTTP/2 session (RFC 9113 section 6.9), in bytes. */
+/** Receive windows of an HTTP/2 session (RFC 9113 section 5.2). */
 export interface ReceiveWindowOptions {
-  /** What each stream may send ahead at first. Default: that of Fastify's `http` or `https.settings`, else 65535. */
+  /**
+   * Initial window of each stream, in bytes, at least 1024 (SETTINGS_INITIAL_WINDOW_SIZE, RFC 9113 section 6.5.2).
+   * Default: `initialWindowSize` in Fastify's `http.settings` or `https.settings`, else 65535.
+   */
   initial?: number | undefined
   /**
-   * What each stream may send ahead at most, once it is seen to be read as fast as it sends. Default: 16777216. All
-   * streams of a session together have at most 33554432 on their way; before Node 26 4194304, because two such Nodes
-   * could block each other for ever with more.
+   * Largest window of a stream, in bytes, at least 1024. The window grows up to it while the stream is read as fast as
+   * the peer sends. The streams of a session have at most 33554432 bytes in flight together; before Node.js 26 4194304,
+   * because with more, two such processes could block each other indefinitely. Default: 16777216.
    */
   max?: number | undefined
   /**
-   * What all streams of a session may have sent that nobody has read; a stream that sends more is reset with
+   * Limit of the unread bytes of all streams of a session, at least 65535. A stream that exceeds it is reset with
    * ENHANCE_YOUR_CALM (RFC 9113 section 7). Default: 134217728.
    */
   sessionBudget?: number | undefined
 }
 
-/** How sockets are closed when Fastify closes. */
+/** Close frames that are sent when Fastify closes. */
 export interface ShutdownOptions {
-  /** Code of the Close frame (RFC 6455 section 7.4). Default: 1001, "going away". */
+  /** Code of the Close frame (RFC 6455 section 7.4). Default: 1001 (going away). */
   code?: number | undefined
-  /** Reason in the Close frame, at most 123 bytes. Default: ''. */
+  /** Reason in the Close frame, at most 123 bytes in UTF-8. Default: ''. */
   reason?: string | undefined
   /**
-   * Sockets that get their Close frame at once. The batches are spread over the first half of `shutdownTimeout`, so
-   * that not all clients connect to another server at the same moment. Default: 100; `Infinity` closes all at once.
+   * Number of sockets that are closed at once. The batches are spread over the first half of `shutdownTimeout`, so that
+   * not all clients reconnect at the same moment. `Infinity` closes all sockets at once. Default: 100.
    */
   batch?: number | undefined
 }
@@ -39,129 +42,127 @@ export interface ShutdownOptions {
 type OwnServerOptions = 'backlog' | 'host' | 'noServer' | 'port'
 
 /**
- * The options of ws's WebSocketServer that make sense here. They act the same over HTTP/1.1 and HTTP/2, but for
- * `perMessageDeflate`.
+ * Options of ws's `WebSocketServer`, except those of a separate server. They have the same effect over HTTP/1.1 and
+ * HTTP/2, except `perMessageDeflate`.
  */
 export interface WebsocketServerOptions extends Omit<ServerOptions, OwnServerOptions | 'server' | 'verifyClient'> {
-  /** Server to take upgrades from. Default: `fastify.server`. */
+  /** Server whose handshakes are served. It is not closed with Fastify. Default: `fastify.server`. */
   server?: HttpServer | HttpsServer | Http2Server | Http2SecureServer | undefined
-  /** Refuses every other path. A websocket route is the way to name one. Default: any path. */
+  /** Rejects all other paths, and logs a warning at start. Use a websocket route instead. Default: any path. */
   path?: string | undefined
-  /** Size, in bytes, that a message may have; a larger one is answered with Close 1009. Default: 104857600. */
+  /** Size limit of a received message, in bytes. A larger one is answered with Close 1009. Default: 104857600. */
   maxPayload?: number | undefined
-  /** Chunks of a message that may wait to be parsed before its socket is dropped. Default: 262144. */
+  /** Limit of the chunks of a message that wait to be parsed. More end the socket with 1008. Default: 262144. */
   maxBufferedChunks?: number | undefined
-  /** Fragments that a message may come in (RFC 6455 section 5.4). Default: 16384. */
+  /** Limit of the fragments of a message (RFC 6455 section 5.4). More end the socket with 1008. Default: 16384. */
   maxFragments?: number | undefined
-  /** Time, in ms, that a peer has to answer a Close frame before its socket is dropped. Default: 30000. */
+  /** Time, in ms, to wait for the peer's Close frame before its socket is destroyed. Default: 30000. */
   closeTimeout?: number | undefined
-  /** Whether a ping is answered with a pong (RFC 6455 section 5.5.3) by itself. Default: true. */
+  /** Answers each ping with a pong (RFC 6455 section 5.5.3). Default: `true`. */
   autoPong?: boolean | undefined
-  /** Pings of one peer that may wait for their pong to be sent before its socket is dropped. Default: 60. */
+  /** Limit of the automatic pongs that wait to be sent. A peer that exceeds it is terminated. Default: 60. */
   maxPendingAutoPongs?: number | undefined
   /**
-   * Compression of messages (RFC 7692), over HTTP/1.1 only: over HTTP/2 it is declined, and clients go on without it.
-   * Default: false.
+   * Compresses messages (RFC 7692) over HTTP/1.1. Over HTTP/2 compression is declined, and clients continue without it.
+   * Default: `false`.
    */
   perMessageDeflate?: ServerOptions['perMessageDeflate']
-  /** Whether `websocketServer.clients` exists. Default: true. */
+  /** Keeps the open sockets in `websocketServer.clients`, which does not exist otherwise. Default: `true`. */
   clientTracking?: boolean | undefined
-  /** Whether events of several messages may come in one tick. Default: true. */
+  /** Allows several `'message'`, `'ping'` and `'pong'` events in one tick. Default: `true`. */
   allowSynchronousEvents?: boolean | undefined
-  /** Whether text is taken for UTF-8 unseen (RFC 6455 section 8.1). Only for peers that are trusted. Default: false. */
+  /** Skips UTF-8 validation of text messages (RFC 6455 section 8.1), for trusted peers only. Default: `false`. */
   skipUTF8Validation?: boolean | undefined
-  /** Class of the sockets, which has to extend that of ws. Default: that of ws. */
+  /** Class of the sockets. It has to extend ws's `WebSocket`. Default: ws's `WebSocket`. */
   WebSocket?: ServerOptions['WebSocket']
   /**
-   * Chooses one of the subprotocols that a client offers (RFC 6455 section 1.9). For a promise, or anything else that
-   * is no subprotocol, the client gets 500. Default: the first.
+   * Selects one of the subprotocols that a client offers (RFC 6455 section 1.9), or none with `false`. It is
+   * synchronous. Any other return value, such as a promise, is answered with 500 (FST_WS_INVALID_SUBPROTOCOL). Default:
+   * the first one offered.
    */
   handleProtocols?: (protocols: Set<string>, request: IncomingMessage) => string | false
   /**
-   * Whether a client may have a socket: by what it returns, or a promise of that, or, if it has a second parameter, by
-   * what it calls that with. Runs after the hooks of the route, which are the better place to ask. Default: every
-   * client may.
+   * Accepts or refuses a client, after the hooks of its route. Prefer a hook of Fastify. Default: accepts
+   * every client.
    */
   verifyClient?: VerifyClient | undefined
 }
 
 /**
- * Says whether a client may have a socket. A function with one parameter returns it, or a promise of it, which is
- * awaited. One with two parameters calls `done` with it, and with the status (300 to 599, default 401), the text and
- * the headers of a refusal; the first call counts. Where it fails, or refuses with what HTTP does not allow, the client
- * gets 500.
+ * Function that accepts or refuses a client. With one parameter it returns the decision, or a promise of it. With two
+ * parameters it calls `done` with the decision and, to refuse, the status (300 to 599, default 401), body and headers
+ * of the response; only the first call counts. If it throws or rejects, or refuses with a status or header that HTTP
+ * does not allow, the client receives 500.
  */
 export type VerifyClient = (
   info: {
-    /** The Origin field (RFC 6454). Whatever is not a browser can leave it out. */
+    /** Value of the Origin field (RFC 6454). Clients other than browsers may omit it. */
     origin: string
-    /** Whether the connection uses TLS. */
+    /** True if the connection uses TLS. */
     secure: boolean
-    /** The handshake; over HTTP/2 as the upgrade that it stands for (RFC 8441 section 5). */
+    /** Raw request of the handshake. An Extended CONNECT is given as the equivalent GET (RFC 8441 section 5). */
     req: IncomingMessage
   },
   done: (verified: boolean, status?: number, message?: string, headers?: OutgoingHttpHeaders) => void
 ) => unknown
 
-/** A `preClose` hook of Fastify: one with a parameter calls it when it is done, one without returns a promise. */
+/** A `preClose` hook of Fastify. With a parameter it calls `done`; without one it returns a promise. */
 export type PreCloseHook = (this: FastifyInstance, done: HookHandlerDoneFunction) => void | Promise<unknown>
 
-/** Options of the plugin. A value that an option cannot have makes `register` fail with FST_WS_INVALID_OPTION. */
+/** Options of the plugin. An invalid value makes `register` fail with FST_WS_INVALID_OPTION. */
 export interface WebsocketPluginOptions {
-  /** Options of ws's WebSocketServer. Default: those of ws. */
+  /** Options of ws's `WebSocketServer`. Default: those of ws. */
   options?: WebsocketServerOptions | undefined
   /**
-   * What to do about an error of a handler or socket. Default: log it and close with 1011 (RFC 6455 section 7.4.1),
-   * unless the peer broke the protocol: then ws has closed with the code for that.
+   * Handles the errors of websocket handlers and sockets. Default: logs the error and closes the socket with 1011 (RFC
+   * 6455 section 7.4.1). After a protocol error of the peer, ws has already closed the socket with the code of that
+   * error.
    */
   errorHandler?: WebsocketErrorHandler | undefined
   /**
-   * Closes the sockets when Fastify closes, in place of what `shutdown` says. What it leaves open is ended when
-   * `shutdownTimeout` has passed. Default: a Close frame to each socket, then wait until all are closed.
+   * Closes the sockets when Fastify closes, in place of `shutdown`. Sockets that it leaves open are terminated after
+   * `shutdownTimeout`. Default: sends a Close frame to each socket, and waits until all are closed.
    */
   preClose?: PreCloseHook | undefined
   /**
-   * Time, in ms, that Fastify's `close()` gives to everything that is open. Until then new handshakes are refused: with
-   * 503 over HTTP/1.1, with REFUSED_STREAM (RFC 9113 section 8.7) over HTTP/2. After it every socket, HTTP/2 session
-   * and connection of the server that is still open is ended, requests in progress included. At most 500 less than
-   * Fastify's `pluginTimeout`. Default: 5000, or less where `pluginTimeout` is less than 5500.
+   * Time limit of the shutdown, in ms. From `app.close()` on, new handshakes are refused: with 503 over HTTP/1.1, with
+   * RST_STREAM(REFUSED_STREAM) over HTTP/2 (RFC 9113 section 8.7). After the limit, all sockets, HTTP/2 sessions and
+   * connections of the server that are still open are destroyed, including requests in progress. It has to be at least
+   * 500 less than Fastify's `pluginTimeout`. Default: 5000, or less if `pluginTimeout` is less than 5500.
    */
   shutdownTimeout?: number | undefined
-  /** How sockets are closed when Fastify closes. */
+  /** Close frames that are sent when Fastify closes. Default: code 1001, no reason, 100 sockets at once. */
   shutdown?: ShutdownOptions | undefined
   /**
-   * Whether HTTP/2 clients are told that Extended CONNECT is served (SETTINGS_ENABLE_CONNECT_PROTOCOL, RFC 8441
-   * section 3). Without it they go on with the HTTP/1.1 upgrade, which needs `allowHTTP1`. Default: true.
+   * Offers Extended CONNECT to HTTP/2 clients (SETTINGS_ENABLE_CONNECT_PROTOCOL, RFC 8441 section 3). With `false` they
+   * use the HTTP/1.1 upgrade, which needs Fastify's `https.allowHTTP1`. Default: `true`.
    */
   advertise?: boolean | undefined
   /**
-   * Time, in ms, that hooks and `verifyClient` have to answer a handshake before its client gets 503; 0 is no limit.
-   * Default: 30000.
+   * Time limit, in ms, of the hooks and `verifyClient` of a handshake. After it the client receives 503. 0 disables the
+   * limit. Default: 30000.
    */
   handshakeTimeout?: number | undefined
   /**
-   * Time, in ms, between pings to each client (RFC 6455 section 5.5.2), which keep quiet sockets alive through proxies.
-   * A client that sends nothing from one ping to the next is unresponsive: its socket is terminated, with 1006, and its
-   * HTTP/2 session destroyed if that does not answer a PING either. A client that has to read much before it reads the
-   * ping is terminated after up to four intervals in which it took nothing of what waits for it. 0 is no pings.
-   * Default: 30000.
+   * Interval, in ms, of the pings to each client (RFC 6455 section 5.5.2), which keep idle sockets open through
+   * proxies. A client from which nothing is received between two pings is unresponsive: its socket is terminated
+   * (`'close'` has 1006), and its HTTP/2 session is destroyed if it does not answer a PING either. A client with much
+   * data ahead of the ping is terminated after up to four intervals in which it accepted none of that data. Paused
+   * sockets are not terminated. 0 disables the pings. Default: 30000.
    */
   heartbeat?: number | undefined
   /**
-   * Streams that an HTTP/2 client may have open on one connection (SETTINGS_MAX_CONCURRENT_STREAMS, RFC 9113 section
-   * 6.5.2), each socket being one. Default: what the `http` or `https.settings` of Fastify say, else 1024.
+   * Limit of the open streams on one HTTP/2 connection (SETTINGS_MAX_CONCURRENT_STREAMS, RFC 9113 section 6.5.2). Each
+   * socket is one stream. Default: `maxConcurrentStreams` in Fastify's `http.settings` or `https.settings`, else 1024.
    */
   maxConcurrentStreams?: number | undefined
-  /** Sizes of HTTP/2 receive windows. They grow where a stream is read as fast as it can send, and shrink back. */
+  /** Sizes of HTTP/2 receive windows. A window grows while its stream is read as fast as the peer sends. */
   receiveWindow?: ReceiveWindowOptions | undefined
   /**
-   * Bytes that a peer may have waiting for it (`bufferedAmount`) when more is sent to it; then `slowConsumer` decides.
-   * Default: 16777216; `Infinity` is no limit.
+   * Limit of `bufferedAmount`, in bytes. When a message is sent while more than that is waiting, `slowConsumer` decides
+   * about it. `Infinity` disables the limit. Default: 16777216.
    */
   sendLimit?: number | undefined
-  /**
-   * What to do about a peer that reads more slowly than it is sent to. A function must be synchronous.
-   * Default: `'close'`.
-   */
+  /** Policy for a message that is sent while `bufferedAmount` exceeds `sendLimit`. Default: `'close'`. */
   slowConsumer?: SlowConsumer | undefined
 }

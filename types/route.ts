@@ -1,6 +1,6 @@
 import type { WebsocketPluginOptions, WebsocketServerOptions } from './options.ts'
 
-/** Options of the plugin, and of ws's WebSocketServer, that one route may have for itself. */
+/** Options of the plugin, and of ws's `WebSocketServer`, that a route can override. */
 type OwnOptions =
   & Pick<WebsocketPluginOptions, 'errorHandler' | 'heartbeat' | 'sendLimit' | 'slowConsumer'>
   & Pick<
@@ -10,16 +10,16 @@ type OwnOptions =
   >
 
 /**
- * Options of one route, in place of `websocket: true`. What it does not have is as the plugin was registered with. A
- * name that is none, or a value that an option cannot have, makes adding the route fail with FST_WS_INVALID_OPTION.
+ * Options of one route, in place of `websocket: true`. Options that you omit default to the plugin's. An unknown
+ * option, or an invalid value, throws FST_WS_INVALID_OPTION when the route is added.
  *
  * @example
  * app.get('/upload', { websocket: { maxPayload: 2 ** 30, protocols: ['upload.v2', 'upload.v1'] } }, handler)
  */
 export interface WebsocketRouteOptions extends OwnOptions {
   /**
-   * The subprotocols (RFC 6455 section 1.9) of the route: of those that a client offers the first that is among them is
-   * chosen, and where none is, none. Default: what `handleProtocols` chooses.
+   * Subprotocols of the route (RFC 6455 section 1.9). The first one in the client's list that is among them is
+   * selected, or none. Default: the selection of `handleProtocols`.
    */
   protocols?: readonly string[] | undefined
 }

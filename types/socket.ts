@@ -1,17 +1,17 @@
 import type { WebSocket as WsWebSocket } from 'ws'
 
 /**
- * The socket that a websocket handler gets: ws's `WebSocket`, and what backpressure asks for. The same over HTTP/1.1
- * and HTTP/2.
+ * Socket of a websocket handler, `connect()` or `injectWS()`: ws's `WebSocket` with backpressure in both directions. It
+ * behaves the same over HTTP/1.1 and HTTP/2.
  *
- * A message that nobody listens to waits until somebody does: up to 16 KiB of them, then the peer waits too. Past that,
- * messages are dropped if the handler has returned without listening, or lets the peer wait for 5 s; the first time a
- * warning is logged.
+ * Messages that arrive while there is no listener wait for one. When more than 16 KiB are waiting, reading stops, so
+ * that the peer has to wait. Messages are then dropped if the handler has returned, or if there is no listener for 5 s.
+ * A warning is logged the first time.
  *
- * Any number of `'message'` listeners and `for await` loops may read one socket. Each receives every message, once and
- * in order, from the first one that no other has received when it begins to listen, until it leaves. Messages that
- * nobody has received when the last one leaves go to the next. What was received before the socket closes is emitted
- * before `'close'`.
+ * Any number of `'message'` listeners and `for await` loops can read one socket. Each receives every message once and
+ * in order, starting with the first message that no other listener or loop had received. Messages that are unread when
+ * the last one leaves go to the next one. Messages that were received before the socket closes are emitted before
+ * `'close'`.
  *
  * @example
  * app.get('/sum', { websocket: true }, async (socket) => {
@@ -25,39 +25,39 @@ import type { WebSocket as WsWebSocket } from 'ws'
  */
 export interface WebSocket extends WsWebSocket {
   /**
-   * Whether more is waiting to be sent than Node wants to keep (`writableHighWaterMark`: 64 KiB, with Node 20 16 KiB).
-   * `'drain'` is emitted when all of it has gone, as with a stream of Node.
+   * True if the data that waits to be sent has reached the `writableHighWaterMark` of the connection or stream (64 KiB,
+   * on Node.js 20 16 KiB), as for a Writable. `'drain'` is emitted when all of it has been sent.
    */
   readonly writableNeedDrain: boolean
 
   /**
-   * Returns the messages one by one, text as string and binary as Buffer (or what `binaryType` says), until the socket
-   * closes. Throws the error of an `'error'` event, after the messages before it. Between two messages the peer can
-   * only send ahead what its window lets through (RFC 9113 section 6.9); other sockets are not affected. Leaving the
-   * loop does not close the socket: messages that no other listener or loop has received go to the next one. Where
-   * several loops read one socket, the slowest sets the pace.
+   * Iterates over the messages until the socket closes. Text is a string; binary data is a Buffer, or the type of
+   * `binaryType`. Throws the error of an `'error'` event, after the messages that preceded it. While the loop is busy,
+   * the peer can send only as much as its receive window allows (RFC 9113 section 5.2); other sockets of the connection
+   * are not affected. Leaving the loop does not close the socket; unread messages go to the next listener or loop. The
+   * slowest of several loops sets the pace.
    */
   [Symbol.asyncIterator] (): AsyncGenerator<string | Buffer, void, undefined>
 
   /**
-   * Pauses the socket until `resume()` is called: nothing is emitted meanwhile, to listeners or loops, and the peer can
-   * only send ahead what its window lets through. What was received is emitted all the same when the socket closes.
+   * Pauses the socket until `resume()` is called. Listeners and loops receive nothing meanwhile, and the peer can send
+   * only as much as its receive window allows. Messages that were received before the socket closes are still emitted.
    */
   pause (): void
 
-  /** Undoes `pause()`. A socket stays paused while a `for await` loop has too many messages waiting. */
+  /** Resumes a paused socket. Reading stays paused while a `for await` loop has too many messages waiting. */
   resume (): void
 }
 
 /**
- * What to do about a message to a peer that has more than `sendLimit` bytes to read: `'drop'` does not send it,
- * `'close'` does neither and closes the socket with 1008 (RFC 6455 section 7.4.1), `'send'` sends it all the same. The
- * callback of a message that is not sent gets FST_WS_SLOW_CONSUMER. A message whose first part was sent before cannot
- * be dropped: the socket closes.
+ * Policy for a message that is sent while `bufferedAmount` exceeds `sendLimit`. `'drop'` discards the message.
+ * `'close'` discards it and closes the socket with 1008 (RFC 6455 section 7.4.1). The callback of a discarded message
+ * receives FST_WS_SLOW_CONSUMER. A message whose first fragment was sent cannot be dropped: the socket closes.
  *
- * A function is synchronous: it returns one of these, or nothing for `'send'`. It is not called for what it sends to
- * the socket itself. If it returns anything else, such as a promise, or throws, the message is not sent and the socket
- * closes with 1011; the callback and `'error'` get FST_WS_INVALID_SLOW_CONSUMER, or the error that it threw.
+ * A function receives the socket and its `bufferedAmount` in bytes. It returns `'close'`, `'drop'`, or `'send'` or
+ * nothing to send the message anyway. It has to be synchronous, and is not called for messages that it sends to the
+ * same socket. If it throws, or returns anything else, such as a promise, the message is discarded and the socket
+ * closes with 1011; the callback and `'error'` receive the error that it threw, or FST_WS_INVALID_SLOW_CONSUMER.
  */
 export type SlowConsumer =
   | 'close'

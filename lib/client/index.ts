@@ -16,16 +16,17 @@ export type { ConnectOptions, SessionConnectOptions, WebSocket } from '../../typ
 const ClientSocket = createSocketClass(WsWebSocket, false)
 
 /**
- * Opens a WebSocket over HTTP/2 (RFC 8441), or over HTTP/1.1 (RFC 6455) where the server does not offer the former.
+ * Opens a WebSocket over HTTP/2 (RFC 8441), or over HTTP/1.1 (RFC 6455) if the server does not offer it over HTTP/2.
  *
- * Given a URL, it has a connection of its own: over `wss:` ALPN decides, and `ws:` is HTTP/1.1 unless `http: '2'` says
- * that the server is known to speak HTTP/2 (RFC 9113 section 3.3). Given a session of `http2.connect()`, it is one of
- * its streams, and as many sockets share it as the server allows.
+ * With a URL, the socket has its own connection. For `wss:` ALPN selects the HTTP version; `ws:` uses HTTP/1.1 unless
+ * `http: '2'` states that the server is known to support HTTP/2 (RFC 9113 section 3.3). With a session of
+ * `http2.connect()`, the socket is one of its streams. The server limits the number of sockets on a session.
  *
- * What goes wrong before it opens is its `'error'`, as with ws: among others FST_WS_NO_EXTENDED_CONNECT, where `http`
- * is '2' or a session is given and the server does not serve sockets over HTTP/2.
+ * Errors before the socket opens are emitted as `'error'`, like those of ws. One of them is FST_WS_NO_EXTENDED_CONNECT:
+ * `http` is '2', or a session was passed, and the server does not serve WebSocket over HTTP/2.
  *
- * @throws FST_WS_INVALID_OPTION, and the SyntaxError of ws where the URL or a subprotocol is none
+ * @throws FST_WS_INVALID_OPTION if an option is invalid
+ * @throws SyntaxError of ws if the URL or a subprotocol is invalid
  * @example
  * const socket = connect('wss://localhost:8443/echo', { ca })
  * socket.on('open', () => socket.send('hello'))
@@ -43,7 +44,7 @@ export function connect (target: string | URL | ClientHttp2Session, options: Ses
   socket[kConfigure]({ sendLimits: { sendLimit, slowConsumer } })
   socket.once('upgrade', ({ socket: duplex }) => {
     const connection = connectionOf(duplex) ?? new Connection(duplex)
-    // Ahead of listeners that send.
+    // Before the listeners for 'open' that send.
     socket.prependOnceListener('open', () => socket[kAttachConnection](connection))
   })
   return socket
@@ -57,46 +58,51 @@ function toUrl ({ originSet: [origin = 'http://localhost'] = [] }: ClientHttp2Se
   return origin.replace('http', 'ws') + path
 }
 
-/** The session knows its authority, and leads nowhere else. */
+/** The session sets :authority, and cannot follow redirects to another server. */
 function overSession (session: ClientHttp2Session, options: ClientOptions): ClientOptions {
-  const own = { setHost: false, followRedirects: false, agent: undefined }
-  return negotiateOver({ ...options, ...own }, () => useSession(session))
+  const overrides = { setHost: false, followRedirects: false, agent: undefined }
+  return negotiateOver({ ...options, ...overrides }, () => useSession(session))
 }
 
 function overHttp2 (options: ClientOptions, http: '2' | undefined): ClientOptions {
-  const create = options.createConnection as CreateConnection | undefined
-  return negotiateOver(options, async (request, how) => await connectTransport(request.protocol === 'https:', how, create, http))
+  const createConnection = options.createConnection as CreateConnection | undefined
+  return negotiateOver(options, async (request, connectionOptions) => {
+    return await connectTransport(request.protocol === 'https:', connectionOptions, createConnection, http)
+  })
 }
 
 type FindTransport = (request: ClientRequest, options: ConnectionRequest) => Promise<HandshakeTransport>
 
 /**
- * The options with which ws negotiates over whatever `reach` finds. ws lets one make the connection of its handshake,
- * which Node allows to take its time, and see the request before it goes: so a stream can be opened with the fields of
- * the request, and be handed over as its connection.
+ * Returns the options with which ws performs its handshake over the transport that `findTransport` returns. ws accepts
+ * a function that creates the connection, which Node allows to be asynchronous, and one that receives the request
+ * before it is sent. So a stream can be opened with the fields of the request, and be passed to Node as its connection.
  */
-function negotiateOver (options: ClientOptions, reach: FindTransport): ClientOptions {
+function negotiateOver (options: ClientOptions, findTransport: FindTransport): ClientOptions {
   const { finishRequest = endRequest, handshakeTimeout = 0 } = options
-  let how: ConnectionRequest
+  let connectionOptions: ConnectionRequest
   let done: Done
 
   return {
     ...options,
-    createConnection: ((given: ConnectionRequest, callback: Done) => { how = given; done = callback }) as never,
+    createConnection: ((requested: ConnectionRequest, callback: Done) => {
+      connectionOptions = requested
+      done = callback
+    }) as never,
     finishRequest (request, socket) {
       const ended = whenEnded(request)
       finishRequest(request, socket)
       if (handshakeTimeout > 0) startHandshakeTimer(request, handshakeTimeout)
-      void attach(request, reach(request, how), ended, done)
+      void attach(request, findTransport(request, connectionOptions), ended, done)
     }
   }
 }
 
 async function attach (
-  request: ClientRequest, reached: Promise<HandshakeTransport>, ended: Promise<void>, done: Done
+  request: ClientRequest, found: Promise<HandshakeTransport>, ended: Promise<void>, done: Done
 ): Promise<void> {
   try {
-    const transport = await reached
+    const transport = await found
     await ended
     if (request.destroyed) transport.abort()
     else done(null, transport.open(request))
@@ -109,7 +115,7 @@ function endRequest (request: ClientRequest): void {
   request.end()
 }
 
-/** Its fields are all there when a request has been ended, and there is no event for that without a connection. */
+/** Resolves when a request is ended, and so has all its fields. Without a connection Node emits no event for that. */
 async function whenEnded (request: ClientRequest): Promise<void> {
   await new Promise<void>((resolve) => {
     request.end = (...parameters: unknown[]) => {
@@ -119,7 +125,7 @@ async function whenEnded (request: ClientRequest): Promise<void> {
   })
 }
 
-/** Node's timeout begins with the connection of a request. This one includes what it takes to have one. */
+/** Starts a timeout that includes connecting. Node's timeout of a request starts when it has a connection. */
 function startHandshakeTimer (request: ClientRequest, timeout: number): void {
   const timer = setTimeout(() => { if (!request.destroyed) request.emit('timeout') }, timeout)
   for (const event of ['upgrade', 'response', 'error', 'abort']) request.once(event, () => clearTimeout(timer))

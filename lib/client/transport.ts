@@ -125,8 +125,8 @@ async function askForExtendedConnect (session: ClientHttp2Session): Promise<bool
 }
 
 /**
- * Opens a stream in the place of the connection of an Upgrade request: Node's HTTP client writes its head to it, reads a
- * response head, and detaches. From then on the stream carries messages alone.
+ * Opens a stream in the place of the connection of an Upgrade request: Node's HTTP client writes its head to it, reads
+ * a response head, and detaches. From then on the stream carries messages alone.
  */
 function openStream (session: ClientHttp2Session, request: ClientRequest): ClientHttp2Stream {
   const headers = request.getHeaders()

@@ -74,8 +74,8 @@ export class FrameReader {
   }
 
   /**
-   * Reads a chunk, and delivers the message that it completes. Returns the rest, unmasked, which is for ws; undefined if
-   * there is none.
+   * Reads a chunk, and delivers the message that it completes. Returns the rest, unmasked, which is for ws; undefined
+   * if there is none.
    */
   read (chunk: Buffer): Buffer | undefined {
     if (!this.#isFastPathOpen) {

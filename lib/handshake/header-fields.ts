@@ -2,30 +2,30 @@ import { validateHeaderName, validateHeaderValue } from 'node:http'
 import type { OutgoingHttpHeaders } from 'node:http'
 import { FST_WS_INVALID_HEADER } from '../errors.ts'
 
-// RFC 9113 section 8.2.2: connection-specific fields have no place in HTTP/2. The rest describe a body, and a refusal
-// goes out without one: a body makes Firefox open another connection for its next socket.
+// RFC 9113 section 8.2.2: connection-specific fields are not allowed in HTTP/2. The others describe a body, and a
+// refusal is sent without one: a body makes Firefox open another connection for its next socket.
 export const NOT_FOR_STREAMS = new Set([
   'connection', 'http2-settings', 'keep-alive', 'proxy-connection', 'te', 'transfer-encoding', 'upgrade',
   'content-encoding', 'content-length', 'content-type', 'trailer'
 ])
 
-// RFC 9110 sections 5.1, 5.5 and 5.6.2, as Node has it for any response: characters beyond ASCII are one byte each.
+// RFC 9110 sections 5.1, 5.5 and 5.6.2, like Node for any response: characters beyond ASCII are one byte each.
 const FIELD_LINE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*$/
-/** What ws says of the connection. */
+/** The connection-specific fields of ws's 101 response. */
 const UPGRADE_LINES = ['Upgrade: websocket', 'Connection: Upgrade']
 const STATUS_LINE = /^HTTP\/1\.1 101 [\x20-\x7e]*$/
 
-// What the handshake itself decides. A hook that sets one of these means some other answer.
+// Fields that the handshake sets. If a hook sets one of these, it is meant for a response other than the handshake's.
 const NOT_FOR_HOOKS = new Set([
   ...NOT_FOR_STREAMS, 'date',
   'sec-websocket-accept', 'sec-websocket-extensions', 'sec-websocket-protocol', 'sec-websocket-version'
 ])
 
 /**
- * The lines of a head that ws is about to write, to which listeners of 'headers' may have added anything. What they say
- * of the connection or of a body, which a 101 has not, is left out.
+ * Returns the lines of a response head that ws is about to write. Listeners of 'headers' may have added anything: lines
+ * that describe the connection, or a body, which a 101 does not have, are omitted.
  *
- * @throws FST_WS_INVALID_HEADER where a line is none, or could break out of the head
+ * @throws FST_WS_INVALID_HEADER if a line is malformed, which includes any line break within it
  */
 export function validateHead ([statusLine, ...fieldLines]: readonly unknown[]): string[] {
   if (!matches(STATUS_LINE, statusLine)) throw new FST_WS_INVALID_HEADER(String(statusLine))
@@ -39,10 +39,10 @@ export function validateHead ([statusLine, ...fieldLines]: readonly unknown[]): 
 }
 
 /**
- * The fields of a refusal of `verifyClient`, as one list of names and values. What describes its connection, and the
- * length of its body, is not the user's to say.
+ * Returns the header fields of a refusal by `verifyClient`, as one list of names and values. The user's fields for the
+ * connection and for the length of the body are omitted.
  *
- * @param length of the body, which is HTML unless the headers have another type
+ * @param length bytes of the body, which is HTML unless the headers have another type
  * @throws FST_WS_INVALID_HEADER
  */
 export function toRefusalFields (headers: OutgoingHttpHeaders, length: number): string[] {
@@ -59,9 +59,9 @@ export function toRefusalFields (headers: OutgoingHttpHeaders, length: number): 
 }
 
 /**
- * The lines that hooks add to the answer, in the form of HTTP/1.1.
+ * Returns the headers that hooks set, as HTTP/1.1 field lines. Fields that the handshake sets are omitted.
  *
- * @throws FST_WS_INVALID_HEADER where a name or value could break out of its line
+ * @throws FST_WS_INVALID_HEADER if a name or value has invalid characters, such as a line break
  */
 export function toHeaderLines (headers: OutgoingHttpHeaders): string[] {
   const lines: string[] = []
@@ -74,7 +74,8 @@ export function toHeaderLines (headers: OutgoingHttpHeaders): string[] {
 }
 
 /**
- * Fields with one value each, but for Set-Cookie: RFC 9110 section 5.3 lets a gateway combine the lines of a field so.
+ * Returns the fields with the values of each one combined, as RFC 9110 section 5.3 allows a gateway to. The values of
+ * Set-Cookie stay separate.
  */
 export function combineValues (
   fields: Readonly<Record<string, number | string | string[] | undefined>>
@@ -84,11 +85,11 @@ export function combineValues (
   }))
 }
 
-/** A field that has several values is there as often. */
+/** Yields one name and value for each value of each field. */
 export function * eachField (headers: OutgoingHttpHeaders): Generator<[name: string, value: string]> {
   for (const [name, value] of Object.entries(headers)) {
     if (value === undefined) continue
-    for (const each of [value].flat()) yield [name, String(each)]
+    for (const single of [value].flat()) yield [name, String(single)]
   }
 }
 

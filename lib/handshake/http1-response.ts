@@ -4,17 +4,17 @@ import type { Socket } from 'node:net'
 import { readResponse } from '../internals/http1.ts'
 
 /**
- * Makes the response of a connection that Node's HTTP parser has let go of. It ends the connection (RFC 9931: bytes
- * sent in hope of a 101 would be read as a request otherwise).
+ * Creates the response for a connection that is detached from Node's HTTP parser. The connection ends with the response
+ * (RFC 9931: bytes that the client sent in expectation of a 101 would otherwise be parsed as a request).
  *
- * @returns undefined where another listener of the server has made a response for the request, as `@fastify/http-proxy`
- * does; and, with the connection destroyed, where an earlier request is still being answered: this one was pipelined,
- * which an Upgrade or CONNECT must not be, and there is no way to answer it in order
+ * @returns undefined if another listener of the server has created a response for the request, as `@fastify/http-proxy`
+ * does. Also undefined, with the connection destroyed, if an earlier request is still being answered: an Upgrade or
+ * CONNECT must not be pipelined, and cannot be answered in order
  */
 export function createResponse (request: IncomingMessage, socket: Socket): ServerResponse | undefined {
   if (readResponse(socket)?.req === request) return undefined
 
-  // Node took its own listener off: without this one, a client that resets its connection now would end the process.
+  // Node has removed its own listener. Without this one, a client that resets its connection would end the process.
   socket.on('error', socketOnError)
 
   const response = new ServerResponse(request)
@@ -26,19 +26,19 @@ export function createResponse (request: IncomingMessage, socket: Socket): Serve
     socket.destroy()
     return undefined
   }
-  // With the parser went what tells a response to go on: without this a large refusal would stop half way.
+  // Node has removed its listener that forwards 'drain' to the response. Without one, a large refusal would stall.
   socket.on('drain', () => { if (response.socket === socket) response.emit('drain') })
   return response
 }
 
-/** Takes the connection from a response that is not wanted, for a protocol of its own. */
+/** Detaches the connection from a response, to use it for another protocol. */
 export function detachResponse (response: ServerResponse, socket: Socket): void {
   response.detachSocket(socket)
   socket.off('error', socketOnError)
 }
 
 function responseOnFinish (this: ServerResponse): void {
-  // Not destroySoon(): a connection that is injected need not be a net.Socket.
+  // Not destroySoon(): an injected connection may not be a net.Socket.
   const { socket } = this
   socket?.end(() => socket.destroy())
 }

@@ -63,9 +63,9 @@ export function serveExtendedConnect (
 }
 
 /**
- * A handshake over HTTP/2. Fastify and ws both answer an upgrade with the response head of HTTP/1.1, written to a socket.
- * Over HTTP/2 that head is translated to the response of the stream, as by a gateway between the two versions: so every
- * hook and error of Fastify, and every option of ws, means the same on both transports.
+ * A handshake over HTTP/2. Fastify and ws both answer an upgrade with the response head of HTTP/1.1, written to a
+ * socket. Over HTTP/2 that head is translated to the response of the stream, as by a gateway between the two versions:
+ * so every hook and error of Fastify, and every option of ws, means the same on both transports.
  */
 class H2Upgrade implements Upgrade, HeadWriter, StreamHandshake {
   log: FastifyBaseLogger

@@ -6,40 +6,40 @@ import { isWebSocketUpgrade } from './headers.ts'
 import { narrowUpgrades, parseAgain, readResponse } from '../internals/http1.ts'
 import { kOwnListener } from '../symbols.ts'
 
-/** Fields that Node keeps of a request where `maxHeadersCount` is not set: half of what its documentation says. */
+/** Fields that Node keeps of a request if `maxHeadersCount` is not set: half of the documented number. */
 const MAX_HEADERS_COUNT = 1000
 
 /**
- * Makes a server serve a request that asks for another protocol than WebSocket as if it did not ask (RFC 9110 section
- * 7.8). With a listener for 'upgrade', Node would read no body of it. Java's HttpClient sends "Upgrade: h2c" with its
- * first request, whether that has a body or not.
+ * Makes a server ignore upgrades to protocols other than WebSocket, and serve them as ordinary requests (RFC 9110
+ * section 7.8). With a listener for 'upgrade', Node does not read their bodies. Java's HttpClient sends "Upgrade: h2c"
+ * with its first request, with or without a body.
  *
- * @param listening the server that the listeners for 'upgrade' are on, where it is not the same
- * @returns what undoes it, or undefined where this Node cannot do it
+ * @param listening the server that has the listeners for 'upgrade', if it is another one
+ * @returns a function that undoes this, or undefined if this version of Node does not support it
  */
 export function ignoreOtherUpgrades (server: Server, listening = server): (() => void) | undefined {
   return narrowUpgrades(server, ({ headers }) => isWebSocketUpgrade(headers) || hasOtherListeners(listening))
 }
 
-/** Whether others than we listen for 'upgrade', and may know the protocols that we do not. */
+/** Returns true if 'upgrade' has listeners other than the plugin's, which may support other protocols. */
 export function hasOtherListeners (server: Server): boolean {
   return server.listenerCount('upgrade') > 1 && !server.listeners('upgrade').every((each) => kOwnListener in each)
 }
 
 /**
- * Serves such a request after Node has reported it as an upgrade: its head is put back without `Connection: upgrade`,
- * and the server parses the connection again.
+ * Serves a request to another protocol after Node has emitted it as an upgrade. The request head is put back into the
+ * connection without `Connection: upgrade`, and the server parses the connection again.
  *
- * @param head what followed the request's head
- * @returns whether it could be done
+ * @param head the bytes that followed the request head
+ * @returns false if the request cannot be parsed again
  */
 export function serveAsRequest (server: Server, request: IncomingMessage, connection: Duplex, head: Buffer): boolean {
-  // Node answers in order only what one parser has read. And of a request that Node has cut, the length may be missing.
-  if (readResponse(connection) !== undefined || isCut(server, request)) return false
+  // Node keeps the order of responses only within one parser. A truncated request may lack its Content-Length.
+  if (readResponse(connection) !== undefined || isTruncated(server, request)) return false
 
-  connection.unshift(Buffer.concat([toHead(request), head]))
+  connection.unshift(Buffer.concat([toRequestHead(request), head]))
   connection.on('error', connectionOnError)
-  // Not now: the parser that has read the upgrade is free for the next connection, but still at work on this one.
+  // Deferred: the parser that has read the upgrade is already free for reuse, but still executing for this connection.
   setImmediate(() => {
     connection.off('error', connectionOnError)
     if (!connection.destroyed) parseAgain(server, connection)
@@ -47,14 +47,14 @@ export function serveAsRequest (server: Server, request: IncomingMessage, connec
   return true
 }
 
-function isCut (server: Server, { rawHeaders }: IncomingMessage): boolean {
+function isTruncated (server: Server, { rawHeaders }: IncomingMessage): boolean {
   const { maxHeadersCount } = server as { maxHeadersCount?: number | null }
   const limit = maxHeadersCount ?? MAX_HEADERS_COUNT
   return limit > 0 && rawHeaders.length >= limit * 2
 }
 
-/** The head of a request without "Connection: upgrade". It is no longer than it was: Node has a limit. */
-function toHead ({ method, url, httpVersion, rawHeaders }: IncomingMessage): Buffer {
+/** Formats a request head without "Connection: upgrade". It never grows, because Node limits its size. */
+function toRequestHead ({ method, url, httpVersion, rawHeaders }: IncomingMessage): Buffer {
   const lines = [`${method} ${url} HTTP/${httpVersion}`]
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const [name, value] = rawHeaders.slice(index, index + 2) as [string, string]

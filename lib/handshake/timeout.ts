@@ -3,10 +3,10 @@ import { kUpgrade } from '../symbols.ts'
 import type { RawRequest, Upgrade } from './upgrade.ts'
 
 /**
- * Bounds how long hooks may leave a handshake unanswered: each costs its client nothing, and the server a request, with
- * its stream or its connection. After that the answer is 503 and, as after any answer, later hooks are not called.
+ * Limits the time that hooks may leave a handshake unanswered, because each one occupies a request and its stream or
+ * connection. After the timeout 503 is sent and, as after any response, later hooks are not called.
  *
- * @param timeout in ms; 0 for no limit
+ * @param timeout in ms; 0 disables the limit
  */
 export function startHandshakeTimeout (request: RawRequest, response: ServerResponse, timeout: number): void {
   const upgrade = request[kUpgrade]
@@ -16,10 +16,10 @@ export function startHandshakeTimeout (request: RawRequest, response: ServerResp
   response.on('close', responseOnClose)
 }
 
-/** Takes the limit off a handshake that is done with. */
+/** Removes the time limit of a handshake that is completed. */
 export function clearHandshakeTimeout (upgrade: Upgrade): void {
   clearTimeout(upgrade.timer)
-  // An open socket keeps its request, and with it the upgrade.
+  // An open socket references its request, and thereby the upgrade and its timer.
   upgrade.timer = undefined
 }
 
@@ -29,8 +29,8 @@ function responseOnClose (this: ServerResponse): void {
 
 function refuseLate (request: RawRequest, response: ServerResponse): void {
   if (response.headersSent) return
-  request[kUpgrade]?.log.warn({ url: request.url }, 'a websocket handshake was not answered within handshakeTimeout: 503 sent')
+  request[kUpgrade]?.log.warn({ url: request.url }, 'websocket handshake not answered within handshakeTimeout: 503 sent')
   response.writeHead(503, { 'content-length': 0 }).end()
-  // Not when the answer has been sent: until then a verifyClient would still find a connection to open.
+  // Not on 'finish': until then a pending verifyClient could still open a socket on the connection.
   response.socket?.end()
 }

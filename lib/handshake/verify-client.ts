@@ -16,34 +16,34 @@ const UNAUTHORIZED = 401
 const INTERNAL_SERVER_ERROR = 500
 
 /**
- * Makes a `verifyClient` for ws from that of the user, which may return a promise. It decides once, and where it fails
- * the client gets 500.
+ * Wraps the user's `verifyClient`, which may return a promise, for ws. Only its first decision counts. If it throws or
+ * rejects, the client receives 500.
  *
- * @param log takes what goes wrong where a request has no logger
+ * @param log logs errors of requests that have no logger
  */
 export function guardVerifyClient (verify: VerifyClient, log: FastifyBaseLogger): VerifyClient {
-  // As ws has it: a function with a second parameter decides by a call of that, any other by what it returns.
-  const isCaller = verify.length === 2
+  // Like ws: a function with two parameters decides with a callback, any other with its return value.
+  const usesCallback = verify.length === 2
 
   return (info, done) => {
     const decision = new Decision(info, done, log)
     const verdict = decision.attempt(() => verify(info, decision.decide))
     if (isPromise(verdict)) {
       Promise.resolve(verdict)
-        .then((verified) => { if (!isCaller) decision.decide(Boolean(verified)) })
+        .then((verified) => { if (!usesCallback) decision.decide(Boolean(verified)) })
         .catch(decision.fail)
-    } else if (!isCaller) {
+    } else if (!usesCallback) {
       decision.decide(Boolean(verdict))
     }
   }
 }
 
-/** What is decided about one handshake: the first decision holds. */
+/** Decision about one handshake. Only the first one counts. */
 class Decision {
   readonly #upgrade: Upgrade | undefined
   readonly #done: Done
   readonly #log: FastifyBaseLogger
-  #isMade = false
+  #isDecided = false
 
   constructor ({ req }: Info, done: Done, log: FastifyBaseLogger) {
     this.#upgrade = (req as RawRequest)[kUpgrade]
@@ -54,45 +54,45 @@ class Decision {
   /**
    * Calls a function that may decide.
    *
-   * @throws what it throws, unless it has decided before
+   * @throws the error of that function, unless it has decided before
    */
   attempt (verify: () => unknown): unknown {
     try {
       return verify()
     } catch (error) {
-      if (!this.#isMade) throw error
+      if (!this.#isDecided) throw error
       this.#report(error)
       return undefined
     }
   }
 
   readonly decide: Done = (verified, status, message, headers) => {
-    if (this.#isMade) return
-    this.#isMade = true
+    if (this.#isDecided) return
+    this.#isDecided = true
     try {
       if (verified) this.#accept()
       else this.#refuse(status, message, headers)
     } catch (error) {
       this.#report(error)
-      this.#giveUp()
+      this.#failHandshake()
     }
   }
 
   readonly fail = (error: unknown): void => {
     this.#report(error)
-    if (this.#isMade) return
-    this.#isMade = true
-    this.#giveUp()
+    if (this.#isDecided) return
+    this.#isDecided = true
+    this.#failHandshake()
   }
 
   #accept (): void {
-    // Not where handshakeTimeout has refused.
+    // Unless handshakeTimeout has refused the handshake.
     if (this.#upgrade?.response.headersSent !== true) this.#done(true)
   }
 
-  /** Answers as any reply of a route is answered: ws would write what it is given as it is, line breaks and all. */
+  /** Sends the refusal like any reply of a route. ws would write the user's headers unchecked, with any line breaks. */
   #refuse (status?: number, message?: string, headers: OutgoingHttpHeaders = {}): void {
-    // As ws has it: what is falsy is not given.
+    // Like ws: a falsy status or message counts as omitted.
     const code = Number(status || UNAUTHORIZED)
     if (!Number.isInteger(code) || code < 300 || code > 599) throw new FST_WS_INVALID_REFUSAL(String(status))
 
@@ -102,7 +102,7 @@ class Decision {
     if (!this.#upgrade.response.headersSent) this.#upgrade.response.writeHead(code, fields).end(body)
   }
 
-  #giveUp (): void {
+  #failHandshake (): void {
     if (this.#upgrade === undefined) return this.#done(false, INTERNAL_SERVER_ERROR)
     const { isAnswered, response } = this.#upgrade
     if (isAnswered) this.#upgrade.abort()

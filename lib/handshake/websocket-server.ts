@@ -14,20 +14,20 @@ import type { WebsocketServerOptions } from '../../types/index.ts'
 
 type HandleProtocols = NonNullable<WebsocketServerOptions['handleProtocols']>
 
-/** Looks at the head of a handshake before ws writes it: listeners of 'headers' may have put anything there. */
+/** Validates the response head of a handshake before ws writes it: listeners of 'headers' may have added anything. */
 class CheckingServer extends WebSocketServer {
   override emit (event: string | symbol, ...parameters: unknown[]): boolean {
-    const isHeard = super.emit(event, ...parameters)
+    const hasListeners = super.emit(event, ...parameters)
     if (event === 'headers') {
       const [lines, request] = parameters as [lines: string[], request: RawRequest]
       lines.splice(0, lines.length, ...validateHead(lines))
       request[kUpgrade]?.startAnswer()
     }
-    return isHeard
+    return hasListeners
   }
 }
 
-/** Makes the ws server that negotiates every socket, whichever transport it comes over, and counts them. */
+/** Creates the ws server that negotiates the handshakes of both HTTP versions, and tracks the open sockets. */
 export function createWebSocketServer (
   options: WebsocketServerOptions, log: FastifyBaseLogger
 ): FastifyInstance['websocketServer'] {
@@ -45,32 +45,32 @@ export function createWebSocketServer (
   return server as object as FastifyInstance['websocketServer']
 }
 
-/** The same server, which negotiates with options of its own. */
+/** Returns the same ws server, except that it negotiates with the options of a route. */
 export function withOptions (server: WebSocketServer, routeOptions: WebsocketServerOptions): WebSocketServer {
   if (Object.keys(routeOptions).length === 0) return server
-  // ws itself makes of options what it works with.
+  // ws completes its options in the constructor.
   const { options } = new WebSocketServer({ ...server.options, ...routeOptions } as object)
   return overrideOptions(server, options)
 }
 
-/** How long, in ms, a peer of the server has to finish its closing handshake. */
+/** Returns the `closeTimeout` of a ws server, in ms. */
 export function readCloseTimeout (server: WebSocketServer): number {
   return (server.options as Required<WebsocketServerOptions>).closeTimeout
 }
 
-/** ws sends what it is given; a promise too, as text. */
-function guardHandleProtocols (choose: HandleProtocols): HandleProtocols {
+/** Checks the result of `handleProtocols`. ws would send anything, even a promise, as text. */
+function guardHandleProtocols (handleProtocols: HandleProtocols): HandleProtocols {
   return (protocols, request) => {
-    const chosen: unknown = choose(protocols, request)
-    if (isToken(chosen)) return chosen
-    if (chosen === false || chosen === '' || chosen == null) return false
-    // It is not waited for: why it rejects is of no use to anybody.
-    if (isPromise(chosen)) chosen.then(undefined, () => {})
-    throw new FST_WS_INVALID_SUBPROTOCOL(isPromise(chosen) ? 'a promise' : inspect(chosen))
+    const selected: unknown = handleProtocols(protocols, request)
+    if (isToken(selected)) return selected
+    if (selected === false || selected === '' || selected == null) return false
+    // The promise is not awaited. An unhandled rejection would end the process.
+    if (isPromise(selected)) selected.then(undefined, () => {})
+    throw new FST_WS_INVALID_SUBPROTOCOL(isPromise(selected) ? 'a promise' : inspect(selected))
   }
 }
 
-/** ws's answer has only what the handshake needs; a cookie that a hook set goes along here. */
+/** Adds the headers that hooks have set, such as cookies, to ws's response. */
 function addHeaderLines (lines: string[], request: IncomingMessage): void {
   lines.push(...(request as RawRequest)[kUpgrade]?.headerLines ?? [])
 }

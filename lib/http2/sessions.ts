@@ -35,7 +35,9 @@ export class Sessions {
     return session === undefined ? undefined : this.#open.get(session) ?? this.#add(session)
   }
 
-  /** Sends GOAWAY on each session once it has no socket: some clients drop all sockets of a session that receives one. */
+  /**
+   * Sends GOAWAY on each session once it has no socket: some clients drop all sockets of a session that receives one.
+   */
   drain (): void {
     for (const session of this.#open.values()) session.drain()
   }

@@ -8,8 +8,8 @@ import type { WindowTuner } from './window-tuner.ts'
 const kReceiver = Symbol('fastify-websocket-h2.receiver')
 
 /**
- * How many times as much memory as its own a chunk may keep alive: Node's chunk is a view of everything that one read of
- * the connection received.
+ * How many times as much memory as its own a chunk may keep alive: Node's chunk is a view of everything that one read
+ * of the connection received.
  */
 const MAX_PINNED_RATIO = 8
 

@@ -44,8 +44,8 @@ export class StreamSender extends ConnectionWriter {
   }
 
   /**
-   * Ends the stream, after the last slice if there are any left. Node sends END_STREAM behind the slice that it has, and
-   * drops the rest.
+   * Ends the stream, after the last slice if there are any left. Node sends END_STREAM behind the slice that it has,
+   * and drops the rest.
    */
   end (parameters: unknown[]): void {
     this.#endsLater = !this.stream.closed && this.stream.writableLength > SMALL_WRITE

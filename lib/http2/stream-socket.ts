@@ -28,8 +28,8 @@ export interface StreamHandshake {
 
 /**
  * An HTTP/2 stream in the place of a TCP connection (RFC 8441 section 5): `end()` sends END_STREAM as a TCP connection
- * would a FIN, `destroy()` sends RST_STREAM, and the peer's RST_STREAM ends the socket. All that the plugin keeps of such
- * a stream is here, or in its receiver.
+ * would a FIN, `destroy()` sends RST_STREAM, and the peer's RST_STREAM ends the socket. All that the plugin keeps of
+ * such a stream is here, or in its receiver.
  */
 export class StreamSocket extends Connection {
   readonly receiver: StreamReceiver
@@ -102,7 +102,9 @@ export class StreamSocket extends Connection {
   }
 }
 
-/** RFC 8441 section 5: an abort is RST_STREAM with CANCEL. After our END_STREAM it only says that we no longer listen. */
+/**
+ * RFC 8441 section 5: an abort is RST_STREAM with CANCEL. After our END_STREAM it only says that we no longer listen.
+ */
 function sendReset (socket: StreamSocket): void {
   socket.reset(socket.stream.writableFinished ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL)
 }

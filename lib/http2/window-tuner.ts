@@ -27,9 +27,9 @@ const MAX_PROBE_BACKOFF = 16
 /**
  * Growth for a client that has not been seen to apply new settings. Against RFC 9113 section 6.9.2, Firefox does not
  * change the windows of open WebSocket streams when SETTINGS change (seen with 153). Node returns a window by halves of
- * its new size, so such a client gets it back in time up to twice the old size, and would wait indefinitely past that. A
- * little less than twice: a client that is held back sends just what it may, and must be seen to have sent more than it
- * gets back.
+ * its new size, so such a client gets it back in time up to twice the old size, and would wait indefinitely past that.
+ * A little less than twice: a client that is held back sends just what it may, and must be seen to have sent more than
+ * it gets back.
  */
 const GROWTH_FOR_ALL = 2
 const SLACK = 1024
@@ -49,22 +49,22 @@ export interface MeasuredStream extends AccountedStream {
 }
 
 /**
- * Sizes the receive windows of one HTTP/2 session (RFC 9113 section 6.9). With the initial size an upload receives 64 KiB
- * per round trip, where TCP finds out how much the path allows. The tuner does the same:
+ * Sizes the receive windows of one HTTP/2 session (RFC 9113 section 6.9). With the initial size an upload receives 64
+ * KiB per round trip, where TCP finds out how much the path allows. The tuner does the same:
  *
  * 1. A stream that receives at least half of its window since the last look starts a round: two PINGs, one after the
  *    other. Only bytes that are read immediately count; a slow reader starts no round.
  * 2. The peak of a round is what its busiest stream received. If that is less than 0.45 of the window, the window is
  *    wide enough: the next round starts after twice as much data, up to 16 times.
  * 3. Otherwise the window holds the stream back. All windows grow by 4 (SETTINGS_INITIAL_WINDOW_SIZE), up to a limit.
- * 4. The limit is `receiveWindow.max`, or less: if every open stream stalls now, half of what is left of `sessionBudget`
- *    stays free for streams that the client opens before it has received smaller windows.
+ * 4. The limit is `receiveWindow.max`, or less: if every open stream stalls now, half of what is left of
+ *    `sessionBudget` stays free for streams that the client opens before it has received smaller windows.
  * 5. Until a client has been seen to apply new settings to a stream that was open, the limit is twice the initial size.
  * 6. When streams open and the limit falls below the window, windows shrink to the limit.
  * 7. After 10 s in which less than one window was received, windows shrink to their initial size.
  *
- * Only a stream's window costs memory: Node returns the connection's window when data arrives, and a stream's when it is
- * read.
+ * Only a stream's window costs memory: Node returns the connection's window when data arrives, and a stream's when it
+ * is read.
  */
 export class WindowTuner {
   readonly #session: Http2Session

@@ -15,51 +15,53 @@ import { isHttp2Server } from '../http2/server.ts'
 import type { RawRequest } from '../handshake/upgrade.ts'
 import type { ConnectOptions, WebSocket } from '../../types/index.ts'
 
-// As light-my-request has it, whose requests `fastify.inject()` makes.
+// The address that requests of `fastify.inject()` have (light-my-request).
 const LOCALHOST = '127.0.0.1'
 
-/** What tests say of their requests, by session or connection. */
-const injected = new WeakMap<object, object>()
+/** Properties to add to injected requests, by HTTP/2 session or HTTP/1.1 connection. */
+const requestProperties = new WeakMap<object, object>()
 
 type Context = InjectWSContext<Record<string, unknown>>
 
-/** Makes the function that opens sockets to a server's routes without a port. */
+/** Creates the function that opens sockets to a server's routes in memory. */
 export function createInjectWS (fastify: FastifyInstance, server: Server): FastifyInstance['injectWS'] {
   const isSecure = server instanceof TlsServer
   const isHttp2 = isHttp2Server(server)
 
   return async function injectWS (path = '/', context = {}, { http, onInit, onOpen } = {}) {
     await fastify.ready()
-    follow(server)
+    extendRequests(server)
 
-    const known = isHttp2 ? '2' : '1.1'
-    if (!isSecure && http !== undefined && http !== known) {
-      throw new FST_WS_INVALID_OPTION('"http"', `"${known}", which is all that the server speaks without TLS`, `"${http}"`)
+    const cleartextVersion = isHttp2 ? '2' : '1.1'
+    if (!isSecure && http !== undefined && http !== cleartextVersion) {
+      throw new FST_WS_INVALID_OPTION(
+        '"http"', `"${cleartextVersion}", the only version that this server supports without TLS`, `"${http}"`
+      )
     }
     const socket = connect(`${isSecure ? 'wss' : 'ws'}://localhost${path}`, {
-      ...toOptions(context.headers),
-      http: isSecure ? http : known,
-      createConnection: (options) => connectInMemory(server, toProtocol(isHttp2, options), context)
+      ...toConnectOptions(context.headers),
+      http: isSecure ? http : cleartextVersion,
+      createConnection: (options) => connectInMemory(server, selectAlpnProtocol(isHttp2, options), context)
     })
     onInit?.(socket)
-    await untilOpen(socket)
+    await waitForOpen(socket)
     onOpen?.(socket)
     return socket
   }
 }
 
-/** What Node does after a TLS handshake by the outcome of ALPN (RFC 7301). */
-function toProtocol (isHttp2: boolean, { ALPNProtocols }: ConnectionOptions): string {
+/** Selects the protocol that ALPN (RFC 7301) would result in. Node chooses the HTTP version by it. */
+function selectAlpnProtocol (isHttp2: boolean, { ALPNProtocols }: ConnectionOptions): string {
   return isHttp2 && Array.isArray(ALPNProtocols) && ALPNProtocols.includes('h2') ? 'h2' : 'http/1.1'
 }
 
-/** The client writes these fields itself, by what it is to offer. */
-function toOptions (given: IncomingHttpHeaders = {}): ConnectOptions {
+/** Returns the headers as options of `connect()`, which has separate options for subprotocols and extensions. */
+function toConnectOptions (injectedHeaders: IncomingHttpHeaders = {}): ConnectOptions {
   const {
     'sec-websocket-protocol': protocols = '',
     'sec-websocket-extensions': extensions = '',
     ...headers
-  } = Object.fromEntries(Object.entries(given).map(([name, value]) => [name.toLowerCase(), value]))
+  } = Object.fromEntries(Object.entries(injectedHeaders).map(([name, value]) => [name.toLowerCase(), value]))
 
   return {
     headers,
@@ -69,49 +71,49 @@ function toOptions (given: IncomingHttpHeaders = {}): ConnectOptions {
   }
 }
 
-/** Makes a connection to a server, and returns the client's end. */
+/** Creates a connection to a server, and returns the client's end. */
 function connectInMemory (server: Server, alpnProtocol: string, context: Context): Duplex {
-  const [end, otherEnd] = createLoopback()
-  Object.assign(end, { alpnProtocol })
-  Object.assign(otherEnd, { alpnProtocol, server, remoteAddress: LOCALHOST, encrypted: server instanceof TlsServer })
+  const [clientEnd, serverEnd] = createLoopback()
+  Object.assign(clientEnd, { alpnProtocol })
+  Object.assign(serverEnd, { alpnProtocol, server, remoteAddress: LOCALHOST, encrypted: server instanceof TlsServer })
 
-  let key: object = otherEnd
-  const guard = guardDestroy(otherEnd)
+  let key: object = serverEnd
+  const guard = guardDestroy(serverEnd)
   const serverOnSession = (session: ServerHttp2Session): void => {
     key = session
     guard(session)
   }
   server.once('session', serverOnSession)
-  injectConnection(server, otherEnd)
+  injectConnection(server, serverEnd)
   server.off('session', serverOnSession)
 
   const { headers: _, method: __, url: ___, socket = {}, ...properties } = context
-  const view = Object.create(otherEnd, Object.getOwnPropertyDescriptors(socket))
-  injected.set(key, { ...properties, socket: view })
-  return end
+  const requestSocket = Object.create(serverEnd, Object.getOwnPropertyDescriptors(socket))
+  requestProperties.set(key, { ...properties, socket: requestSocket })
+  return clientEnd
 }
 
-/** Looks at requests before the routes do. Without a websocket route nobody listens, and it must stay so. */
-function follow (server: Server): void {
+/** Adds a listener before that of the routes. A server without websocket routes has none, and must not get one here. */
+function extendRequests (server: Server): void {
   for (const event of ['upgrade', 'connect']) {
     const listeners = server.listeners(event)
     if (listeners.length > 0 && !listeners.includes(serverOnRequest)) server.prependListener(event, serverOnRequest)
   }
 }
 
-/** Puts on a request that was injected what its test says of it. */
+/** Adds the properties of `upgradeContext` to an injected request. */
 function serverOnRequest (request: RawRequest): void {
-  const properties = injected.get('stream' in request ? request.stream.session! : request.socket)
+  const properties = requestProperties.get('stream' in request ? request.stream.session! : request.socket)
   if (properties !== undefined) Object.defineProperties(request, Object.getOwnPropertyDescriptors(properties))
 }
 
 Object.assign(serverOnRequest, { [kOwnListener]: true })
 
-async function untilOpen (socket: WebSocket): Promise<void> {
+async function waitForOpen (socket: WebSocket): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     socket.on('error', reject)
     socket.once('unexpected-response', (request, { statusCode = 0, headers }) => {
-      // Tests compare errors by their names, and that of @fastify/websocket has this one.
+      // Tests may compare the name of the error, which is 'Error' with @fastify/websocket.
       reject(Object.assign(new FST_WS_UNEXPECTED_RESPONSE(statusCode), { name: 'Error', statusCode, headers }))
       request.destroy()
     })

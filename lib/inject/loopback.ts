@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers'
 
 type Callback = (error?: Error | null) => void
 
-/** Makes a connection in memory, as its two ends. */
+/** Creates a connection in memory, and returns its two ends. */
 export function createLoopback (): [one: Duplex, other: Duplex] {
   const one = new LoopbackEnd()
   const other = new LoopbackEnd()
@@ -13,18 +13,18 @@ export function createLoopback (): [one: Duplex, other: Duplex] {
 }
 
 /**
- * One end of a connection in memory. Unlike Node's `duplexPair()` it does what those who use connections count on: what
- * is sent arrives in a later turn, when promises have settled, and an end that is destroyed is seen by the other.
+ * End of a connection in memory. Unlike the ends of Node's `duplexPair()`, it behaves like a TCP connection: data
+ * arrives in a later turn of the event loop, after promises have settled, and destroying one end closes the other.
  */
 class LoopbackEnd extends Duplex {
   peer!: LoopbackEnd
-  #isEnded = false
-  /** What the peer waits for before it sends more. */
-  #taken: Callback | undefined
+  #hasPeerEnded = false
+  /** Callback of a write of the peer that waits until this end is read. */
+  #resumePeer: Callback | undefined
 
   override _read (): void {
-    this.#taken?.()
-    this.#taken = undefined
+    this.#resumePeer?.()
+    this.#resumePeer = undefined
   }
 
   override _write (chunk: Buffer, _encoding: BufferEncoding, done: Callback): void {
@@ -37,30 +37,30 @@ class LoopbackEnd extends Duplex {
 
   override _final (done: Callback): void {
     setImmediate(() => {
-      this.peer.#end()
+      this.peer.#onPeerEnd()
       done()
     })
   }
 
   override _destroy (error: Error | null, done: Callback): void {
-    this.#taken?.()
-    setImmediate(() => this.peer.#lose())
+    this.#resumePeer?.()
+    setImmediate(() => this.peer.#onPeerDestroyed())
     done(error)
   }
 
   #receive (chunk: Buffer, done: Callback): void {
-    if (this.#isEnded || this.destroyed || this.push(chunk)) done()
-    else this.#taken = done
+    if (this.#hasPeerEnded || this.destroyed || this.push(chunk)) done()
+    else this.#resumePeer = done
   }
 
-  #end (): void {
-    if (!this.#isEnded && !this.destroyed) this.push(null)
-    this.#isEnded = true
+  #onPeerEnd (): void {
+    if (!this.#hasPeerEnded && !this.destroyed) this.push(null)
+    this.#hasPeerEnded = true
   }
 
-  /** What came before is still read, as of a TCP connection that was closed. */
-  #lose (): void {
-    this.#end()
+  /** Destroys this end after the data that arrived before has been read, like a closed TCP connection. */
+  #onPeerDestroyed (): void {
+    this.#onPeerEnd()
     if (this.readableEnded) this.destroy()
     else this.once('end', () => this.destroy())
   }

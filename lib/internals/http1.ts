@@ -5,21 +5,22 @@ import type { Duplex } from 'node:stream'
 import { Server as TlsServer } from 'node:tls'
 
 /**
- * Hands a connection to a server as if it had come to its port, and as if TLS, where the server has it, were done.
+ * Passes a connection to a server as if it had been accepted on its port and, on a server with TLS, its TLS handshake
+ * were complete.
  *
- * To emit 'connection' is documented, to emit 'secureConnection' is not. The documented way is a TLS handshake in
- * memory: it needs a certificate of the client where the server asks for one, and cannot say where a client is.
+ * Emitting 'connection' is documented, emitting 'secureConnection' is not. The documented way is a TLS handshake in
+ * memory. It needs a client certificate if the server requests one, and cannot set the address of the client.
  */
 export function injectConnection (server: Server, connection: Duplex): void {
   server.emit(server instanceof TlsServer ? 'secureConnection' : 'connection', connection as Socket)
 }
 
 /**
- * Makes a server ask which requests with an Upgrade field are upgrades, besides what it asks already. Node serves the
- * others as requests, with their bodies. Returns what undoes it, or undefined where this Node does not ask.
+ * Adds a condition to the requests with an Upgrade field that a server treats as upgrades. Node serves the others as
+ * ordinary requests, with their bodies. Returns a function that undoes this, or undefined if Node does not support it.
  *
- * Node documents `shouldUpgradeCallback` as an option of `createServer()`, which Fastify has called before a plugin is
- * registered. The server keeps it as a property, and reads it for each request. Node 20 has nothing like it.
+ * Node documents `shouldUpgradeCallback` as an option of `createServer()`, which Fastify calls before a plugin is
+ * registered. The server keeps it as a property, and reads it for each request. Node 20 has no equivalent.
  */
 export function narrowUpgrades (
   server: Server, isUpgrade: (request: IncomingMessage) => boolean
@@ -34,10 +35,10 @@ export function narrowUpgrades (
 }
 
 /**
- * Gives a connection, of which Node's parser has let go for an upgrade, back to a parser of the server.
+ * Attaches a parser of the server again to a connection that Node has detached for an upgrade.
  *
  * The documented way, to emit 'connection', calls the user's listeners twice for one connection, and starts another
- * TLS handshake on a server with TLS. This is what Node itself calls for each new connection.
+ * TLS handshake on a server with TLS. This is the function that Node calls for each new connection.
  */
 export function parseAgain (server: Server, connection: Duplex): void {
   (http as unknown as { _connectionListener: (this: Server, connection: Duplex) => void })
@@ -45,8 +46,8 @@ export function parseAgain (server: Server, connection: Duplex): void {
 }
 
 /**
- * Returns the response that an HTTP/1.1 connection is assigned to. `assignSocket()` of a second response throws, and
- * only this property says for which request the first was made.
+ * Returns the response that an HTTP/1.1 connection is assigned to. `assignSocket()` of a second response throws. There
+ * is no documented way to find the request of the first one.
  */
 export function readResponse (connection: Duplex): ServerResponse | undefined {
   return (connection as { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined

@@ -6,10 +6,10 @@ import { readSymbol } from './read-symbol.ts'
 const kWritten = Symbol('fastify-websocket-h2.written')
 
 /**
- * Makes a stream forget that it owes its peer an END_STREAM, so that `stream.close(code)` is one RST_STREAM.
+ * Disables the END_STREAM of a stream, so that `stream.close(code)` sends RST_STREAM alone.
  *
- * Node ends the writable side first in `close(code)`: END_STREAM goes out, and an abort looks orderly to the peer.
- * `destroy(error)` would send RST_STREAM, but only with INTERNAL_ERROR. The END_STREAM comes from `_final`, which
+ * In `close(code)`, Node ends the writable side first: END_STREAM is sent, and the peer takes an abort for an orderly
+ * end. `destroy(error)` would send RST_STREAM, but only with INTERNAL_ERROR. END_STREAM is sent by `_final`, which
  * Writable calls only if it is a function.
  */
 export function forgetEndStream (stream: Http2Stream): void {
@@ -17,10 +17,10 @@ export function forgetEndStream (stream: Http2Stream): void {
 }
 
 /**
- * Stops the timer of `session.setTimeout()` of a session that is closed.
+ * Clears the timer of `session.setTimeout()` of a closed session.
  *
- * Node means to stop it in `destroy()`, but calls `setTimeout(0)` there when the session counts as destroyed already,
- * which does nothing. Without this the timer keeps the session, and all that it leads to, until it goes off.
+ * Node attempts that in `destroy()`, but calls `setTimeout(0)` after the session is marked as destroyed, which has no
+ * effect. Without this function the timer retains the session, and everything that it references, until it fires.
  */
 export function clearSessionTimeout (session: Http2Session): void {
   clearTimeout(readSymbol(session, 'timeout') as NodeJS.Timeout | undefined)
@@ -29,11 +29,11 @@ export function clearSessionTimeout (session: Http2Session): void {
 const CONNECTION_EVENTS = ['connection', 'secureConnection']
 
 /**
- * Calls a listener with each session of a server, and with the connection that carries it. Returns a function that stops
- * it.
+ * Calls a listener with each session of a server, and with the connection that carries it. Returns a function that
+ * stops it.
  *
- * Node documents neither: `session.socket` is a Proxy that refuses `destroy()`. Node creates the session of a connection
- * while it emits the event of that connection, so the last connection is that of the next session.
+ * Node documents neither: `session.socket` is a Proxy that refuses `destroy()`. Node creates the session of a
+ * connection while it emits the event of that connection, so the last connection is that of the next session.
  */
 export function onSession (
   server: Http2Server, listener: (session: Http2Session, connection: Duplex) => void
@@ -50,10 +50,10 @@ export function onSession (
 }
 
 /**
- * The settings that the user gave for the server's HTTP/2 sessions.
+ * Returns the user's settings for the HTTP/2 sessions of a server.
  *
- * `server.updateSettings()` writes them, and nothing reads them: without this, a `maxConcurrentStreams` in the
- * `https.settings` of Fastify's options would be overwritten by our default.
+ * `server.updateSettings()` writes them, and no documented method reads them. Without this function the plugin's
+ * default would overwrite a `maxConcurrentStreams` in the `https.settings` of Fastify's options.
  */
 export function readServerSettings (server: Http2Server): Settings {
   const options = readSymbol(server, 'options') as { settings?: Settings } | undefined
@@ -61,11 +61,12 @@ export function readServerSettings (server: Http2Server): Settings {
 }
 
 /**
- * Makes sessions over a connection that is not Node's own wait with `destroy()` until nothing is being written. To be
- * called before a session is made of the connection; the function that it returns gets the session.
+ * Makes `destroy()` of a session over a connection that is not a net.Socket wait until no write is pending. Call it
+ * before the session is created on the connection, and the function that it returns with the session.
  *
- * Node wraps such a connection in something that takes one write at a time. `destroy()` of Node 26 writes its GOAWAY
- * without asking, and the process ends with ERR_INTERNAL_ASSERTION. A write is over for Node a turn after its callback.
+ * Node wraps such a connection in an object that accepts one write at a time. In Node 26, `destroy()` writes GOAWAY
+ * without waiting, and the process ends with ERR_INTERNAL_ASSERTION. For Node, a write is complete one turn of the
+ * event loop after its callback.
  */
 export function guardDestroy (connection: Duplex): (session: Http2Session) => void {
   let writes = 0

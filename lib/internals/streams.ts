@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 
-/** One of the writes that Writable hands down together. */
+/** One of the writes that Writable passes to `_writev` together. */
 export interface WriteItem {
   chunk: Buffer | string
   encoding: BufferEncoding
@@ -8,7 +8,7 @@ export interface WriteItem {
 
 export type WriteCallback = (error?: Error | null) => void
 
-/** The methods between a stream and Node that may be replaced. */
+/** Methods that intercept the data that a stream receives from Node, and the data that it sends. */
 export interface StreamHooks<Stream extends Duplex = Duplex> {
   push: (this: Stream, chunk: Buffer | null) => boolean
   _write: (this: Stream, chunk: Buffer | string, encoding: BufferEncoding, callback: WriteCallback) => void
@@ -20,11 +20,10 @@ export interface StreamHooks<Stream extends Duplex = Duplex> {
 /**
  * Replaces methods of one stream or connection.
  *
- * Node calls `push` with each DATA frame that it receives, and Writable calls `_write` and `_writev` with what is to be
- * sent: documented for those who implement a stream, not for those who are given one. `end` and `destroy` are public,
- * but that a stream calls its own is not. The documented way, a stream around the stream, sends every message through
- * two more queues. The methods are properties of the stream: a prototype of its own would give V8 a hidden class for
- * each stream.
+ * Node passes each DATA frame to `push`, and Writable passes the data to send to `_write` and `_writev`. They are
+ * documented for implementers of streams, not for their users. The documented way, a stream that wraps the stream,
+ * sends every message through two more queues. The methods are properties of the stream: a prototype of its own would
+ * give V8 a hidden class for each stream.
  */
 export function hookMethods<Stream extends Duplex> (stream: Stream, hooks: Partial<StreamHooks<Stream>>): void {
   Object.assign(stream, hooks)
@@ -35,29 +34,29 @@ export function hasOwnWrite (stream: Duplex): boolean {
   return Object.hasOwn(stream, '_write') || Object.hasOwn(stream, '_writev')
 }
 
-/** Calls the `push` that a hook replaced. */
+/** Calls the original `push` of a stream. */
 export function nodePush (stream: Duplex, chunk: Buffer | null): boolean {
   return prototypeOf(stream).push.call(stream, chunk)
 }
 
-/** Calls the `_write` that a hook replaced. */
+/** Calls the original `_write` of a stream. */
 export function nodeWrite (
   stream: Duplex, chunk: WriteItem['chunk'], encoding: BufferEncoding, callback: WriteCallback
 ): void {
   prototypeOf(stream)._write.call(stream, chunk, encoding, callback)
 }
 
-/** Calls the `_writev` that a hook replaced. */
+/** Calls the original `_writev` of a stream. */
 export function nodeWritev (stream: Duplex, items: WriteItem[], callback: WriteCallback): void {
   prototypeOf(stream)._writev.call(stream, items, callback)
 }
 
-/** Calls the `end` that a hook replaced. */
+/** Calls the original `end` of a stream. */
 export function nodeEnd (stream: Duplex, parameters: unknown[]): void {
   prototypeOf(stream).end.apply(stream, parameters)
 }
 
-/** Calls the `destroy` that a hook replaced. */
+/** Calls the original `destroy` of a stream. */
 export function nodeDestroy (stream: Duplex, error?: Error): void {
   prototypeOf(stream).destroy.call(stream, error)
 }
@@ -84,11 +83,11 @@ export function readOn (stream: Duplex): void {
   nodePush(stream, NOTHING)
 }
 
-/** The write queue of a connection. */
+/** State of the write queue of a TCP connection. */
 export interface SendQueue {
-  /** Bytes that the kernel has taken of what was written. */
+  /** Written bytes that the kernel has accepted. */
   accepted: number
-  /** Bytes that wait until it takes more, because the peer does not read. */
+  /** Written bytes that wait in libuv until the kernel accepts more, because the peer does not read. */
   queued: number
 }
 
@@ -99,12 +98,12 @@ interface StreamHandle {
 }
 
 /**
- * Returns the write queue of a TCP connection, of TLS or not; undefined for one that is not the system's.
+ * Returns the write queue of a TCP connection, with or without TLS; undefined for a connection without a system handle.
  *
- * `socket.bytesWritten` counts a write as soon as it waits in libuv, `writableLength` until all of it has left, and
- * neither counts what an HTTP/2 session writes. Nothing documented shows that a peer reads a large write slowly. Node
- * does the same where it decides whether a socket that writes has timed out (`_onTimeout` in lib/net.js). TLS has a
- * queue of its own, before that of the connection under it.
+ * `socket.bytesWritten` includes a write that still waits in libuv, `writableLength` includes it until all of it has
+ * been sent, and neither includes the writes of an HTTP/2 session. No documented property shows that a peer reads a
+ * large write slowly. Node reads the same properties to decide if a socket has timed out (`_onTimeout` in lib/net.js).
+ * TLS has its own queue, ahead of that of the underlying connection.
  */
 export function readSendQueue (connection: Duplex): SendQueue | undefined {
   const { _handle: handle } = connection as Duplex & { _handle?: StreamHandle | null }
@@ -115,11 +114,11 @@ export function readSendQueue (connection: Duplex): SendQueue | undefined {
 const FRAME_HEADER = 9
 
 /**
- * Returns whether a chunk fills the memory of its read, except for the header of its HTTP/2 frame. A chunk of a stream
+ * Returns true if a chunk fills the memory of its read, except for the header of its HTTP/2 frame. A chunk of a stream
  * is a view of one read of the connection, in which frames of other streams may precede and follow it.
  *
- * All that is documented of a chunk is that it is a Buffer. The documented way, to copy each, costs 3 µs of the 50 that
- * a message of 16 KB takes, and most such messages come alone, in one record of TLS.
+ * It is only documented that a chunk is a Buffer. The documented way, to copy each chunk, costs 3 µs of the 50 µs that
+ * a message of 16 KB takes, and most such messages arrive alone, in one TLS record.
  */
 export function fillsItsMemory ({ buffer, byteOffset, length }: Buffer): boolean {
   return byteOffset <= FRAME_HEADER && byteOffset + length === buffer.byteLength

@@ -23,8 +23,8 @@ export interface ConnectionObserver {
 }
 
 /**
- * What carries a WebSocket: a TCP connection, with or without TLS, or an HTTP/2 stream (StreamSocket). The listeners are
- * functions that all connections share, and are added with `on` even for events that happen once: a closure, or the
+ * What carries a WebSocket: a TCP connection, with or without TLS, or an HTTP/2 stream (StreamSocket). The listeners
+ * are functions that all connections share, and are added with `on` even for events that happen once: a closure, or the
  * wrapper that `once` creates, would cost each idle socket 100 to 200 bytes.
  */
 export class Connection {
@@ -48,8 +48,8 @@ export class Connection {
   }
 
   /**
-   * Whether all that was written has been sent, and the end with it. Node destroys a stream that closes with the last of
-   * it, because its peer has ended too, ahead of its 'finish'.
+   * Whether all that was written has been sent, and the end with it. Node destroys a stream that closes with the last
+   * of it, because its peer has ended too, ahead of its 'finish'.
    */
   get hasFinishedWriting (): boolean {
     return this.duplex.writableFinished || this.#writer?.isEndSent === true
@@ -69,8 +69,8 @@ export class Connection {
   destroyIfUnresponsive (_timeout: number): void {}
 
   /**
-   * Destroys the connection soon after its end was sent: RFC 6455 section 7.1.1 lets the server close first, so there is
-   * no need to wait for a peer that never ends its side.
+   * Destroys the connection soon after its end was sent: RFC 6455 section 7.1.1 lets the server close first, so there
+   * is no need to wait for a peer that never ends its side.
    */
   destroyAfterFinish (): void {
     this.duplex.on('finish', duplexOnFinish)

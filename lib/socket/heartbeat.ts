@@ -4,43 +4,43 @@ import type { WebSocket } from '../../types/index.ts'
 import type { Connection, ConnectionObserver } from './connection.ts'
 
 /**
- * Beats without a sign of life after which a peer that has much to read is taken for disconnected: the ping is behind
- * that data. Some of it waits here. The rest is in the kernel, which reports neither that the peer took it nor, until a
- * good part of its send buffer of up to 4 MB is free again, that there is room for more.
+ * Intervals without any progress after which even a peer with much data ahead of the ping is unresponsive. Some of that
+ * data waits in the process. The rest is in the send buffer of the kernel, up to 4 MB, which does not report progress
+ * until a good part of the buffer is free again.
  */
 const MAX_SILENT_BEATS = 4
 
-/** Bytes per ms that a peer is expected to read at least: 8 KB/s. */
-const SLOWEST = 8
+/** Lowest rate at which a peer is expected to read, in bytes per ms: 8 KB/s. */
+const MIN_READ_RATE = 8
 
 /**
- * Pings a socket (RFC 6455 section 5.5.2), so that no proxy takes it for idle, and terminates it when its peer is
- * unresponsive: when nothing was received since the last ping, and the peer took nothing of the data that waits for it.
+ * Pings a socket (RFC 6455 section 5.5.2), so that proxies do not close it as idle. Terminates it when its peer is
+ * unresponsive: nothing was received since the last ping, and the peer accepted none of the data that waits for it.
  */
 export class Heartbeat implements ConnectionObserver {
-  readonly #socket: WebSocket
+  readonly #websocket: WebSocket
   readonly #connection: Connection
   readonly #interval: number
   readonly #request: FastifyRequest
   #timer: NodeJS.Timeout | undefined
-  /** Whether bytes were received since the last ping. */
-  #isHeard = true
+  /** True if bytes were received since the last ping. */
+  #hasReceived = true
   #wasPaused = false
-  #isListening = false
-  /** Whether data was waiting for the peer at the last beat. */
+  #isListeningForData = false
+  /** True if data was waiting to be sent at the last beat. */
   #hadBacklog = false
   #progress = 0
   #silentBeats = 0
-  /** Bytes written to the connection, as of the last beat, and as of the beat before the peer was last heard. */
-  #carried = 0
-  #carriedWhenHeard = 0
+  /** Bytes that the kernel had accepted at the last ping, and at the last ping after which bytes were received. */
+  #accepted = 0
+  #acceptedAtAnsweredPing = 0
 
   /**
    * @param interval in ms
-   * @param request its log is told when the peer has gone
+   * @param request request whose logger reports an unresponsive peer
    */
-  constructor (socket: WebSocket, connection: Connection, interval: number, request: FastifyRequest) {
-    this.#socket = socket
+  constructor (websocket: WebSocket, connection: Connection, interval: number, request: FastifyRequest) {
+    this.#websocket = websocket
     this.#connection = connection
     this.#interval = interval
     this.#request = request
@@ -48,75 +48,75 @@ export class Heartbeat implements ConnectionObserver {
 
   start (): void {
     this.#timer = setInterval(beat, this.#interval, this).unref()
-    this.#carried = this.#connection.bytesAccepted
+    this.#accepted = this.#connection.bytesAccepted
     this.#listen()
   }
 
   beat (): void {
-    // Closing has a timer of its own.
-    if (this.#socket.readyState !== this.#socket.OPEN) return
-    const isAlive = this.#hasProgressed() || this.#isHeard || this.#isExcused
+    // The closing handshake has its own timer.
+    if (this.#websocket.readyState !== this.#websocket.OPEN) return
+    const isAlive = this.#hasProgressed() || this.#hasReceived || this.#hasBeenPaused
     this.#silentBeats = isAlive ? 0 : this.#silentBeats + 1
-    // A turn later: the pong may have arrived, and not been read, while the process was busy.
-    if (this.#silentBeats >= this.#patience) setImmediate(judge, this)
+    // Checked a turn later: a pong may have arrived while the process was busy, and not been read yet.
+    if (this.#silentBeats >= this.#allowedSilentBeats) setImmediate(check, this)
     else this.#ping()
   }
 
-  judge (): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) return
-    if (!this.#isHeard && !this.#isExcused) return this.#end()
+  check (): void {
+    if (this.#websocket.readyState !== this.#websocket.OPEN) return
+    if (!this.#hasReceived && !this.#hasBeenPaused) return this.#terminate()
     this.#silentBeats = 0
     this.#ping()
   }
 
   onData (): void {
-    this.#isHeard = true
-    this.#isListening = false
+    this.#hasReceived = true
+    this.#isListeningForData = false
   }
 
   onClose (): void {
     clearInterval(this.#timer)
   }
 
-  /** What a paused socket does not read may be the pong. */
-  get #isExcused (): boolean {
-    return this.#wasPaused || this.#socket.isPaused
+  /** True if the pong may be unread because the socket is paused. */
+  get #hasBeenPaused (): boolean {
+    return this.#wasPaused || this.#websocket.isPaused
   }
 
-  /** One beat for each amount of data that the slowest peer reads in one. */
-  get #patience (): number {
-    const ahead = this.#connection.bytesAccepted - this.#carriedWhenHeard + this.#socket.bufferedAmount
-    return Math.min(MAX_SILENT_BEATS, 1 + Math.floor(ahead / (this.#interval * SLOWEST)))
+  /** Intervals that the slowest acceptable peer needs to read the data ahead of the ping, within limits. */
+  get #allowedSilentBeats (): number {
+    const ahead = this.#connection.bytesAccepted - this.#acceptedAtAnsweredPing + this.#websocket.bufferedAmount
+    return Math.min(MAX_SILENT_BEATS, 1 + Math.floor(ahead / (this.#interval * MIN_READ_RATE)))
   }
 
   #ping (): void {
-    if (this.#isHeard) this.#carriedWhenHeard = this.#carried
-    this.#carried = this.#connection.bytesAccepted
-    this.#isHeard = false
-    this.#wasPaused = this.#socket.isPaused
-    this.#hadBacklog = this.#socket.bufferedAmount > 0
+    if (this.#hasReceived) this.#acceptedAtAnsweredPing = this.#accepted
+    this.#accepted = this.#connection.bytesAccepted
+    this.#hasReceived = false
+    this.#wasPaused = this.#websocket.isPaused
+    this.#hadBacklog = this.#websocket.bufferedAmount > 0
     this.#listen()
-    this.#socket.ping()
+    this.#websocket.ping()
   }
 
-  /** What leaves says something of the peer only if it had to wait for it: the kernel takes a ping by itself. */
+  /** Returns true if the peer has accepted data that waited for it. The kernel accepts a ping even without the peer. */
   #hasProgressed (): boolean {
     const last = this.#progress
     this.#progress = this.#connection.measureProgress()
     return this.#hadBacklog && this.#progress !== last
   }
 
-  /** Not to its messages alone: a large one may take longer than a beat. Once, so that others pay nothing for it. */
+  /** Listens for one chunk, so that the others cost nothing. A whole message may take longer than an interval. */
   #listen (): void {
-    if (this.#isListening) return
-    this.#isListening = true
+    if (this.#isListeningForData) return
+    this.#isListeningForData = true
     this.#connection.observe(this)
   }
 
-  #end (): void {
-    this.#request.log.info('a websocket client is unresponsive: terminated')
+  #terminate (): void {
+    this.#request.log.info('websocket client is unresponsive: socket terminated')
     this.#connection.destroyIfUnresponsive(this.#interval)
-    this.#socket.terminate()
+    this.#websocket.terminate()
   }
 }
 
@@ -124,6 +124,6 @@ function beat (heartbeat: Heartbeat): void {
   heartbeat.beat()
 }
 
-function judge (heartbeat: Heartbeat): void {
-  heartbeat.judge()
+function check (heartbeat: Heartbeat): void {
+  heartbeat.check()
 }

@@ -5,35 +5,36 @@ import type { Message, Place } from './message-sequence.ts'
 
 type Result = IteratorResult<string | Buffer, void>
 
-/** A call of `next()` that waits for its message. */
+/** Pending call of `next()`. */
 interface Waiting {
   resolve (result: Result): void
   reject (error: unknown): void
 }
 
 /**
- * The messages of a socket for one `for await` loop, until the socket closes or the loop is left. It begins to listen
- * with the first call of `next()`. No async generator: `return()` of one waits for a `next()` that waits for a message.
+ * Iterator over the messages of a socket for one `for await` loop, until the socket closes or the loop is left. It
+ * starts to listen at the first call of `next()`. It is not an async generator, because `return()` of a generator waits
+ * for a pending `next()`, which waits for a message.
  */
 export class MessageIterator implements AsyncGenerator<string | Buffer, void, undefined>, Reader {
   at: Place = NOWHERE
-  readonly #socket: WebSocket
-  readonly #hold: PendingMessages
+  readonly #websocket: WebSocket
+  readonly #pendingMessages: PendingMessages
   #waiting: Waiting[] = []
-  #hasBegun = false
-  /** Whether no message will arrive any more. */
+  #hasStarted = false
+  /** True if no more messages will arrive. */
   #isEnding = false
   #isDone = false
-  /** What the loop throws when it has taken the messages before it. */
+  /** Error that the loop throws after the messages that preceded it. */
   #failure: { error: unknown } | undefined
 
-  constructor (socket: WebSocket, hold: PendingMessages) {
-    this.#socket = socket
-    this.#hold = hold
+  constructor (websocket: WebSocket, pendingMessages: PendingMessages) {
+    this.#websocket = websocket
+    this.#pendingMessages = pendingMessages
   }
 
   next (): Promise<Result> {
-    if (!this.#hasBegun) this.#begin()
+    if (!this.#hasStarted) this.#start()
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject })
       this.wake()
@@ -60,20 +61,20 @@ export class MessageIterator implements AsyncGenerator<string | Buffer, void, un
 
   wake (): void {
     while (this.#waiting.length > 0 && !this.#isDone) {
-      const message = this.#hold.take(this)
+      const message = this.#pendingMessages.take(this)
       if (message !== undefined) this.#settle(message)
-      else if (!this.#isEnding || this.#hold.isBlocked) return
+      else if (!this.#isEnding || this.#pendingMessages.isBlocked) return
       else this.#finish()
     }
     while (this.#waiting.length > 0) this.#waiting.shift()!.resolve({ value: undefined, done: true })
   }
 
-  #begin (): void {
-    this.#hasBegun = true
+  #start (): void {
+    this.#hasStarted = true
     if (this.#isDone) return
-    this.#hold.join(this)
-    this.#isEnding = this.#socket.readyState === this.#socket.CLOSED
-    if (!this.#isEnding) this.#socket.on('error', this.#onError).on('close', this.#onClose)
+    this.#pendingMessages.join(this)
+    this.#isEnding = this.#websocket.readyState === this.#websocket.CLOSED
+    if (!this.#isEnding) this.#websocket.on('error', this.#onError).on('close', this.#onClose)
   }
 
   #settle (message: Message): void {
@@ -81,7 +82,7 @@ export class MessageIterator implements AsyncGenerator<string | Buffer, void, un
     try {
       resolve({ value: toValue(message), done: false })
     } catch (error) {
-      // Text may be longer than a string can be.
+      // A text message may exceed the maximum length of a string.
       reject(error)
       this.#finish()
     }
@@ -90,9 +91,9 @@ export class MessageIterator implements AsyncGenerator<string | Buffer, void, un
   #finish (): void {
     if (this.#isDone) return
     this.#isDone = true
-    if (this.#hasBegun) {
-      this.#socket.off('error', this.#onError).off('close', this.#onClose)
-      this.#hold.leave(this)
+    if (this.#hasStarted) {
+      this.#websocket.off('error', this.#onError).off('close', this.#onClose)
+      this.#pendingMessages.leave(this)
     }
     if (this.#failure !== undefined) this.#waiting.shift()?.reject(this.#failure.error)
     this.wake()

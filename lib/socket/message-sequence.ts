@@ -2,10 +2,10 @@ import { copyPrivately } from '../frames/private-memory.ts'
 
 export type Message = [data: Buffer, isBinary: boolean]
 
-/** Cost, in bytes, of holding a message in addition to its data, so that many tiny ones count for what they take. */
+/** Estimated memory, in bytes, of a pending message in addition to its data. It limits the number of tiny messages. */
 const OVERHEAD = 128
 
-/** A place in the sequence of messages. The last one is empty; the next message fills it and adds another. */
+/** Node of the linked list. The last one is empty; adding a message fills it and appends another. */
 class Place {
   readonly number: number
   message: Message | undefined
@@ -18,19 +18,19 @@ class Place {
 
 export type { Place }
 
-/** The place of a reader that has left. Any other would keep all messages that come after it. */
+/** Place of a reader that has left. A place in the list would retain all messages after it. */
 export const NOWHERE = Object.freeze(new Place(0))
 
 /**
- * The messages of a socket in the order in which they came, as a linked list. Whoever holds a place of it keeps what
- * comes after that; the list itself keeps only what nobody has received.
+ * Messages of a socket in the order in which they arrived, as a linked list. A reference to a place retains all
+ * messages after it; the list itself retains only the messages that no consumer has received.
  */
 export class MessageSequence {
-  /** The place of the first message that nobody has received. */
+  /** Place of the first message that no consumer has received. */
   first: Place
-  /** The place of the next message that arrives. */
+  /** Place of the next message to arrive. */
   end: Place
-  /** Bytes of the messages that nobody has received. */
+  /** Bytes of the messages that no consumer has received. */
   bytes = 0
 
   constructor () {
@@ -48,7 +48,7 @@ export class MessageSequence {
     this.bytes += sizeOf(message)
   }
 
-  /** Has the first message received by somebody. */
+  /** Returns the first message, and marks it as received by a consumer. */
   receive (): Message {
     const { message, next } = this.first
     this.first = next!
@@ -57,8 +57,8 @@ export class MessageSequence {
   }
 
   /**
-   * Unlinks a message that everybody has received. Garbage that was moved to the old generation would keep all that is
-   * linked to it, up to the next full collection.
+   * Unlinks a message that all consumers have received. Otherwise a place that was promoted to the old generation would
+   * retain everything linked to it until the next full garbage collection.
    */
   release (place: Place): void {
     place.message = place.next = undefined
@@ -69,13 +69,13 @@ export class MessageSequence {
     this.bytes = 0
   }
 
-  /** Frees the messages that nobody has received from the chunks that they came in. */
+  /** Copies the messages that no consumer has received, so that they do not retain the chunks in which they arrived. */
   detach (): void {
     for (let place = this.first; place !== this.end; place = place.next!) place.message = toPending(place.message!)
   }
 }
 
-/** A view of what the connection received would keep all of that alive. */
+/** Returns a message to keep. Its data is copied, because a view would retain the whole chunk that was received. */
 export function toPending ([data, isBinary]: Message): Message {
   return [Buffer.isBuffer(data) ? copyPrivately(data) : data, isBinary]
 }
@@ -84,8 +84,8 @@ function sizeOf ([data]: Message): number {
   return countBytes(data) + OVERHEAD
 }
 
-/** The type of a message's data is that of `binaryType`. */
+/** Counts the bytes of a message, whose type depends on `binaryType`. */
 function countBytes (data: Buffer | Buffer[] | ArrayBuffer | Blob): number {
-  if (Array.isArray(data)) return data.reduce((sum, each) => sum + each.length, 0)
+  if (Array.isArray(data)) return data.reduce((sum, chunk) => sum + chunk.length, 0)
   return data instanceof Blob ? data.size : data.byteLength
 }

@@ -2,102 +2,104 @@ import type { WebSocket } from 'ws'
 import { MessageSequence, NOWHERE, toPending } from './message-sequence.ts'
 import type { Message, Place } from './message-sequence.ts'
 
-/** Bytes of messages that are held for one socket before its peer has to wait. */
+/** Bytes of pending messages without a consumer, past which the connection is paused. */
 const MAX_PENDING_BYTES = 16 * 1024
 
-/** Time, in ms, that a peer has to wait for a handler that does not listen: its Close waits behind its messages. */
+/** Time, in ms, that a connection stays paused for lack of a consumer. The peer's Close frame has to wait meanwhile. */
 const LISTEN_TIMEOUT = 5000
 
-/** Messages that a reader may have waiting before the connection is paused. It is resumed at half of that. */
+/** Pending messages of a reader at which the connection is paused. It is resumed at half of that. */
 const READ_AHEAD = 16
 
-const ADVICE = 'Add a listener in the handler before it returns, even if it does nothing.'
+const ADVICE = 'Add a listener before the handler returns, even one that does nothing (see docs/backpressure.md).'
 
-/** A consumer that takes messages at its own pace, such as a `for await` loop. */
+/** Consumer that takes messages at its own pace, such as a `for await` loop. */
 export interface Reader {
-  /** The place of the message that it takes next. */
+  /** Place of the message that it takes next. */
   at: Place
-  /** Called when there may be a message to take. */
+  /** Called when a message may be available. */
   wake (): void
 }
 
-/** The methods of the socket that the hold stands in front of. */
+/** Methods of the base class of a socket, which bypass the pending messages. */
 export interface PausableSocket {
   emit (message: Message): void
   pause (): void
   resume (): void
-  /** Called once, when messages are dropped for the first time. */
+  /** Called once, the first time that messages are dropped. */
   onDropped (warning: string): void
 }
 
 /**
- * The messages of a socket that not everybody has received yet, in the order in which they came.
+ * Messages of a socket that not all consumers have received yet, in the order in which they arrived.
  *
- * - A consumer, which is a listener of 'message' or a reader, receives each message from the first one that no other
- *   consumer had received when it began to listen, until it leaves. How far a reader has read ahead has no effect.
- * - A message that nobody listens to waits for a handler that will: one that awaits something before it listens, or
- *   that listens to one message at a time. Past a limit the connection is paused. A handler that only sends never
- *   listens at all: once it has returned, or has let the peer wait long enough, its messages are dropped.
- * - The connection is paused while the user wants it paused, while a reader is behind, or while that limit is passed.
- *   Each of these three ends by itself. What the user paused emits nothing until it is resumed or closed.
+ * - A consumer is a listener for 'message' or a reader. It receives every message, starting with the first one that no
+ *   other consumer had received when it began to listen, until it leaves. The position of a reader has no effect on
+ *   the others.
+ * - Messages without a consumer wait for one, because a handler may await something before it listens, or listen to one
+ *   message at a time. Past MAX_PENDING_BYTES the connection is paused. A handler that only sends never listens: after
+ *   it has returned, or after LISTEN_TIMEOUT, the messages are dropped.
+ * - The connection is paused while the user has paused it, while a reader is behind, or while MAX_PENDING_BYTES is
+ *   exceeded. These three are independent. A socket that the user has paused emits no messages until it is resumed or
+ *   closed.
  */
 export class PendingMessages {
-  readonly #socket: WebSocket
-  readonly #held: PausableSocket
-  /** Replaced, and not changed, when one comes or leaves: it may do so while they are woken. */
+  readonly #websocket: WebSocket
+  readonly #pausableSocket: PausableSocket
+  /** Replaced, never modified: readers may join or leave while this array is iterated. */
   #readers: readonly Reader[] = []
   readonly #sequence = new MessageSequence()
   #pausedByUser = false
-  /** Whether the connection has to be paused, whatever the user says. */
+  /** True if the connection has to be paused, regardless of the user. */
   #isPausing = false
   #isDropping = false
   #hasDropped = false
   #isHandled: boolean
   #timer: NodeJS.Timeout | undefined
 
-  /** @param isHandled whether the handler has returned */
-  constructor (socket: WebSocket, held: PausableSocket, isHandled: boolean) {
-    this.#socket = socket
-    this.#held = held
+  /** @param isHandled true if the handler has returned */
+  constructor (websocket: WebSocket, pausableSocket: PausableSocket, isHandled: boolean) {
+    this.#websocket = websocket
+    this.#pausableSocket = pausableSocket
     this.#isHandled = isHandled
-    socket.on('newListener', (event) => { if (event === 'message') this.#onListenerAdded() })
+    websocket.on('newListener', (event) => { if (event === 'message') this.#onListenerAdded() })
   }
 
-  /** Whether a message may go to the listeners without passing through here. */
+  /** True if messages may be emitted directly, because none is pending and no reader listens. */
   get isIdle (): boolean {
     return this.#sequence.isEmpty && this.#readers.length === 0 && !this.#pausedByUser
   }
 
-  /** Whether the user has paused the socket. What is held when it closes is delivered all the same. */
+  /** True if the user has paused the socket. Messages that are pending when it closes are emitted nevertheless. */
   get isBlocked (): boolean {
     return this.#pausedByUser && !this.#isClosed
   }
 
   get #isClosed (): boolean {
-    return this.#socket.readyState === this.#socket.CLOSED
+    return this.#websocket.readyState === this.#websocket.CLOSED
   }
 
-  get #isHeard (): boolean {
-    return this.#socket.listenerCount('message') > 0
+  get #hasListeners (): boolean {
+    return this.#websocket.listenerCount('message') > 0
   }
 
-  /** Whether a reader has so much waiting that the connection has to be paused, or has to stay so. */
+  /** True if a reader has so many pending messages that the connection has to be paused, or has to stay paused. */
   get #isBehind (): boolean {
-    const enough = this.#isPausing ? READ_AHEAD / 2 + 1 : READ_AHEAD
-    for (const { at } of this.#readers) if (this.#sequence.end.number - at.number >= enough) return true
+    const threshold = this.#isPausing ? READ_AHEAD / 2 + 1 : READ_AHEAD
+    for (const { at } of this.#readers) if (this.#sequence.end.number - at.number >= threshold) return true
     return false
   }
 
   add (message: Message): void {
     if (this.#isDropping) return
-    // A reader takes it soon.
+    // Not copied for a reader, which takes it soon.
     this.#sequence.add(this.#readers.length > 0 ? message : toPending(message))
     this.flush()
   }
 
-  /** Emits what is held, in order, as long as somebody listens. */
+  /** Emits the pending messages in order while there is a listener, then wakes the readers. */
   flush (): void {
-    while (!this.#sequence.isEmpty && this.#isHeard && !this.isBlocked) this.#emitFirst()
+    while (!this.#sequence.isEmpty && this.#hasListeners && !this.isBlocked) this.#emitFirst()
     for (const reader of this.#readers) reader.wake()
     this.#regulate()
   }
@@ -112,13 +114,13 @@ export class PendingMessages {
     this.#regulate()
   }
 
-  /** The reader's next message, unless there is none, or the user has paused the socket. */
+  /** Returns the reader's next message; undefined if there is none, or if the user has paused the socket. */
   take (reader: Reader): Message | undefined {
     const { at, at: { message } } = reader
     if (at.next === undefined || this.isBlocked) return undefined
     reader.at = at.next
-    // A listener that was added just now is to receive it too.
-    if (at === this.#sequence.first && this.#isHeard) this.#emitFirst()
+    // A listener that was added in this tick receives it too.
+    if (at === this.#sequence.first && this.#hasListeners) this.#emitFirst()
     else if (at === this.#sequence.first) this.#sequence.receive()
     if (this.#readers.length === 1) this.#sequence.release(at)
     if (this.#isPausing) this.#regulate()
@@ -134,22 +136,22 @@ export class PendingMessages {
 
   // Pausing
 
-  /** Nothing is dropped while the user has paused the socket. */
+  /** Pauses the socket for the user. No messages are dropped meanwhile. */
   pause (): void {
     this.#pausedByUser = true
     this.#isDropping = false
-    this.#held.pause()
+    this.#pausableSocket.pause()
     this.#regulate()
   }
 
   resume (): void {
     this.#pausedByUser = false
     this.#regulate()
-    if (!this.#isPausing) this.#held.resume()
+    if (!this.#isPausing) this.#pausableSocket.resume()
     this.#scheduleFlush()
   }
 
-  /** The handler has returned: one that does not listen now need not be waited for. */
+  /** Reports that the handler has returned. If nothing listens by now, messages past the limit are dropped. */
   handlerReturned (): void {
     this.#isHandled = true
     this.#regulate()
@@ -165,34 +167,34 @@ export class PendingMessages {
     process.nextTick(() => this.flush())
   }
 
-  /** A listener that throws stops neither the messages after its own nor the 'close'. */
+  /** Emits the first message. If a listener throws, the messages that follow and 'close' are still emitted. */
   #emitFirst (): void {
     const { first } = this.#sequence
     const message = this.#sequence.receive()
     if (this.#readers.length === 0) this.#sequence.release(first)
     try {
-      this.#held.emit(message)
+      this.#pausableSocket.emit(message)
     } catch (error) {
       process.nextTick(rethrow, error)
     }
   }
 
-  /** Pauses and resumes the connection, and drops what nobody will listen to. */
+  /** Pauses or resumes the connection, and drops messages that will have no consumer. */
   #regulate (): void {
-    const isPastLimit = this.#sequence.bytes > MAX_PENDING_BYTES && this.#readers.length === 0 && !this.#isHeard &&
-      !this.#pausedByUser && !this.#isClosed
-    if (!isPastLimit) this.#stopTimer()
-    else if (this.#isHandled) return this.#drop('nobody listens to \'message\', and the handler has returned')
-    else this.#timer ??= setTimeout(() => this.#drop('nobody listened to \'message\' for 5 s'), LISTEN_TIMEOUT)
-    this.#setPausing(isPastLimit || this.#isBehind)
+    const exceedsLimit = this.#sequence.bytes > MAX_PENDING_BYTES && this.#readers.length === 0 &&
+      !this.#hasListeners && !this.#pausedByUser && !this.#isClosed
+    if (!exceedsLimit) this.#stopTimer()
+    else if (this.#isHandled) return this.#drop('\'message\' has no listener, and the handler has returned')
+    else this.#timer ??= setTimeout(() => this.#drop('\'message\' had no listener for 5 s'), LISTEN_TIMEOUT)
+    this.#setPausing(exceedsLimit || this.#isBehind)
   }
 
   #setPausing (isPausing: boolean): void {
     if (isPausing === this.#isPausing) return
     this.#isPausing = isPausing
     if (this.#pausedByUser) return
-    if (isPausing) this.#held.pause()
-    else this.#held.resume()
+    if (isPausing) this.#pausableSocket.pause()
+    else this.#pausableSocket.resume()
   }
 
   #drop (reason: string): void {
@@ -200,7 +202,7 @@ export class PendingMessages {
     this.#isDropping = true
     this.#stopTimer()
     this.#setPausing(false)
-    if (!this.#hasDropped) this.#held.onDropped(`websocket messages were dropped: ${reason}. ${ADVICE}`)
+    if (!this.#hasDropped) this.#pausableSocket.onDropped(`websocket messages were dropped: ${reason}. ${ADVICE}`)
     this.#hasDropped = true
   }
 

@@ -2,14 +2,14 @@ import { describe, isPromise } from '../options/validate.ts'
 import { FST_WS_INVALID_SLOW_CONSUMER } from '../errors.ts'
 import type { SlowConsumer, WebSocket } from '../../types/index.ts'
 
-/** What becomes of a message, or the error for which the socket is closed. */
+/** Decision about a message, or the error with which the socket is closed. */
 export type Verdict = 'send' | 'drop' | 'close' | Error
 
 const VERDICTS: unknown[] = ['send', 'drop', 'close']
 
 /**
- * Asks what to do about a message to a peer that has too much to read. A function that throws, or that returns what it
- * cannot, makes an error of its own: whoever calls `send()` did nothing wrong.
+ * Decides about a message that is sent while `bufferedAmount` exceeds `sendLimit`. If the user's function throws, or
+ * returns an invalid value, the error is returned, not thrown: the caller of `send()` is not at fault.
  */
 export function decide (slowConsumer: SlowConsumer, socket: WebSocket, bytes: number): Verdict {
   if (typeof slowConsumer !== 'function') return slowConsumer
@@ -25,7 +25,7 @@ export function decide (slowConsumer: SlowConsumer, socket: WebSocket, bytes: nu
 
 function describeResult (returned: unknown): string {
   if (!isPromise(returned)) return describe(returned)
-  // Nobody waits for it, and an unhandled rejection would end the process.
+  // The promise is not awaited. An unhandled rejection would end the process.
   returned.then(undefined, () => {})
   return 'a promise'
 }

@@ -107,7 +107,8 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
       const isWhole = fin && !this.#sendPolicy.isInMessage
       const verdict = this.#sendPolicy.decide(fin)
       if (verdict !== 'send') return this.#sendPolicy.reject(verdict, callback)
-      if (isWhole && !mask && this.#isFastPathOpen && writeShort(this.#connection!.duplex, data, binary, callback)) return
+      const isPlainMessage = isWhole && !mask && this.#isFastPathOpen
+      if (isPlainMessage && writeShort(this.#connection!.duplex, data, binary, callback)) return
       // Node counts the characters of a string that waits, and not its bytes.
       if (typeof data === 'string') this.#sendByWs(Buffer.from(data), { binary: false, ...options }, callback)
       else this.#sendByWs(data, options ?? {}, callback)

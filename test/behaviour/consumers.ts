@@ -325,7 +325,7 @@ export function behaveWithConsumers (transport: Transport): void {
     for (let count = 0; count < 64; count++) socket.send(KILOBYTE)
     await sendAll(socket, [])
     t.match(logs.filter(({ level }) => level === WARN), [
-      { msg: /^websocket messages were dropped: nobody listens to 'message', and the handler has returned/, reqId: /./ }
+      { msg: /^websocket messages were dropped: 'message' has no listener, and the handler has returned/, reqId: /./ }
     ])
     t.equal(logs.filter(({ level }) => level === WARN).length, 1)
   })

@@ -173,7 +173,7 @@ for (const transport of TRANSPORTS) {
     await app.close()
     t.equal((await end).code, 1006)
     t.match(logs.filter(({ level }) => level >= WARN), [{
-      level: WARN, msg: 'shutdownTimeout has passed: what was still open has been ended', sockets: 1, connections: 1
+      level: WARN, msg: 'shutdownTimeout exceeded: open sockets and connections are terminated', sockets: 1, connections: 1
     }])
   })
 

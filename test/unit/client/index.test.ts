@@ -368,7 +368,7 @@ void t.test('the connection may be made by the user, and the request be changed'
   t.same(connected, ['by callback'])
 })
 
-void t.test('over a Unix domain socket it is either version too', async (t) => {
+void t.test('Unix domain socket', async (t) => {
   for (const [transport, http, version] of [[H1, undefined, '1.1'], [H2C, '2', '2.0']] as const) {
     const path = join(t.testdir(), 'socket')
     const app: FastifyInstance = fastify(transport.server)

@@ -10,7 +10,9 @@ import { FST_WS_NOT_SENT } from '../../../lib/errors.ts'
 const WINDOW = 65_535
 
 /** Serves sessions in which at most one window of data may be unread. */
-async function serve (t: Test, onStream: (stream: ServerHttp2Stream, sessions: Sessions) => void): Promise<ClientHttp2Session> {
+async function serve (
+  t: Test, onStream: (stream: ServerHttp2Stream, sessions: Sessions) => void
+): Promise<ClientHttp2Session> {
   const server = createServer()
   const warnings: string[] = []
   const log = { warn: (_fields: object, message: string) => { warnings.push(message) } }

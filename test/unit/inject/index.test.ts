@@ -38,7 +38,7 @@ void t.test('where Extended CONNECT is not advertised it is HTTP/1.1, as with an
 
 void t.test('a version that the server does not speak is refused', async (t) => {
   const message = (expected: string, got: string): string => (
-    `option "http" must be "${expected}", which is all that the server speaks without TLS, got "${got}"`
+    `option "http" must be "${expected}", the only version that this server supports without TLS, got "${got}"`
   )
   await t.rejects((await build(t, H1.server)).injectWS('/', {}, { http: '2' }), { message: message('1.1', '2') })
   await t.rejects((await build(t, H2C.server)).injectWS('/', {}, { http: '1.1' }), { message: message('2', '1.1') })

@@ -69,7 +69,7 @@ void t.test('a handler that lets its peer wait for 5 s does not listen: what is 
   t.notOk(socket.isPaused)
   socket.hold.add([LARGE, true])
   t.ok(socket.hold.isIdle)
-  t.match(socket.warnings, [/^websocket messages were dropped: nobody listened to 'message' for 5 s\. Add a listener/])
+  t.match(socket.warnings, [/^websocket messages were dropped: 'message' had no listener for 5 s\. Add a listener/])
 
   socket.once('message', () => {})
   await turn()
@@ -88,7 +88,7 @@ void t.test('a handler that has returned is not waited for', async (t) => {
   socket.hold.handlerReturned()
   t.notOk(socket.isPaused)
   t.ok(socket.hold.isIdle)
-  t.match(socket.warnings, [/nobody listens to 'message', and the handler has returned\. Add a listener/])
+  t.match(socket.warnings, [/'message' has no listener, and the handler has returned\. Add a listener/])
 
   const late = new FakeSocket(true)
   late.receive('small')
