@@ -1,6 +1,6 @@
 import t from 'tap'
 // @ts-expect-error The benchmark is JavaScript.
-import { runAutocannon } from '../bench/clients/autocannon.js'
+import { runAutocannon } from '../../bench/clients/autocannon.js'
 
 /** A socket whose messages are echoed in a later turn of the event loop. Records the number of messages in flight. */
 class EchoSocket {

@@ -14,7 +14,7 @@ interface Report {
 }
 
 // The path is computed, because TypeScript has no types for the benchmark, which is JavaScript.
-const load = (file: string): Promise<unknown> => import(new URL(`../bench/${file}`, import.meta.url).href)
+const load = (file: string): Promise<unknown> => import(new URL(`../../bench/${file}`, import.meta.url).href)
 const { formatReport, formatScenario } = await load('report.js') as {
   formatReport (report: Report): string
   formatScenario (result: Result): string
@@ -107,7 +107,7 @@ void t.test('a chart without data is omitted', async (t) => {
 })
 
 void t.test('results that were written earlier can be formatted and drawn', async (t) => {
-  const directory = new URL('../bench/results/', import.meta.url)
+  const directory = new URL('../../bench/results/', import.meta.url)
   for (const name of readdirSync(directory)) {
     const saved = JSON.parse(readFileSync(new URL(`${name}/results.json`, directory), 'utf8')) as Report
     const text = formatReport(saved)

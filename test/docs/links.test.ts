@@ -1,0 +1,64 @@
+import { existsSync } from 'node:fs'
+import { posix } from 'node:path'
+import t from 'tap'
+import type { Test } from 'tap'
+import { ROOT, pages, readPage } from './pages.ts'
+import type { Page } from './pages.ts'
+
+// A longer README is not read.
+const MOST_LINES = 250
+
+const others = ['CHANGELOG.md', 'CONTRIBUTING.md', 'H2-DESIGN.md', 'SECURITY.md'].filter(exists).map(readPage)
+const all = new Map([...pages, ...others].map((page) => [page.path, page]))
+
+void t.test('headings have the fragments that GitHub gives them', async (t) => {
+  const slugs = all.get('README.md')!.headings.map(({ slug }) => slug)
+  t.ok(slugs.includes('are-you-on-http2'))
+  t.ok(slugs.includes('differences-from-fastifywebsocket'))
+  t.equal(new Set(slugs).size, slugs.length)
+})
+
+for (const page of all.values()) {
+  void t.test(`${page.path}: every link leads to something`, async (t) => {
+    t.notMatch(page.prose, /\]\[/, 'its links are inline')
+    for (const link of page.links) {
+      if (/^[a-z][a-z+.-]*:/i.test(link)) checkAbsolute(t, link)
+      else checkRelative(t, page, link)
+    }
+  })
+}
+
+void t.test('every page of docs can be reached from README.md', async (t) => {
+  const reached = new Set(['README.md'])
+  for (const path of reached) {
+    for (const link of all.get(path)?.links ?? []) reached.add(resolve(path, link).path)
+  }
+  t.same(pages.map(({ path }) => path).filter((path) => !reached.has(path)), [])
+})
+
+void t.test(`README.md has at most ${MOST_LINES} lines`, async (t) => {
+  t.ok(all.get('README.md')!.text.trimEnd().split('\n').length <= MOST_LINES)
+})
+
+/** Checks the form of a link. Its target is not requested: tests need no network. */
+function checkAbsolute (t: Test, link: string): void {
+  t.match(link, /^https:/, `${link}: https`)
+  t.ok(URL.canParse(link), `${link}: well formed`)
+}
+
+function checkRelative (t: Test, page: Page, link: string): void {
+  const { path, fragment } = resolve(page.path, link)
+  t.ok(exists(path), `${link}: exists`)
+  if (fragment === undefined) return
+  t.ok(all.get(path)?.headings.some(({ slug }) => slug === fragment), `${link}: a heading`)
+}
+
+function resolve (from: string, link: string): { path: string, fragment: string | undefined } {
+  const [path = '', fragment] = link.split('#')
+  return { path: path === '' ? from : posix.join(posix.dirname(from), decodeURIComponent(path)), fragment }
+}
+
+/** Returns whether a path exists in the repository. */
+function exists (path: string): boolean {
+  return !path.startsWith('..') && existsSync(new URL(path, ROOT))
+}

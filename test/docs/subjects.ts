@@ -1,0 +1,50 @@
+/** The only imports from lib/ that the tests of the documentation have. */
+import { CONNECT_OPTIONS } from '../../lib/options/client.ts'
+import { PLUGIN_OPTIONS, SERVER_OPTIONS } from '../../lib/options/plugin.ts'
+import { RECEIVE_WINDOW_OPTIONS } from '../../lib/options/receive-window.ts'
+import { ROUTE_OPTIONS } from '../../lib/options/route.ts'
+import { SHUTDOWN_OPTIONS } from '../../lib/options/shutdown.ts'
+import type { Rows } from '../../lib/options/table.ts'
+
+/** `connect()`, as `fastify-websocket-h2/client` exports it. */
+export { connect } from '../../lib/client/index.ts'
+export type { ConnectOptions, WebSocket } from '../../lib/client/index.ts'
+
+/** Every FST_WS_* error, by its code. */
+export * as errors from '../../lib/errors.ts'
+
+/** Names of options. */
+export const OPTIONS = {
+  /** Those of `connect()` itself, without those of ws and `tls.connect()`. */
+  connect: [...Object.keys(CONNECT_OPTIONS), 'protocols'],
+  plugin: Object.keys(PLUGIN_OPTIONS),
+  receiveWindow: Object.keys(RECEIVE_WINDOW_OPTIONS),
+  route: Object.keys(ROUTE_OPTIONS),
+  shutdown: Object.keys(SHUTDOWN_OPTIONS),
+  /** `options`: those of ws's server. */
+  ws: Object.keys(SERVER_OPTIONS)
+}
+
+/** Returns the defaults of a table of options, by name. */
+function defaultsOf (rows: Rows): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(rows).flatMap(([name, row]) => {
+    return row.default === undefined ? [] : [[name, row.default]]
+  }))
+}
+
+/** Defaults of nested options: those of `receiveWindow` and `shutdown`. */
+export const NESTED_DEFAULTS: Record<string, unknown> = {
+  ...defaultsOf(SHUTDOWN_OPTIONS), ...defaultsOf(RECEIVE_WINDOW_OPTIONS)
+}
+
+const { options: _, ...pluginDefaults } = defaultsOf(PLUGIN_OPTIONS)
+
+/** Defaults of `register(websocket)`. A list has the defaults of nested options. */
+export const PLUGIN_DEFAULTS: Record<string, unknown> = {
+  ...pluginDefaults,
+  shutdown: Object.values(defaultsOf(SHUTDOWN_OPTIONS)),
+  receiveWindow: Object.values(defaultsOf(RECEIVE_WINDOW_OPTIONS))
+}
+
+/** Defaults of `connect(url)`. */
+export const CONNECT_DEFAULTS: Record<string, unknown> = defaultsOf(CONNECT_OPTIONS)

@@ -1,0 +1,167 @@
+import { once } from 'node:events'
+import type { EventEmitter } from 'node:events'
+import fastify from 'fastify'
+import type { FastifyInstance } from 'fastify'
+import t from 'tap'
+import type { Test } from 'tap'
+import websocket from '../../index.ts'
+import { closed } from '../helpers/transports.ts'
+import { readWsDefaults, statedValues, toStated } from './defaults.ts'
+import { byName, pages } from './pages.ts'
+import type { Table } from './pages.ts'
+import { CONNECT_DEFAULTS, NESTED_DEFAULTS, OPTIONS, PLUGIN_DEFAULTS, connect, errors } from './subjects.ts'
+
+/** Errors that answer a client with their status. */
+const ANSWERED = [
+  'FST_WS_NO_WEBSOCKET_ROUTE', 'FST_WS_SHUTTING_DOWN', 'FST_WS_INVALID_HEADER', 'FST_WS_INVALID_SUBPROTOCOL',
+  'FST_WS_INVALID_REFUSAL'
+]
+
+/** Options whose default is an action, which the tests of behaviour check. */
+const DONE = ['errorHandler', 'preClose']
+
+/** Options of ws that the plugin refuses. */
+const REFUSED = ['noServer', 'port', 'host', 'backlog']
+
+const wsDefaults = await readWsDefaults()
+
+void t.test('errors.md lists every error, with its status', async (t) => {
+  const table = tableOf('docs/errors.md', 'Codes')
+  t.same([...byName(table).keys()].sort(), Object.keys(errors).sort())
+  for (const [code, FastifyError] of Object.entries(errors)) {
+    const { statusCode } = new (FastifyError as unknown as new (...args: string[]) => { statusCode: number })('', '', '')
+    t.equal(byName(table).get(code)![1], ANSWERED.includes(code) ? String(statusCode) : '', code)
+  }
+})
+
+void t.test('no page names an error that does not exist', async (t) => {
+  for (const { path, text } of pages) {
+    const unknown = [...text.matchAll(/FST_WS_\w+/g)].map(([code]) => code).filter((code) => !(code in errors))
+    t.same(unknown, [], path)
+  }
+})
+
+void t.test('README.md lists the options of the plugin, with their defaults', async (t) => {
+  const table = tableOf('README.md', 'Options')
+  t.same([...byName(table).keys()], OPTIONS.plugin)
+  checkDefaults(t, table, PLUGIN_DEFAULTS)
+})
+
+void t.test('options-and-events.md lists the options of the plugin, with their defaults', async (t) => {
+  const table = tableOf('docs/options-and-events.md', 'Plugin options')
+  t.same([...byName(table).keys()], OPTIONS.plugin)
+  checkDefaults(t, table, PLUGIN_DEFAULTS)
+  for (const name of ['receiveWindow', 'shutdown'] as const) {
+    t.equal(byName(table).get(name)![1], `\`{ ${OPTIONS[name].join(', ')} }\``)
+  }
+})
+
+void t.test('options-and-events.md lists the options of ws, with their defaults', async (t) => {
+  const table = tableOf('docs/options-and-events.md', 'Options of ws')
+  const names = [...byName(table).keys()]
+  t.same([...names, ...REFUSED].sort(), [...OPTIONS.ws].sort())
+  checkDefaults(t, table, wsDefaults)
+  const { text } = pages.find(({ path }) => path === 'docs/options-and-events.md')!
+  t.match(text, /`noServer`, `port`, `host` and `backlog` are refused/)
+})
+
+void t.test('options-and-events.md lists the options of a route', async (t) => {
+  const table = tableOf('docs/options-and-events.md', 'Route options')
+  t.same([...byName(table).keys()], OPTIONS.route)
+  const own = table.rows.filter((row) => row[columnOf(table, 'Default')] !== 'the plugin\'s').map(([name]) => name)
+  t.same(own, ['`protocols`'])
+})
+
+void t.test('client.md lists the options of connect(), with their defaults', async (t) => {
+  const table = tableOf('docs/client.md', 'Options')
+  t.same([...byName(table).keys()], OPTIONS.connect)
+  checkDefaults(t, table, CONNECT_DEFAULTS)
+})
+
+void t.test('deployment.md has the defaults of the limits that it names', async (t) => {
+  const table = tableOf('docs/deployment.md', 'Limits to set')
+  t.ok(table.rows.length > 0)
+  checkDefaults(t, table, {
+    ...PLUGIN_DEFAULTS,
+    ...prefixed('options', wsDefaults),
+    ...prefixed('shutdown', NESTED_DEFAULTS),
+    ...prefixed('receiveWindow', NESTED_DEFAULTS)
+  })
+})
+
+void t.test('deployment.md has every client and proxy that npm run interop drives', async (t) => {
+  const clients = await list('clients.js', 'CLIENTS')
+  const proxies = await list('proxies/index.js', 'PROXIES')
+  t.same(new Set(byName(tableOf('docs/deployment.md', 'Clients')).keys()), new Set(clients))
+  t.same(new Set(byName(tableOf('docs/deployment.md', 'Proxies')).keys()), new Set(proxies))
+
+  async function list (file: string, name: string): Promise<string[]> {
+    const exported: unknown = await import(new URL(`../interop/${file}`, import.meta.url).href)
+    return (exported as Record<string, Array<{ name: string }>>)[name]!.map(({ name }) => name.replace(/, Node \d+$/, ''))
+  }
+})
+
+void t.test('options-and-events.md lists every event', async (t) => {
+  const emitted = { socket: new Set<string>(), server: new Set<string>() }
+  const app: FastifyInstance = fastify()
+  await app.register(websocket, { errorHandler: () => {} })
+  record(app.websocketServer, emitted.server)
+  app.websocketServer.on('wsClientError', (_error, connection) => connection.destroy())
+  app.get('/', { websocket: true }, (socket) => {
+    record(socket, emitted.socket)
+    socket.on('message', () => {
+      socket.send(Buffer.alloc(1024 * 1024))
+      socket.ping()
+    })
+  })
+
+  const address = await app.listen({ port: 0, host: '127.0.0.1' })
+  const malformed = connect(address, { headers: { 'sec-websocket-protocol': 'not a token' } })
+  await new Promise((resolve) => malformed.once('error', resolve))
+
+  const socket = await app.injectWS()
+  const answered = Promise.all([once(socket, 'message'), once(socket, 'ping')])
+  socket.ping()
+  socket.send('go')
+  await answered
+  socket.send('x', { mask: false })
+  await closed(socket)
+  await app.close()
+
+  t.same([...byName(tableOf('docs/options-and-events.md', 'Socket events')).keys()].sort(), [...emitted.socket].sort())
+  t.same([...byName(tableOf('docs/options-and-events.md', 'Server events')).keys()].sort(), [...emitted.server].sort())
+})
+
+/** The first table of a section. */
+function tableOf (path: string, section: string): Table {
+  const table = pages.find((page) => page.path === path)?.tables.find((table) => table.section === section)
+  if (table === undefined) throw new Error(`${path} has no table in "${section}"`)
+  return table
+}
+
+/** Checks that the cells of the column "Default" state the values of the code. */
+function checkDefaults (t: Test, table: Table, defaults: Record<string, unknown>): void {
+  for (const [name, row] of byName(table)) {
+    const stated = statedValues(row[columnOf(table, 'Default')]!)
+    if (!DONE.includes(name)) t.same(stated, toStated(defaults[name], stated), `${name}: its default`)
+  }
+}
+
+function columnOf (table: Table, title: string): number {
+  const index = table.header.indexOf(title)
+  if (index === -1) throw new Error(`the table in "${table.section}" has no column "${title}"`)
+  return index
+}
+
+function prefixed (prefix: string, values: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}.${name}`, value]))
+}
+
+/** Records the events that an emitter emits from now on, except for those that Node's emitters emit themselves. */
+function record (emitter: EventEmitter, emitted: Set<string>): void {
+  const { emit } = emitter
+  emitter.emit = (event, ...parameters) => {
+    if (event !== 'newListener') emitted.add(String(event))
+    return emit.call(emitter, event, ...parameters)
+  }
+}
