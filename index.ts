@@ -22,7 +22,7 @@ export type * from './types/index.ts'
 
 const registeredServers = new WeakSet<Server>()
 
-/** Fulfils what plugins declare that were written for it: `fp(plugin, { dependencies: ['@fastify/websocket'] })`. */
+/** Satisfies plugins that declare a dependency on `@fastify/websocket` with `fp(plugin, { dependencies: [...] })`. */
 const standIn = fp(async () => {}, { name: '@fastify/websocket' })
 
 async function websocketH2 (fastify: FastifyInstance, pluginOptions: types.WebsocketPluginOptions): Promise<void> {
@@ -51,7 +51,7 @@ async function websocketH2 (fastify: FastifyInstance, pluginOptions: types.Webso
   })
   addShutdownHooks(fastify, shutdown)
 
-  // Without a websocket route nothing of this is there: a server that has none goes on as if it had no plugin.
+  // Runs when the first websocket route is added. Until then the server is untouched.
   function serve (): void {
     disposers.push(serveUpgrade(server, dispatch, fastify.log))
     serveConnections(server)
@@ -76,13 +76,13 @@ async function websocketH2 (fastify: FastifyInstance, pluginOptions: types.Webso
     try {
       fastify.routing(request as never, response as never)
     } catch (error) {
-      fastify.log.error(error, 'a websocket handshake could not be routed')
+      fastify.log.error(error, 'Fastify threw an error while it routed a websocket handshake')
       if (!response.headersSent) response.writeHead(500).end()
     }
   }
 }
 
-/** `require` gives the function alone, so all names that one may ask it for are on the function. */
+/** Type of the plugin. `require` returns the function alone, so the other exports are properties of it. */
 type Plugin = typeof websocketH2 & {
   default: typeof websocketH2
   fastifyWebsocketH2: typeof websocketH2
@@ -90,10 +90,14 @@ type Plugin = typeof websocketH2 & {
 }
 
 /**
- * Serves WebSocket routes over HTTP/1.1 (RFC 6455) and HTTP/2 (RFC 8441) alike.
+ * Serves WebSocket over HTTP/1.1 (RFC 6455) and HTTP/2 (Extended CONNECT, RFC 8441) from the routes that are declared
+ * with `websocket: true` or `wsHandler`. Register it before these routes, and await it.
  *
- * @throws FST_WS_INVALID_OPTION where an option has a value that it cannot have
- * @throws FST_WS_ALREADY_REGISTERED where the server has the plugin, or `@fastify/websocket`, already
+ * It decorates the instance with `websocketServer` and `injectWS()`, and requests with `ws`. Hooks run before a
+ * handshake is accepted, and any reply refuses it. When Fastify closes, so do the sockets.
+ *
+ * @throws FST_WS_INVALID_OPTION if an option is invalid
+ * @throws FST_WS_ALREADY_REGISTERED if the server already has this plugin, or `@fastify/websocket`
  * @example
  * await app.register(fastifyWebsocketH2)
  * app.get('/echo', { websocket: true }, (socket, request) => {
@@ -103,7 +107,7 @@ type Plugin = typeof websocketH2 & {
 const fastifyWebsocketH2 = fp(websocketH2, { fastify: '5.x', name: 'fastify-websocket-h2' }) as Plugin
 fastifyWebsocketH2.fastifyWebsocket = fastifyWebsocketH2
 
-/** The types that one finds at the function of `@fastify/websocket`, which is all that a CommonJS module can import. */
+/** Types under the names that `@fastify/websocket` has for CommonJS modules, as members of the exported function. */
 // eslint-disable-next-line @typescript-eslint/no-redeclare
 declare namespace fastifyWebsocketH2 {
   type WebSocket = types.WebSocket

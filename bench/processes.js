@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { generate } from 'selfsigned'
+import { createCertificate } from '../test/helpers/certificate.js'
 import { referenceServers } from './references/index.js'
 
 /** Runs a benchmark. Prints an error as one line, and always stops all child processes. */
@@ -100,7 +100,7 @@ class Processes {
   }
 
   async #generateCertificate () {
-    const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }], { keyType: 'ec' })
+    const { key, cert } = await createCertificate()
     return { key: this.#writeFile('key.pem', key), cert: this.#writeFile('cert.pem', cert) }
   }
 

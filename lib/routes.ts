@@ -19,13 +19,13 @@ import type { WebSocket, WebsocketHandler } from '../types/index.ts'
 import type { RawRequest, Upgrade } from './handshake/upgrade.ts'
 import { withOptions } from './handshake/websocket-server.ts'
 
-/** What nobody can throw. */
+/** Value that differs from every error: users can throw anything, even undefined. */
 const NOTHING = Symbol('nothing')
 
 const kWebsocketRoute = Symbol('fastify-websocket-h2.route')
 
 /**
- * Makes routes with `websocket: true` or `wsHandler` take the upgrades that reach them, and every other route refuse
+ * Makes routes with `websocket: true` or `wsHandler` accept the upgrades that match them, and all other routes refuse
  * them.
  *
  * @param onFirstRoute called before the first websocket route is added
@@ -36,7 +36,7 @@ export function addWebsocketRoutes (
 ): void {
   let first = true
 
-  // A getter, so that it holds in hooks that were added before this plugin too.
+  // A getter, so that it is also right in hooks that were added before this plugin.
   fastify.decorateRequest('ws', { getter (this: FastifyRequest) { return readUpgrade(this) !== undefined } })
 
   fastify.addHook('onRequest', refuseWithoutRoute)
@@ -56,7 +56,7 @@ export function addWebsocketRoutes (
   })
 }
 
-/** RFC 9110 section 15.5.5: a WebSocket is not among what such a path has, and its handler must not meet one. */
+/** Refuses an upgrade without a websocket route (404, RFC 9110 section 15.5.5): the handler expects a plain request. */
 function refuseWithoutRoute (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
   const upgrade = readUpgrade(request)
   if (upgrade === undefined) return done()
@@ -75,12 +75,12 @@ function checkRoute (route: RouteOptions): void {
   if (typeof handler !== 'function') throw new FST_WS_INVALID_HANDLER(name, route.url, typeof handler)
 }
 
-/** Whether the route's one handler is that of its sockets. */
+/** Returns whether the only handler of a route is its websocket handler. */
 function servesOnlySockets ({ websocket, wsHandler }: RouteOptions): boolean {
   return websocket === true || wsHandler === undefined
 }
 
-/** Fastify adds a HEAD route to every GET route. A HEAD cannot be upgraded. */
+/** Returns whether a route is the HEAD route that Fastify adds to a GET route. A HEAD cannot be upgraded. */
 function isHeadOnly (route: RouteOptions): boolean {
   return [route.method].flat().every((method) => method === 'HEAD')
 }
@@ -122,7 +122,7 @@ function createHandler (
     socket[kConfigure]({ sendLimits, log: request.log })
     let reported: unknown = NOTHING
     const onError = async (error: unknown): Promise<void> => {
-      // A handler that reads its socket as an iterable throws what 'error' has told.
+      // A `for await` loop over the socket throws the error that 'error' has reported.
       if (error === reported) return
       reported = error
       await handleError(fastify, toError(error, 'a websocket handler'), socket, request, reply)
@@ -143,14 +143,15 @@ function createHandler (
       await errorHandler.call(fastify, error, socket, request, reply)
     } catch (failure) {
       socket.terminate()
-      logError(request.log, toError(failure, 'a websocket errorHandler'), 'the websocket errorHandler failed')
+      const thrown = toError(failure, 'a websocket errorHandler')
+      logError(request.log, thrown, 'the websocket errorHandler threw an error: socket terminated')
     }
   }
 }
 
 /**
- * What becomes of a socket whose handler fails: Close 1011. Where the peer broke the protocol, ws has already sent the
- * Close that says so.
+ * Logs an error and closes its socket with 1011, unless `errorHandler` is set. After a protocol error of the peer, ws
+ * has already sent the Close frame with the code of that error.
  */
 function closeWithError (error: Error, socket: WebSocket, request: FastifyRequest, _reply: FastifyReply): void {
   const level = isProtocolError(error) ? 'info' : error instanceof FST_WS_SLOW_CONSUMER ? 'warn' : 'error'

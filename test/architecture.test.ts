@@ -1,6 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs'
 import { posix } from 'node:path'
 import t from 'tap'
+import { readPage } from './docs/pages.ts'
 
 interface Import {
   /** A path for a file of the project, a name for any other module. */
@@ -54,6 +55,12 @@ function ownImportsOf (file: string): string[] {
   return imports.get(file)!.map(({ from }) => from).filter((from) => texts.has(from))
 }
 
+/** Returns the paths in the first column of the first table of a section, row by row. */
+function pathsOf (page: string, section: string): string[][] {
+  const { rows } = readPage(page).tables.find((table) => table.section === section)!
+  return rows.map(([cell]) => [...cell!.matchAll(/`([^`]+)`/g)].map(([, path]) => path!))
+}
+
 /** Whether a path is that of a file, or begins with that of a folder. */
 function isIn (file: string, paths: string[]): boolean {
   return paths.some((path) => path.endsWith('/') ? file.startsWith(path) : file === path)
@@ -74,6 +81,11 @@ void t.test('every import is static and leads to a file that exists', async (t) 
 void t.test('every file belongs to one layer, and every layer has files', async (t) => {
   for (const file of files) t.equal(LAYERS.filter((paths) => isIn(file, paths)).length, 1, file)
   for (const path of LAYERS.flat()) t.ok(files.some((file) => isIn(file, [path])), path)
+})
+
+void t.test('H2-DESIGN.md and CONTRIBUTING.md list the layers in this order', async (t) => {
+  t.same(pathsOf('H2-DESIGN.md', 'Layers'), LAYERS)
+  t.same(pathsOf('CONTRIBUTING.md', 'Code').flat(), LAYERS.flat())
 })
 
 void t.test('a file imports only from its own layer and the layers below it', async (t) => {

@@ -1,7 +1,7 @@
 /**
  * autocannon with WebSockets. autocannon itself supports HTTP/1.1 only; here each of its clients gets a WebSocket in
  * place of its connection, so that a message counts as a request and its echo as the response. `setupClient` is
- * documented, but the methods of a client are not: autocannon's version is pinned, and test/bench-autocannon.test.ts
+ * documented, but the methods of a client are not: autocannon's version is pinned, and test/bench/autocannon.test.ts
  * fails if they change.
  */
 import { createHistogram } from 'node:perf_hooks'

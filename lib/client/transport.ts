@@ -12,39 +12,41 @@ import { guardDestroy } from '../internals/http2.ts'
 import { Sessions } from '../http2/sessions.ts'
 import type { HeadWriter } from '../http2/stream-sender.ts'
 
-/** What Node gives to `createConnection`, and the function that it wants the connection from. */
+/** Function that returns a connection, or passes it to `done`, like `createConnection` of Node. */
 export type CreateConnection = (options: ConnectionRequest, done: Done) => Duplex | undefined
+/** Callback that receives a connection. */
 export type Done = (error: Error | null, connection?: Duplex) => void
 
+/** Options that Node passes to `createConnection`. */
 export interface ConnectionRequest extends ConnectionOptions {
   host: string
   port: number
   socketPath?: string
 }
 
-/** What a handshake can go over. */
+/** Connection or HTTP/2 session over which one handshake can be sent. */
 export interface HandshakeTransport {
-  /** The connection, or a stream that plays one, for this one request. */
+  /** Returns the connection, or a stream that acts as one, for a request. */
   open (request: ClientRequest): Duplex
-  /** Nobody is there any more who wants it. */
+  /** Called instead of `open()` if the request was aborted meanwhile. */
   abort (): void
 }
 
-/** The CONNECT has said all that the request head says. */
+/** Discards the head of the HTTP/1.1 request: the CONNECT has the same fields. */
 const IGNORED_HEAD: HeadWriter = { writeHead () {} }
 
-/** The sessions of all clients. */
+/** HTTP/2 sessions of all clients. */
 const sessions = new Sessions({ receiveWindow: {} })
 
-/** Whether the servers of sessions offer Extended CONNECT, as far as they have been asked. */
+/** Results of `offersExtendedConnect()` by session. */
 const offers = new WeakMap<ClientHttp2Session, Promise<boolean>>()
 
 /**
- * Connects to a server. Over TLS it says whether it speaks HTTP/2; without TLS it has to be known (RFC 9113 section
- * 3.3).
+ * Connects to a server. Over TLS, ALPN selects the HTTP version; without TLS it has to be known in advance (RFC 9113
+ * section 3.3).
  *
- * @param only '2' for HTTP/2, and no HTTP/1.1 where the server does not offer Extended CONNECT
- * @throws FST_WS_NO_EXTENDED_CONNECT
+ * @param only '2' for HTTP/2 without a fallback to HTTP/1.1
+ * @throws FST_WS_NO_EXTENDED_CONNECT if `only` is '2' and the server does not offer Extended CONNECT
  */
 export async function connectTransport (
   isSecure: boolean, options: ConnectionRequest, createConnection: CreateConnection | undefined, only: '2' | undefined
@@ -74,16 +76,16 @@ export async function connectTransport (
 }
 
 /**
- * Uses a session that somebody else made, and keeps.
+ * Returns the transport of a session that the caller created. It is never closed here.
  *
- * @throws FST_WS_NO_EXTENDED_CONNECT
+ * @throws FST_WS_NO_EXTENDED_CONNECT if the server does not offer Extended CONNECT
  */
 export async function useSession (session: ClientHttp2Session): Promise<HandshakeTransport> {
   if (await offersExtendedConnect(session)) return { open: (request) => openStream(session, request), abort () {} }
-  throw new FST_WS_NO_EXTENDED_CONNECT(session.originSet?.[0] ?? 'the other end of the session')
+  throw new FST_WS_NO_EXTENDED_CONNECT(session.originSet?.[0] ?? 'the server of the session')
 }
 
-/** A Unix domain socket has no host. */
+/** Returns the origin of a server. A Unix domain socket has no host. */
 function toOrigin (isSecure: boolean, { host, port }: ConnectionRequest): string {
   return `${isSecure ? 'https' : 'http'}://${isIPv6(host) ? `[${host}]` : host || 'localhost'}:${port}`
 }
@@ -100,8 +102,8 @@ function toOwnTransport (session: ClientHttp2Session): HandshakeTransport {
 }
 
 /**
- * RFC 8441 section 3: no client may ask for a socket before the server has said that it serves them. RFC 9113 section
- * 3.4 has it said first of all, so when a PING is answered it has been, or will not be.
+ * Returns whether the server of a session offers Extended CONNECT. A client has to wait for this setting (RFC 8441
+ * section 3). The server sends its SETTINGS first (RFC 9113 section 3.4), so they have arrived when a PING is answered.
  */
 async function offersExtendedConnect (session: ClientHttp2Session): Promise<boolean> {
   if (session.remoteSettings?.enableConnectProtocol === true) return true
@@ -118,24 +120,24 @@ async function askForExtendedConnect (session: ClientHttp2Session): Promise<bool
     }
     session.on('remoteSettings', ({ enableConnectProtocol }) => { if (enableConnectProtocol === true) resolve(true) })
     session.on('error', reject)
-    session.once('close', () => reject(new Error('the HTTP/2 session was closed')))
+    session.once('close', () => reject(new Error('the HTTP/2 session closed before its server answered')))
     if (session.connecting) session.once('connect', sessionOnConnect)
     else sessionOnConnect()
   })
 }
 
 /**
- * Opens a stream in the place of the connection of an Upgrade request: Node's HTTP client writes its head to it, reads
- * a response head, and detaches. From then on the stream carries messages alone.
+ * Opens a stream that acts as the connection of an Upgrade request: Node's HTTP client writes a request head to it,
+ * reads a response head, and detaches. From then on the stream carries messages only.
  */
 function openStream (session: ClientHttp2Session, request: ClientRequest): ClientHttp2Stream {
   const headers = request.getHeaders()
   const key = String(headers['sec-websocket-key'])
   const stream = session.request(requestToConnect(request.path, headers), { endStream: false })
-  sessions.forStream(stream)!.addSocket(stream).sender.head = IGNORED_HEAD
+  sessions.forStream(stream)!.addSocket(stream).writer.head = IGNORED_HEAD
 
   stream.on('error', () => {})
-  // Node emits 'response' a tick after the messages that arrive with it.
+  // Node emits 'response' a tick after messages that arrive with it.
   stream.pause()
   stream.once('response', (response) => {
     stream.unshift(Buffer.from(responseToHttp1(response[':status'] ?? 0, response, key), 'latin1'))
@@ -144,16 +146,16 @@ function openStream (session: ClientHttp2Session, request: ClientRequest): Clien
   return stream
 }
 
-/** As Node has it: a connection is returned, or handed to a callback. */
+/** Calls `createConnection`, which returns a connection or passes it to a callback, as Node allows. */
 async function create (connect: CreateConnection, options: ConnectionRequest): Promise<Duplex> {
   const connection = await new Promise<Duplex>((resolve, reject) => {
     const returned = connect(options, (error, passed) => {
-      if (passed === undefined) reject(error ?? new Error('createConnection made none'))
+      if (passed === undefined) reject(error ?? new Error('createConnection returned no connection'))
       else resolve(passed)
     })
     if (returned !== undefined) resolve(returned)
   })
-  // What a connection of TLS will carry is known only when it is there.
+  // The result of ALPN is known after the TLS handshake.
   if ((connection as TLSSocket).alpnProtocol === null) await once(connection, 'secureConnect')
   return connection
 }

@@ -7,12 +7,12 @@ import { MessageAssembler } from './message-assembler.ts'
 import type { PrivateMemory } from './private-memory.ts'
 import { MASK_SIZE, copyUnmasked, takeMask, unmask } from './unmask.ts'
 
-/** The options of ws that limit the messages of a socket. */
+/** Options of ws that a FrameReader applies. */
 export interface MessageLimits {
-  /** in bytes; 0 is no limit */
+  /** Limit in bytes; 0 is no limit. */
   maxPayload: number
   skipUTF8Validation: boolean
-  /** Whether several messages may be emitted in one tick. */
+  /** Allows several messages in one tick. */
   allowSynchronousEvents: boolean
 }
 
@@ -30,11 +30,13 @@ const LARGEST_HEADER = 14
 const MAX_ASSEMBLED = 2 ** 30
 
 /**
- * Parses a client's frames ahead of ws's receiver, and takes two jobs off it.
+ * Parser of a client's frames, ahead of ws's receiver. It takes two jobs off that receiver:
  *
- * ws unmasks byte by byte, which is most of what a large message costs: the reader unmasks words, and the mask that ws
- * sees is zero. And a message that is one frame, as almost every one is, goes straight to its listeners, instead of
- * through the queues of two streams. ws receives everything else: fragments, control frames, protocol errors.
+ * - Unmasking (RFC 6455 section 5.3). ws unmasks byte by byte, which is most of the cost of a large message. The reader
+ *   unmasks words, and sets the mask in the header to zero.
+ * - Messages of one frame, as most are. They are emitted directly, and not passed through the queues of two streams.
+ *
+ * ws receives everything else: fragments, control frames, protocol errors.
  */
 export class FrameReader {
   readonly #stream: Http2Stream
@@ -42,14 +44,14 @@ export class FrameReader {
   #websocket: WebSocket | undefined
   #validates = true
   #maxPayload = 0
-  /** A message of which a part has been received. */
+  /** Assembler of the message that has been received in part. */
   #assembler: MessageAssembler | undefined
-  // The state of the frames that ws receives.
+  // State of the frames that ws receives.
   /** Bytes left of the current payload. */
   #payloadLeft = 0
-  /** The mask of these bytes, that of the next byte lowest; 0 if ws is to unmask them. */
+  /** Mask of these bytes, with that of the next byte lowest; 0 if ws has to unmask them. */
   #mask = 0
-  /** The beginning of a frame header, if the last chunk ended in one. */
+  /** Beginning of a frame header, if the last chunk ended within one. */
   #header: Buffer | undefined
   #isInMessage = false
 
@@ -58,9 +60,9 @@ export class FrameReader {
     this.#memory = memory
   }
 
-  /** Delivers messages to a socket from now on. */
+  /** Delivers messages directly to a socket from now on. */
   start (websocket: WebSocket, { maxPayload, skipUTF8Validation, allowSynchronousEvents }: MessageLimits): void {
-    // Messages must not overtake one that ws inflates, or that waits for its turn.
+    // A message must not overtake one that ws inflates, or that waits for a later tick.
     if (websocket.extensions !== '' || !allowSynchronousEvents) return
     this.#websocket = websocket
     this.#validates = !skipUTF8Validation
@@ -68,14 +70,14 @@ export class FrameReader {
     this.#stream.on('resume', streamOnResume)
   }
 
-  /** Bytes missing of the message that is being assembled; 0 if there is none. */
+  /** Bytes missing of the message that is being assembled; 0 if no message is. */
   get missing (): number {
     return this.#assembler?.missing ?? 0
   }
 
   /**
-   * Reads a chunk, and delivers the message that it completes. Returns the rest, unmasked, which is for ws; undefined
-   * if there is none.
+   * Reads a chunk, and delivers the message that it completes. Returns the rest for ws, unmasked, or undefined if
+   * nothing is left.
    */
   read (chunk: Buffer): Buffer | undefined {
     if (!this.#isFastPathOpen) {
@@ -92,18 +94,18 @@ export class FrameReader {
     return chunk
   }
 
-  /** Passes the message that is being assembled on to ws, as far as it was received. */
+  /** Passes the received part of the message that is being assembled to ws. */
   passToWs (): void {
     const assembler = this.#assembler
     if (assembler === undefined) return
     this.#assembler = undefined
     this.#payloadLeft = assembler.missing
     this.#mask = assembler.mask
-    // It counts as read: the stream must not keep it, though it may be paused.
+    // It has been counted as read, so the stream must not buffer it, even if it is paused.
     for (const part of assembler.frame) emitData(this.#stream, part)
   }
 
-  /** Whether ws is between two messages, the stream has nothing buffered, and ws is its only listener. */
+  /** True if ws is between two messages, the stream has nothing buffered, and ws is its only listener. */
   get #isFastPathOpen (): boolean {
     const [stream, websocket] = [this.#stream, this.#websocket]
     return websocket !== undefined && websocket.readyState === websocket.OPEN && !hasReceiverFailed(websocket) &&
@@ -111,7 +113,7 @@ export class FrameReader {
       stream.readableFlowing === true && stream.readableLength === 0 && stream.listenerCount('data') === 1
   }
 
-  /** A listener that throws must not take the data behind its message with it. */
+  /** Reads the end of a message, then the rest of the chunk, even if a listener for the message throws. */
   #readInTwo (assembler: MessageAssembler, chunk: Buffer): Buffer | undefined {
     const { missing } = assembler
     try {
@@ -149,7 +151,7 @@ export class FrameReader {
     if (assembler.missing === 0 && !this.#emit(assembler.payload, assembler.isBinary)) this.passToWs()
   }
 
-  /** Emits a message. Returns false if ws is to convert it to another type, or to refuse it. */
+  /** Emits a message. Returns false if ws has to convert it to another type, or to refuse it. */
   #emit (payload: Buffer, isBinary: boolean): boolean {
     const websocket = this.#websocket!
     if (isBinary ? websocket.binaryType !== 'nodebuffer' : this.#validates && !isUtf8(payload)) return false
@@ -158,7 +160,7 @@ export class FrameReader {
     return true
   }
 
-  /** Unmasks a chunk for ws, and follows its frames. */
+  /** Unmasks a chunk for ws, frame by frame. */
   #unmask (chunk: Buffer): void {
     for (let at = 0; at < chunk.length;) {
       at = this.#payloadLeft > 0 ? this.#readPayload(chunk, at) : this.#readHeader(chunk, at)

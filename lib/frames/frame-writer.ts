@@ -1,11 +1,14 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 
+/** Message, of any type that ws sends. */
 export type Data = Parameters<WebSocket['send']>[0]
+/** Options of `send()`. */
 export type SendOptions = Parameters<WebSocket['send']>[1] & object
+/** Callback of `send()`. */
 export type SendCallback = (error?: Error) => void
 
-/** Size, in bytes, up to which to copy a message costs less than to write a header and a payload. */
+/** Size, in bytes, up to which copying a message costs less than writing its header and payload separately. */
 const MAX_COPIED_SEND = 1024
 
 // RFC 6455 section 5.2.
@@ -14,8 +17,8 @@ const WHOLE_BINARY = 0x82
 const LENGTH_16 = 126
 
 /**
- * Writes a short message as one frame without a mask, in one piece; ws writes two, between `cork()` and `uncork()`.
- * Returns whether it did: everything that is not just that is for ws.
+ * Writes a short message as one unmasked frame, with one write; ws makes two, between `cork()` and `uncork()`. Returns
+ * false, and writes nothing, if the message is not short, or neither a string nor bytes: ws has to send it.
  */
 export function writeShort (
   connection: Duplex, data: Data, isBinary: boolean, callback: SendCallback | undefined

@@ -1,15 +1,16 @@
 import { unmask } from './unmask.ts'
 
-/** How many times as much room a message gets as has come of it: what its header announces may never come. */
+/** Limit of the memory for a message, in relation to its received part: a header can announce what never arrives. */
 const MAX_OVERALLOCATION = 16
 
 /**
- * A message that is one frame and comes as many chunks. Each of them is a view of all that one read of the connection
- * brought, and ws would keep those until it has the last: here each is copied, and unmasked, as it comes.
+ * Message of one frame that is received as several chunks. Each chunk is copied and unmasked when it arrives: it is a
+ * view of everything that one read of the connection received, and ws would keep all of these until the message is
+ * complete.
  */
 export class MessageAssembler {
   readonly isBinary: boolean
-  /** How the next byte is masked. */
+  /** Mask of the next byte, and of those after it. */
   mask: number
   readonly #header: Buffer
   readonly #size: number
@@ -17,7 +18,7 @@ export class MessageAssembler {
   #length = 0
 
   /**
-   * @param header as ws is to see it: without the mask
+   * @param header the header of the frame, with a mask of zero
    * @param size of the payload, in bytes
    */
   constructor (header: Buffer, size: number, isBinary: boolean, mask: number) {
@@ -28,21 +29,22 @@ export class MessageAssembler {
     this.#bytes = Buffer.alloc(0)
   }
 
-  /** Bytes that are still to come. */
+  /** Bytes that have not been received yet. */
   get missing (): number {
     return this.#size - this.#length
   }
 
-  /** What has come, unmasked. */
+  /** Received part of the payload, unmasked. */
   get payload (): Buffer {
     return this.#bytes.subarray(0, this.#length)
   }
 
-  /** The beginning of a frame that is not masked. */
+  /** Received part of the frame, unmasked. */
   get frame (): [header: Buffer, payload: Buffer] {
     return [this.#header, this.payload]
   }
 
+  /** Adds the next chunk of the payload. */
   add (chunk: Buffer): void {
     const [begin, end] = [this.#length, this.#length + chunk.length]
     if (end > this.#bytes.length) this.#grow(Math.min(this.#size, MAX_OVERALLOCATION * end))

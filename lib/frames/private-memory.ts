@@ -1,20 +1,20 @@
-/** Size, in bytes, up to which V8 keeps the memory of a Buffer with its object: it costs next to nothing. */
+/** Size, in bytes, up to which V8 stores the bytes of a Buffer with its object, at almost no cost. */
 const ON_HEAP = 64
 
 const SLAB = 4096
 
-/** Size, in bytes, from which memory of its own costs a Buffer less than a part of a slab. */
+/** Size, in bytes, above which a Buffer with memory of its own costs less than a part of a slab. */
 const LARGE = SLAB / 4
 
-/** How long, in ms, memory is kept for what comes next. */
+/** Time, in ms, after which slabs are released. */
 const KEPT = 1000
 
-/** What has asked for memory since it was last swept. */
+/** Instances that have allocated memory since the last release. */
 let active: PrivateMemory[] = []
 
 /**
- * Returns a copy that has its memory for itself. `Buffer.from()` and `Buffer.allocUnsafe()` take memory from a pool of
- * the whole process: who has such a Buffer can read the messages of other sockets in its `buffer`.
+ * Returns a copy with memory of its own. `Buffer.from()` and `Buffer.allocUnsafe()` use a pool of the whole process:
+ * the `buffer` of such a Buffer may contain messages of other sockets.
  */
 export function copyPrivately (bytes: Uint8Array): Buffer {
   const copy = Buffer.allocUnsafeSlow(bytes.length)
@@ -23,15 +23,15 @@ export function copyPrivately (bytes: Uint8Array): Buffer {
 }
 
 /**
- * The memory of one socket, for messages that follow each other quickly: memory for each of them costs 0.5 to 1.5 µs,
- * a part of a slab a fraction of that. What is quiet for a second keeps no slab.
+ * Memory of one socket, in slabs, for messages that follow each other quickly. Separate memory for each message costs
+ * 0.5 to 1.5 µs, a part of a slab a fraction of that. A socket that receives nothing for a second keeps no slab.
  */
 export class PrivateMemory {
   #slab: Buffer | undefined
   #used = 0
   #isActive = false
 
-  /** Returns a Buffer for somebody to fill. In its `buffer` is nothing but zeros, or what this socket has received. */
+  /** Returns a Buffer to be filled. Its `buffer` contains only zeros, or data that this socket has received. */
   allocate (size: number): Buffer {
     if (size <= ON_HEAP || size > LARGE || this.#isFirst()) return Buffer.allocUnsafeSlow(size)
     if (this.#slab === undefined || this.#used + size > SLAB) {
@@ -43,6 +43,7 @@ export class PrivateMemory {
     return this.#slab.subarray(start, this.#used)
   }
 
+  /** Releases the slab. The Buffers that use it keep it alive. */
   release (): void {
     this.#slab = undefined
     this.#isActive = false

@@ -9,19 +9,18 @@ const kMemory = Symbol('fastify-websocket-h2.memory')
 
 type GuardedReceiver = Receiver & { [kMemory]?: PrivateMemory }
 
-/** The memory of the chunk that is being parsed, if nothing else is in it. */
+/** Memory of the chunk that is being parsed, if it contains nothing else. */
 let parsed: ArrayBufferLike | undefined
 
 /**
- * Guards the receiver of a socket of ws in two ways. Must be called before it parses anything.
+ * Guards the receiver of a ws socket in two ways. It has to be called before the receiver parses anything.
  *
- * It discards what follows an error. Chunks are queued in the receiver while it waits for zlib, or for the next turn of
- * `allowSynchronousEvents: false`. Writable passes on all of the queue, though one of its chunks has failed, and ws
- * parses what follows the error: it may emit a message, or throw a TypeError, which ends the process
- * (docs/upstream/ws-receiver-after-error.md).
- *
- * It emits data that shares no memory with other sockets. What ws emits is a view of a chunk, of Buffer's pool where a
- * message came in parts, or of memory that zlib has not cleared: others could be read in the `buffer` of a message.
+ * - Data that follows a protocol error is discarded. Chunks are queued in the receiver while it waits for zlib, or for
+ *   the next tick with `allowSynchronousEvents: false`. Writable passes on the whole queue although one of its chunks
+ *   has failed, and ws parses it: it may emit a message, or throw a TypeError, which ends the process
+ *   (docs/upstream/ws-receiver-after-error.md).
+ * - Emitted data shares no memory with other sockets. ws emits a view of a chunk, of Buffer's pool if a message arrived
+ *   in parts, or of memory that zlib has not cleared, so the `buffer` of a message could contain data of other sockets.
  */
 export function guardReceiver (websocket: WebSocket): void {
   Object.assign(wsReceiverOf(websocket), { _write: writeUnlessFailed, emit: emitOwn })

@@ -5,7 +5,7 @@ import { kAttachConnection } from '../symbols.ts'
 import type { OnSocket } from './upgrade.ts'
 import { readCloseTimeout } from './websocket-server.ts'
 
-/** Makes a connection that of a socket that ws has just opened on it, and passes the socket on. */
+/** Attaches a connection to the socket that ws has just opened on it, and passes the socket on. */
 export function completeUpgrade (
   websocket: WebSocket, connection: Connection, server: WebSocketServer, onSocket: OnSocket
 ): void {

@@ -2,8 +2,10 @@ import { validateHeaderName, validateHeaderValue } from 'node:http'
 import type { OutgoingHttpHeaders } from 'node:http'
 import { FST_WS_INVALID_HEADER } from '../errors.ts'
 
-// RFC 9113 section 8.2.2: connection-specific fields are not allowed in HTTP/2. The others describe a body, and a
-// refusal is sent without one: a body makes Firefox open another connection for its next socket.
+/**
+ * Fields that are not sent over HTTP/2. Connection-specific fields are not allowed (RFC 9113 section 8.2.2). The others
+ * describe a body, and a refusal is sent without one: a body makes Firefox open another connection for its next socket.
+ */
 export const NOT_FOR_STREAMS = new Set([
   'connection', 'http2-settings', 'keep-alive', 'proxy-connection', 'te', 'transfer-encoding', 'upgrade',
   'content-encoding', 'content-length', 'content-type', 'trailer'
@@ -11,7 +13,7 @@ export const NOT_FOR_STREAMS = new Set([
 
 // RFC 9110 sections 5.1, 5.5 and 5.6.2, like Node for any response: characters beyond ASCII are one byte each.
 const FIELD_LINE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*$/
-/** The connection-specific fields of ws's 101 response. */
+/** Connection-specific fields of ws's 101 response. */
 const UPGRADE_LINES = ['Upgrade: websocket', 'Connection: Upgrade']
 const STATUS_LINE = /^HTTP\/1\.1 101 [\x20-\x7e]*$/
 

@@ -66,17 +66,14 @@ export function isWebSocketUpgrade (headers: IncomingHttpHeaders): boolean {
 }
 
 /**
- * Returns the fields that an Extended CONNECT lacks as an HTTP/1.1 upgrade (RFC 8441 section 5), which is the only
- * handshake that ws negotiates.
+ * Adds the fields to an Extended CONNECT that make it an HTTP/1.1 upgrade for ws, which negotiates no other handshake
+ * (RFC 8441 section 5). The object is the user's `request.headers`, so no field is added that ws does not need.
  */
-export function requestToUpgrade (headers: IncomingHttpHeaders): IncomingHttpHeaders {
-  return {
-    connection: 'Upgrade',
-    upgrade: 'websocket',
-    'sec-websocket-key': hasKey(headers) ? headers['sec-websocket-key'] : NO_KEY,
-    // Declines permessage-deflate over HTTP/2: clients continue without it.
-    'sec-websocket-extensions': undefined
-  }
+export function addUpgradeFields (headers: IncomingHttpHeaders): void {
+  headers.upgrade = 'websocket'
+  if (!hasKey(headers)) headers['sec-websocket-key'] = NO_KEY
+  // Declines permessage-deflate over HTTP/2: clients continue without it.
+  if ('sec-websocket-extensions' in headers) headers['sec-websocket-extensions'] = undefined
 }
 
 /**

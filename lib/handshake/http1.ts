@@ -10,11 +10,11 @@ import { Connection } from '../socket/connection.ts'
 import { kOwnListener, kUpgrade } from '../symbols.ts'
 import type { Dispatch, OnSocket, RawRequest, Upgrade } from './upgrade.ts'
 
-/** Serves the RFC 6455 upgrades of a server's HTTP/1.1 connections. Returns what stops it. */
+/** Serves the upgrades of a server's HTTP/1.1 connections (RFC 6455 section 4.2). Returns a function that stops it. */
 export function serveUpgrade (server: Server, dispatch: Dispatch, log: FastifyBaseLogger): () => void {
   function serverOnUpgrade (request: IncomingMessage, socket: Socket, head: Buffer): void {
     if (hasOtherListeners(server)) {
-      // They may claim the connection, and some do so without checking that it is free.
+      // They may use the connection, and some do so without checking that it is free.
       process.nextTick(serve, request, socket, head)
     } else if (isWebSocketUpgrade(request.headers) || !serveAsRequest(server, request, socket, head)) {
       serve(request, socket, head)
@@ -39,6 +39,7 @@ export function serveUpgrade (server: Server, dispatch: Dispatch, log: FastifyBa
   }
 }
 
+/** Handshake over HTTP/1.1. ws writes its response to the connection. */
 class H1Upgrade implements Upgrade {
   log: FastifyBaseLogger
   headerLines: readonly string[] = []
@@ -62,7 +63,7 @@ class H1Upgrade implements Upgrade {
   accept (server: WebSocketServer, onSocket: OnSocket): void {
     server.handleUpgrade(this.#request, this.#socket, this.#head, (websocket) => {
       this.#socket.setDefaultEncoding('utf8')
-      // From here on the connection is the WebSocket's: a late reply must not write into it.
+      // A late reply must not write to the connection, which now carries a WebSocket.
       detachResponse(this.response, this.#socket)
       const connection = new Connection(this.#socket)
       connection.destroyAfterFinish()

@@ -13,23 +13,25 @@ import type { StreamHandshake, StreamSocket } from '../http2/stream-socket.ts'
 import { kUpgrade } from '../symbols.ts'
 import { completeUpgrade } from './complete-upgrade.ts'
 import { combineValues } from './header-fields.ts'
-import { checkExtendedConnect, hasKey, requestToUpgrade, responseToHttp2 } from './headers.ts'
+import { addUpgradeFields, checkExtendedConnect, hasKey, responseToHttp2 } from './headers.ts'
 import { createResponse } from './http1-response.ts'
 import type { Dispatch, OnSocket, Upgrade } from './upgrade.ts'
 
 const NOTHING_AHEAD = Buffer.alloc(0)
 
-/** What makes a response write as it does over HTTP/1.1: Node encodes its fields by how it sends the body. */
+/** Request for which Node writes a response head as over HTTP/1.1: its encoding depends on how the body is sent. */
 const HTTP1_REQUEST: Partial<IncomingMessage> = { method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} }
 
 const SWITCHING_PROTOCOLS = 'HTTP/1.1 101 '
 
-/** Answers a response that ended with an interim status, such as 103, and nothing after it. */
+/** Response to a request whose only reply was an interim status, such as 103. */
 const UNANSWERED = 'HTTP/1.1 502 Bad Gateway\r\n\r\n'
 
 type UpgradeRequest = Http2ServerRequest & { [kUpgrade]: H2Upgrade }
 
-/** Serves the RFC 8441 handshakes of a server's HTTP/2 sessions. Returns what stops it. */
+/**
+ * Serves the Extended CONNECTs of a server's HTTP/2 sessions (RFC 8441 section 4). Returns a function that stops it.
+ */
 export function serveExtendedConnect (
   server: Server, sessions: Sessions, dispatch: Dispatch, log: FastifyBaseLogger
 ): () => void {
@@ -49,7 +51,7 @@ export function serveExtendedConnect (
     if (streamSocket === undefined) return
     streamSocket.receiver.readFrames()
 
-    // RFC 9113 section 8.3.1: where there is an :authority, a Host field is ignored. Hooks compare it with the Origin.
+    // RFC 9113 section 8.3.1: with an :authority, a Host field is ignored. Hooks compare `host` with the Origin.
     Object.assign(headers, { host: headers[':authority'] })
 
     const upgrade = new H2Upgrade(request, streamSocket, log)
@@ -57,15 +59,15 @@ export function serveExtendedConnect (
   }
 
   server.on('connect', serverOnConnect)
-  // Node makes requests, and this event, of streams only for a server that has ever had a listener for requests.
+  // Node creates requests, and emits this event, only for a server that has ever had a listener for 'request'.
   if (server.listenerCount('request') === 0) server.once('request', () => {})
   return () => { server.off('connect', serverOnConnect) }
 }
 
 /**
- * A handshake over HTTP/2. Fastify and ws both answer an upgrade with the response head of HTTP/1.1, written to a
- * socket. Over HTTP/2 that head is translated to the response of the stream, as by a gateway between the two versions:
- * so every hook and error of Fastify, and every option of ws, means the same on both transports.
+ * Handshake over HTTP/2. Fastify and ws both answer an upgrade with an HTTP/1.1 response head that they write to a
+ * socket. That head is converted to the response of the stream, as by a gateway between the two versions, so every hook
+ * and error of Fastify, and every option of ws, has the same effect on both transports.
  */
 class H2Upgrade implements Upgrade, HeadWriter, StreamHandshake {
   log: FastifyBaseLogger
@@ -86,21 +88,21 @@ class H2Upgrade implements Upgrade, HeadWriter, StreamHandshake {
     this.response.assignSocket(this.#createSink())
     this.response.on('finish', responseOnFinish)
     streamSocket.handshake = this
-    streamSocket.sender.head = this
+    streamSocket.writer.head = this
   }
 
   accept (server: WebSocketServer, onSocket: OnSocket): void {
     const { stream, headers } = this.#request
-    Object.assign(headers, requestToUpgrade(headers))
+    addUpgradeFields(headers)
     server.handleUpgrade(this.#request as unknown as IncomingMessage, stream, NOTHING_AHEAD, (websocket) => {
-      // An open socket lives long, and no longer needs the handshake.
+      // An open socket may live long, and no longer needs its handshake.
       this.response.detachSocket(this.response.socket!)
       this.#streamSocket.handshake = undefined
       completeUpgrade(websocket, this.#streamSocket, server, onSocket)
     })
   }
 
-  /** RFC 9113 section 8.7: REFUSED_STREAM says that nothing was processed, so that a proxy may ask another server. */
+  /** Sends REFUSED_STREAM (RFC 9113 section 8.7): nothing was processed, so a proxy may send it to another server. */
   refuseUnprocessed (): void {
     setImmediate(() => this.#streamSocket.reset(constants.NGHTTP2_REFUSED_STREAM))
   }
@@ -113,7 +115,7 @@ class H2Upgrade implements Upgrade, HeadWriter, StreamHandshake {
     this.#request.stream.destroy()
   }
 
-  /** Answers with the head that ws writes: the 101 that opens the socket, or a refusal. */
+  /** Answers with the response head that ws writes: the 101 that opens the socket, or a refusal. */
   writeHead (head: string): void {
     if (head.startsWith(SWITCHING_PROTOCOLS)) this.#answer(head, true)
     else this.refuse(head)
@@ -133,11 +135,11 @@ class H2Upgrade implements Upgrade, HeadWriter, StreamHandshake {
     this.response.socket?.destroy()
   }
 
-  /** Returns a connection for the response, which passes the response head on, and ends with the stream. */
+  /** Returns a connection for the response, which converts the response head, and is destroyed with the stream. */
   #createSink (): Socket {
     const { stream } = this.#request
     const sink = new Writable({
-      // A body goes nowhere, and nothing has to wait for it.
+      // A body is discarded, so the response never has to wait for 'drain'.
       highWaterMark: Number.MAX_SAFE_INTEGER,
       write: (chunk: Buffer, _encoding, done) => {
         this.refuse(chunk.toString('latin1'))
@@ -151,7 +153,7 @@ class H2Upgrade implements Upgrade, HeadWriter, StreamHandshake {
     return sink as unknown as Socket
   }
 
-  /** @param mayOpen whether a 101 is that of ws, and not of a reply with this status */
+  /** @param mayOpen true if a 101 is that of ws, and not that of a reply with this status */
   #answer (response: string, mayOpen: boolean): void {
     const { stream, url } = this.#request
     if (stream.headersSent || stream.closed || stream.destroyed) return
@@ -159,13 +161,13 @@ class H2Upgrade implements Upgrade, HeadWriter, StreamHandshake {
     const { status, headers } = responseToHttp2(response, this.#hasKey, mayOpen)
     if (status < 200 && status !== 101) return
     if (headers[':status'] === '502' && status !== 502) {
-      this.log.warn({ url, status }, 'a 2xx reply to a websocket handshake would have opened the socket: 502 sent')
+      this.log.warn({ url, status }, 'a 2xx reply to a handshake would open the socket over HTTP/2: 502 sent instead')
     }
     respond(stream, headers, { endStream: headers[':status'] !== '200' })
   }
 }
 
-/** Several values of a field such as ETag are sent over HTTP/1.1, too. */
+/** Responds, even if a field such as ETag has several values: over HTTP/1.1 they are sent too. */
 function respond (stream: ServerHttp2Stream, headers: OutgoingHttpHeaders, options: ServerStreamResponseOptions): void {
   try {
     stream.respond(headers, options)

@@ -7,35 +7,35 @@ import type { PluginSocket } from '../socket/websocket.ts'
 import type { kUpgrade } from '../symbols.ts'
 
 /**
- * A pending WebSocket handshake, over either HTTP version. A transport creates it when the server reports the request,
+ * Pending WebSocket handshake, over either HTTP version. A transport creates it when the server emits the request,
  * and a route accepts it. Until then any ordinary reply refuses it.
  */
 export interface Upgrade {
-  /** The server's logger, then the request's once there is one. */
+  /** Logger of the server, then that of the request once it exists. */
   log: FastifyBaseLogger
 
-  /** The header fields that hooks add to the response, as lines of HTTP/1.1. */
+  /** Header fields that hooks add to the response, as lines of HTTP/1.1. */
   headerLines: readonly string[]
 
-  /** The response that refuses the handshake. */
+  /** Response that refuses the handshake. */
   readonly response: ServerResponse
 
-  /** Whether ws has begun to write the response that opens the socket. From then on nothing can refuse it. */
+  /** True once ws has begun to write the response that opens the socket. From then on nothing can refuse it. */
   readonly isAnswered: boolean
 
-  /** Refuses the handshake when `handshakeTimeout` has passed. */
+  /** Timer of `handshakeTimeout`, which refuses the handshake. */
   timer: NodeJS.Timeout | undefined
 
   /**
    * Completes the opening handshake and passes the open socket on. If the client's offer or `verifyClient` forbids it,
    * ws answers with a refusal, and `onSocket` is not called.
    *
-   * @param server negotiates, and counts the socket among its clients
-   * @throws what `verifyClient` or `handleProtocols` throw; nothing has been sent then
+   * @param server ws server that negotiates, and adds the socket to its clients
+   * @throws errors of `verifyClient` and `handleProtocols`; nothing has been sent then
    */
   accept (server: WebSocketServer, onSocket: OnSocket): void
 
-  /** Refuses a request that has not been processed, in a way that lets its client try again elsewhere. */
+  /** Refuses a request that has not been processed, so that its client or a proxy may try another server. */
   refuseUnprocessed (): void
 
   /** Called before ws writes the response head that opens the socket. */
@@ -45,10 +45,13 @@ export interface Upgrade {
   abort (): void
 }
 
+/** Function that receives an open socket, and the connection that carries it. */
 export type OnSocket = (socket: PluginSocket, connection: Connection) => void
 
-/** Node's request of either HTTP version, with the Upgrade that a transport may have attached. */
+/** Raw request of either HTTP version, with the Upgrade that a transport may have attached. */
 export type RawRequest = (IncomingMessage | Http2ServerRequest) & { [kUpgrade]?: Upgrade }
 
-/** Routes a request by Fastify, as the GET of its path. Fastify replies to the response given. */
+/**
+ * Function that passes a request to the router of Fastify, as the GET of its path. Fastify replies with the response.
+ */
 export type Dispatch = (request: RawRequest, response: ServerResponse) => void

@@ -1,11 +1,14 @@
-/** A stream whose received bytes are accounted for. */
+/** A stream whose unread bytes are counted. */
 export interface AccountedStream {
   readonly stream: { readonly readableLength: number }
   /** Bytes that nobody has read, as of the last count. */
   unread: number
 }
 
-/** Accounts for the bytes that the streams of one HTTP/2 session have received and that nobody has read yet. */
+/**
+ * Account of the unread bytes of one HTTP/2 session: its streams have received them, and no consumer has read them. A
+ * chunk is counted before it is kept, so the limit holds for any client, whatever windows it obeys.
+ */
 export class ReceiveBudget {
   readonly #limit: number
   readonly #streams = new Set<AccountedStream>()
@@ -21,7 +24,7 @@ export class ReceiveBudget {
     return this.#streams.size
   }
 
-  /** Bytes that there is room for, as of the last counts. */
+  /** Bytes left of the limit, as of the last counts. */
   get available (): number {
     return this.#limit - this.#unread
   }
@@ -34,19 +37,19 @@ export class ReceiveBudget {
     if (this.#streams.delete(stream)) this.#unread -= stream.unread
   }
 
-  /** Counts anew what is unread of a stream. */
+  /** Counts the unread bytes of a stream again. */
   recount (stream: AccountedStream, incoming = 0): void {
     const unread = stream.stream.readableLength + incoming
     this.#unread += unread - stream.unread
     stream.unread = unread
   }
 
-  /** Accounts for a chunk that nobody reads yet. Returns false, and leaves it out, if there is no room for it. */
+  /** Counts a chunk that is not consumed immediately. Returns false, and does not count it, if it exceeds the limit. */
   reserve (stream: AccountedStream, bytes: number): boolean {
     this.recount(stream, bytes)
     if (this.available >= 0) return true
 
-    // What was read since the last count is still counted.
+    // The counts still include bytes that were read since.
     for (const each of this.#streams) this.recount(each, each === stream ? bytes : 0)
     if (this.available >= 0) return true
     this.recount(stream)

@@ -1,24 +1,25 @@
-/** Size, in bytes, up to which a write goes to Node as it is. */
+/** Size, in bytes, up to which a write is passed to Node as a whole. */
 export const SMALL_WRITE = 4096
 
-/** More in Node's hands gives no more throughput, and makes small messages of other streams wait behind it. */
+/** A larger slice does not improve throughput, and delays small messages of other streams. */
 const LARGEST_SLICE = 128 * 1024
 
 /**
- * What Node may hold of a session in slices. With a small write of each of a thousand sockets that is less than the
- * 10 MB (`maxSessionMemory`) from which on Node refuses every new stream of a session, and at last ends it.
+ * Limit, in bytes, of the slices of a session that Node holds. Together with a small write of each of a thousand
+ * sockets it is less than `maxSessionMemory`, 10 MB, above which Node refuses new streams of a session, and in the end
+ * closes it.
  */
 const SESSION_LIMIT = 3 * 1024 * 1024
 const SHARE = 8
 
 /**
- * What Node holds of one HTTP/2 session that its client has not taken yet. A large write is handed to Node in slices,
- * the next when the last has gone: all at once it would wait in Node's session for a window that may never open.
+ * Account of the slices of one HTTP/2 session that Node holds, because its client has not accepted them yet. It decides
+ * the size of the next slice.
  */
 export class SendBudget {
   #held = 0
 
-  /** Size, in bytes, of a slice: the more is held already, the smaller. */
+  /** Returns the size, in bytes, of a slice, and counts it. The more is held already, the smaller it is. */
   reserve (): number {
     const size = Math.min(LARGEST_SLICE, Math.max(SMALL_WRITE, Math.floor((SESSION_LIMIT - this.#held) / SHARE)))
     this.#held += size

@@ -17,15 +17,15 @@ import { WindowTuner } from './window-tuner.ts'
 
 const { NGHTTP2_ENHANCE_YOUR_CALM } = constants
 
-/** The options that all sessions of a server, or of a client, have. */
+/** Options of all sessions of a server, or of a client. */
 export interface SessionOptions {
   receiveWindow: Partial<ReceiveWindowSizes>
-  /** Time, in ms, after which an idle session is closed; 0 is never. Omitted, its owner decides. */
+  /** Time, in ms, after which an idle session is closed; 0 is never. If omitted, its owner's timeout is left alone. */
   timeout?: number
   log?: FastifyBaseLogger
 }
 
-/** What the streams of one HTTP/2 session share. */
+/** State that the streams of one HTTP/2 session share: budgets, window sizes, and the number of sockets. */
 export class Session implements ReceivingSession, SharedSession {
   readonly sendBudget = new SendBudget()
   readonly budget: ReceiveBudget
@@ -35,7 +35,7 @@ export class Session implements ReceivingSession, SharedSession {
   readonly #options: SessionOptions
   #sockets = 0
   #isDraining = false
-  /** Whether a PING of `destroyIfUnresponsive()` is unanswered. */
+  /** True while a PING of `destroyIfUnresponsive()` is unanswered. */
   #isPinged = false
 
   constructor (
@@ -77,8 +77,11 @@ export class Session implements ReceivingSession, SharedSession {
     else this.#setTimeout(this.#options.timeout ?? 0)
   }
 
+  /** Resets a stream that received more than the session has room for (RFC 9113 section 7). */
   refuse ({ stream }: StreamReceiver): void {
-    this.#options.log?.warn({ streamId: stream.id }, 'a client sent more than sessionBudget ahead: stream reset')
+    this.#options.log?.warn(
+      { streamId: stream.id }, 'unread data of an HTTP/2 session exceeds receiveWindow.sessionBudget: stream reset'
+    )
     setImmediate(refuseStream, stream)
   }
 
@@ -132,6 +135,7 @@ function refuseStream (stream: Http2Stream): void {
   else resetStream(stream, NGHTTP2_ENHANCE_YOUR_CALM)
 }
 
+/** Sends GOAWAY. The session closes with its last stream. Takes the session as its argument, for `setImmediate`. */
 export function closeSession (session: Http2Session): void {
   session.close()
 }

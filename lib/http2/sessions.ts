@@ -6,7 +6,7 @@ import { completeSizes } from '../options/receive-window.ts'
 import { Session, closeSession } from './session.ts'
 import type { SessionOptions } from './session.ts'
 
-/** The HTTP/2 sessions of a server or client. */
+/** HTTP/2 sessions of a server or client. */
 export class Sessions {
   readonly #options: SessionOptions
   readonly #open = new Map<Http2Session, Session>()
@@ -48,6 +48,7 @@ export class Sessions {
     for (const session of this.#open.keys()) session.close()
   }
 
+  /** Destroys every session, with its streams. */
   destroy (): void {
     for (const session of this.#open.keys()) session.destroy()
   }

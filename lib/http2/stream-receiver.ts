@@ -8,12 +8,12 @@ import type { WindowTuner } from './window-tuner.ts'
 const kReceiver = Symbol('fastify-websocket-h2.receiver')
 
 /**
- * How many times as much memory as its own a chunk may keep alive: Node's chunk is a view of everything that one read
- * of the connection received.
+ * Limit of the memory that a chunk keeps alive, in relation to its size. Node's chunk is a view of everything that one
+ * read of the connection received.
  */
 const MAX_PINNED_RATIO = 8
 
-/** The part of an HTTP/2 session that its streams share. */
+/** Part of a Session that a StreamReceiver uses. */
 export interface ReceivingSession {
   readonly budget: ReceiveBudget
   readonly tuner: WindowTuner
@@ -22,18 +22,18 @@ export interface ReceivingSession {
   removeStream (receiver: StreamReceiver): void
 }
 
-/** The receive side of one HTTP/2 stream. */
+/** Receive side of one HTTP/2 stream, of a socket or of an ordinary request with a body. */
 export class StreamReceiver {
   readonly stream: Http2Stream
   /** The window, in bytes, that the stream was opened with, or may have been opened with. */
   readonly window: number
-  /** Whether the stream carries a WebSocket. */
+  /** True if the stream carries a WebSocket. */
   isSocket = false
   /** Present once `readFrames()` was called. */
   reader: FrameReader | undefined
-  // The account of the ReceiveBudget.
+  // Used by ReceiveBudget.
   unread = 0
-  // The measurement of the WindowTuner.
+  // Used by WindowTuner.
   bytes = 0
   round = -1
   readonly #session: ReceivingSession
@@ -48,15 +48,15 @@ export class StreamReceiver {
     Object.assign(stream, { [kReceiver]: this }).on('close', streamOnClose)
   }
 
-  /** Reads WebSocket frames from now on, ahead of ws. The stream is a server's: frames of a client are masked. */
+  /** Parses the WebSocket frames of a client, ahead of ws. Called for streams of a server only. */
   readFrames (): void {
     // A connection that is not Node's own may deliver data ahead of 'stream', and the reader would miss the beginning.
     if (this.stream.readableLength === 0) this.reader = new FrameReader(this.stream, this.#memory)
   }
 
   /**
-   * Receives a chunk of DATA: delivers the messages in it, accounts for the rest, copies what would keep other data
-   * alive, and pushes it to the stream. Returns whether Node is to read on.
+   * Receives a chunk of DATA: delivers the messages in it, counts the rest, copies it if it would keep other data
+   * alive, and pushes it to the stream. Returns whether Node is to continue reading.
    */
   receive (chunk: Buffer): boolean {
     if (this.#isRefused) return false
@@ -85,7 +85,7 @@ export class StreamReceiver {
     this.#session.removeStream(this)
   }
 
-  /** Keeps nothing more of the stream. */
+  /** Discards this chunk and all that follow it. */
   #refuse (): false {
     this.#isRefused = true
     this.#session.refuse(this)
@@ -99,7 +99,7 @@ export class StreamReceiver {
   }
 }
 
-/** Returns the receiver of a stream that has one. */
+/** Returns the receiver of a stream, if it has one. */
 export function receiverOf (stream: Http2Stream): StreamReceiver | undefined {
   return (stream as Partial<ReceivedStream>)[kReceiver]
 }

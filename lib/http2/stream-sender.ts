@@ -1,5 +1,5 @@
 import type { Http2Stream } from 'node:http2'
-import { nodeEnd, nodeWritev } from '../internals/streams.ts'
+import { nodeEnd, nodeWrite, nodeWritev } from '../internals/streams.ts'
 import type { WriteCallback, WriteItem } from '../internals/streams.ts'
 import { ConnectionWriter, sizeOf, sizeOfAll } from '../socket/connection-writer.ts'
 import { SMALL_WRITE } from './send-budget.ts'
@@ -13,15 +13,15 @@ export interface HeadWriter {
 }
 
 /**
- * The send side of an HTTP/2 stream that carries a WebSocket. It passes large writes to Node in slices, and the next
- * slice when the last one has been sent: Node would keep all of a write in its session, for a flow-control window that
- * may never open.
+ * Send side of an HTTP/2 stream that carries a WebSocket. It passes a large write to Node in slices, each when the
+ * previous one has been sent: Node would keep the whole write in its session, where it waits for a flow-control window
+ * that may never open.
  */
 export class StreamSender extends ConnectionWriter {
-  /** Receives the first write in place of the stream: a head of HTTP/1.1 has no place in DATA frames. */
+  /** Receives the first write in place of the stream: an HTTP/1.1 head must not be sent as DATA. */
   head: HeadWriter | undefined
   readonly #budget: SendBudget
-  /** The part of the current write that Node does not have yet. */
+  /** Part of the current write that has not been passed to Node. */
   #rest = NOTHING
   #reserved = 0
   #endsLater = false
@@ -33,19 +33,21 @@ export class StreamSender extends ConnectionWriter {
 
   override write (chunk: WriteItem['chunk'], encoding: BufferEncoding, callback: WriteCallback): void {
     if (this.head !== undefined) return this.#writeHead([{ chunk, encoding }], callback)
-    if (sizeOf(chunk) > SMALL_WRITE) return this.#writeSlices([toBuffer({ chunk, encoding })], callback)
-    super.write(chunk, encoding, callback)
+    const size = sizeOf(chunk)
+    if (size > SMALL_WRITE) return this.#writeSlices([toBuffer({ chunk, encoding })], callback)
+    nodeWrite(this.duplex, chunk, encoding, this.begin(size, callback))
   }
 
   override writeAll (items: WriteItem[], callback: WriteCallback): void {
     if (this.head !== undefined) return this.#writeHead(items, callback)
-    if (sizeOfAll(items) > SMALL_WRITE) return this.#writeSlices(items.map(toBuffer), callback)
-    super.writeAll(items, callback)
+    const size = sizeOfAll(items)
+    if (size > SMALL_WRITE) return this.#writeSlices(items.map(toBuffer), callback)
+    nodeWritev(this.duplex, items, this.begin(size, callback))
   }
 
   /**
-   * Ends the stream, after the last slice if there are any left. Node sends END_STREAM behind the slice that it has,
-   * and drops the rest.
+   * Ends the stream, after the last slice if any are left. Node would send END_STREAM behind the slice that it has, and
+   * drop the rest.
    */
   end (parameters: unknown[]): void {
     this.#endsLater = !this.stream.closed && this.stream.writableLength > SMALL_WRITE
@@ -80,7 +82,7 @@ export class StreamSender extends ConnectionWriter {
   #writeHead (items: WriteItem[], callback: WriteCallback): void {
     const { head } = this
     this.head = undefined
-    // A head of HTTP/1.1 is a sequence of bytes, and Latin-1 has a character for each.
+    // An HTTP/1.1 head is a sequence of bytes, and Latin-1 has a character for each.
     head!.writeHead(items.map(({ chunk }) => typeof chunk === 'string' ? chunk : chunk.toString('latin1')).join(''))
     callback()
   }

@@ -13,35 +13,33 @@ import { StreamSender } from './stream-sender.ts'
 
 const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = constants
 
-/** The part of an HTTP/2 session that its sockets share. */
+/** Part of a Session that a StreamSocket uses. */
 export interface SharedSession {
   readonly sendBudget: SendBudget
-  /** The TCP connection of the session; undefined for one that is unknown, as a client's. */
+  /** TCP connection of the session; undefined if it is unknown, like that of a client's session. */
   readonly transport: Duplex | undefined
   destroyIfUnresponsive (timeout: number): void
 }
 
-/** A handshake that has to know that its stream has closed. */
+/** Handshake that is informed when its stream closes. */
 export interface StreamHandshake {
   onStreamClose (): void
 }
 
 /**
- * An HTTP/2 stream in the place of a TCP connection (RFC 8441 section 5): `end()` sends END_STREAM as a TCP connection
- * would a FIN, `destroy()` sends RST_STREAM, and the peer's RST_STREAM ends the socket. All that the plugin keeps of
- * such a stream is here, or in its receiver.
+ * HTTP/2 stream that acts as the TCP connection which ws expects (RFC 8441 section 5): `end()` sends END_STREAM in
+ * place of FIN, `destroy()` sends RST_STREAM, and the peer's RST_STREAM ends the socket. All state that the plugin has
+ * of such a stream is here, or in its receiver.
  */
 export class StreamSocket extends Connection {
+  declare readonly writer: StreamSender
   readonly receiver: StreamReceiver
-  readonly sender: StreamSender
-  /** The handshake that the stream carries, until it closes or the socket has been opened. */
+  /** Handshake of the stream, until the stream closes or the socket opens. */
   handshake: StreamHandshake | undefined
   readonly #session: SharedSession
 
   constructor (stream: Http2Stream, receiver: StreamReceiver, session: SharedSession) {
-    const sender = new StreamSender(stream, session.sendBudget)
-    super(stream, sender)
-    this.sender = sender
+    super(stream, new StreamSender(stream, session.sendBudget))
     this.receiver = receiver
     this.#session = session
     hookMethods(stream, { end: streamEnd, destroy: streamDestroy })
@@ -57,10 +55,10 @@ export class StreamSocket extends Connection {
     this.receiver.reader?.start(websocket, options as MessageLimits)
   }
 
-  /** A stream has to wait for the connection of its session too: while that is congested, so is the stream. */
+  /** Includes the connection of the session: while it is congested, all of its streams wait. */
   override measureProgress (): number {
     const queue = this.transport && readSendQueue(this.transport)
-    return this.sender.bytesSent + (queue !== undefined && queue.queued > 0 ? queue.accepted : 0)
+    return this.writer.bytesSent + (queue !== undefined && queue.queued > 0 ? queue.accepted : 0)
   }
 
   override destroyIfUnresponsive (timeout: number): void {
@@ -69,7 +67,7 @@ export class StreamSocket extends Connection {
 
   /** Sends one RST_STREAM with a code, immediately. */
   reset (code: number): void {
-    // Ahead of the stream's 'close', as over TCP.
+    // Called back before the stream's 'close', as over TCP.
     this.loseWrite()
     resetStream(this.stream, code)
   }
@@ -82,12 +80,12 @@ export class StreamSocket extends Connection {
     const { stream } = this
     const isAlive = !stream.closed && !stream.destroyed && stream.session?.destroyed === false
     if (error !== undefined || !isAlive) {
-      if (stream.state.localClose === 1) this.sender.isEndSent = true
+      if (stream.state.localClose === 1) this.writer.isEndSent = true
       this.loseWrite(error)
       return nodeDestroy(stream, error)
     }
 
-    // A destroyed socket emits no more data. ws reads what a paused one has received at its 'close'.
+    // A destroyed socket emits no more data. If it is paused, ws reads at 'close' what it has received.
     if (!stream.isPaused()) stream.removeAllListeners('data').resume()
     setImmediate(sendReset, this)
   }
@@ -103,14 +101,15 @@ export class StreamSocket extends Connection {
 }
 
 /**
- * RFC 8441 section 5: an abort is RST_STREAM with CANCEL. After our END_STREAM it only says that we no longer listen.
+ * Aborts a stream with RST_STREAM(CANCEL) (RFC 8441 section 5). After END_STREAM the code is NO_ERROR: the reset only
+ * reports that nothing more is read.
  */
 function sendReset (socket: StreamSocket): void {
   socket.reset(socket.stream.writableFinished ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL)
 }
 
 function streamEnd (this: Http2Stream, ...parameters: unknown[]): Http2Stream {
-  (connectionOf(this) as StreamSocket).sender.end(parameters)
+  (connectionOf(this) as StreamSocket).writer.end(parameters)
   return this
 }
 
@@ -119,7 +118,7 @@ function streamDestroy (this: Http2Stream, error?: Error): Http2Stream {
   return this
 }
 
-/** Before Node 26 a stream that is reset while its writes are blocked never closes by itself. */
+/** Destroys a stream that its peer has reset. Before Node 26, it would never close while its writes are blocked. */
 function streamOnAborted (this: Http2Stream): void {
   setImmediate(destroyDuplex, this)
 }

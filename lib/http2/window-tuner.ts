@@ -9,35 +9,35 @@ import type { AccountedStream, ReceiveBudget } from './receive-budget.ts'
  */
 const MAX_CONNECTION_WINDOW = (Number(process.versions.node.split('.')[0]) < 26 ? 4 : 32) * 1024 * 1024
 
-/** A client may answer a PING ahead of the data that a window has just let through, so a round takes two of them. */
+/** PINGs of a round. A client may answer the first one ahead of data that the window has just allowed. */
 const ROUND_TRIPS = 2
 
 /**
- * The part of a window that a stream held back by it receives in a round, at least: Node returns windows by halves, so
- * half of the window, less what arrives late.
+ * Fraction of a window that a stream receives in a round, at least, if the window limits it. Node returns windows by
+ * halves, so it is half of the window, less a margin for data that arrives late.
  */
 const HELD_BACK = 0.45
 
-/** A step of growth; 4 reaches 16 MiB from 64 KiB in four rounds. */
+/** Factor of growth: 64 KiB become 16 MiB in four rounds. */
 const GROWTH = 4
 
-/** How many times as much data a round waits for, at most, after rounds that found windows wide enough. */
+/** Largest factor by which the next round is delayed after rounds in which the window was wide enough. */
 const MAX_PROBE_BACKOFF = 16
 
 /**
- * Growth for a client that has not been seen to apply new settings. Against RFC 9113 section 6.9.2, Firefox does not
- * change the windows of open WebSocket streams when SETTINGS change (seen with 153). Node returns a window by halves of
- * its new size, so such a client gets it back in time up to twice the old size, and would wait indefinitely past that.
- * A little less than twice: a client that is held back sends just what it may, and must be seen to have sent more than
- * it gets back.
+ * Limit of growth for a client that has not been seen to apply new settings. Contrary to RFC 9113 section 6.9.2,
+ * Firefox does not change the windows of open WebSocket streams when SETTINGS change (seen with 153). Node returns a
+ * window when half of its new size was read: in time for such a client up to twice the old size, and never above that.
+ * SLACK keeps the size a little below twice: a client that the window limits sends exactly what it may, and has to be
+ * seen to have sent more than Node has returned.
  */
 const GROWTH_FOR_ALL = 2
 const SLACK = 1024
 
-/** Time, in ms, after which windows that were not used shrink. */
+/** Time, in ms, after which unused windows shrink. */
 const IDLE = 10_000
 
-/** A stream whose received bytes are measured. */
+/** Stream whose received bytes are measured. */
 export interface MeasuredStream extends AccountedStream {
   readonly stream: Http2Stream
   readonly window: number
@@ -49,16 +49,17 @@ export interface MeasuredStream extends AccountedStream {
 }
 
 /**
- * Sizes the receive windows of one HTTP/2 session (RFC 9113 section 6.9). With the initial size an upload receives 64
- * KiB per round trip, where TCP finds out how much the path allows. The tuner does the same:
+ * Sizes the receive windows of one HTTP/2 session (RFC 9113 section 6.9). With the initial size, 64 KiB, an upload is
+ * limited to 64 KiB per round trip. Like TCP, the tuner measures how much the path allows:
  *
- * 1. A stream that receives at least half of its window since the last look starts a round: two PINGs, one after the
- *    other. Only bytes that are read immediately count; a slow reader starts no round.
+ * 1. A stream that receives at least half of its window since the last round starts a round: two PINGs, one after the
+ *    other. Only bytes that are consumed immediately count; a slow reader starts no round.
  * 2. The peak of a round is what its busiest stream received. If that is less than 0.45 of the window, the window is
  *    wide enough: the next round starts after twice as much data, up to 16 times.
- * 3. Otherwise the window holds the stream back. All windows grow by 4 (SETTINGS_INITIAL_WINDOW_SIZE), up to a limit.
- * 4. The limit is `receiveWindow.max`, or less: if every open stream stalls now, half of what is left of
- *    `sessionBudget` stays free for streams that the client opens before it has received smaller windows.
+ * 3. Otherwise the window limits the stream. All windows become 4 times as large (SETTINGS_INITIAL_WINDOW_SIZE), up to
+ *    a limit.
+ * 4. The limit is `receiveWindow.max`, or less: if every open stream stalls now, half of the rest of `sessionBudget`
+ *    stays free for streams that the client opens before it has received smaller windows.
  * 5. Until a client has been seen to apply new settings to a stream that was open, the limit is twice the initial size.
  * 6. When streams open and the limit falls below the window, windows shrink to the limit.
  * 7. After 10 s in which less than one window was received, windows shrink to their initial size.
@@ -72,15 +73,15 @@ export class WindowTuner {
   readonly #budget: ReceiveBudget
   readonly #idle: number
   #size: number
-  /** The size that the client has acknowledged. */
+  /** Size that the client has acknowledged. */
   #acknowledged: number
-  /** Whether a socket was seen to have received more than the window that it was opened with. */
+  /** True once a socket was seen to have received more than the window that it was opened with. */
   #clientAppliesSettings = false
   #round = 0
   #peak = 0
   #isMeasuring = false
   #probeBackoff = 1
-  /** Bytes read since windows last changed, or since the last look whether they are idle. */
+  /** Bytes read since the windows changed, or since they were last checked for use. */
   #total = 0
   #shrinking: NodeJS.Timeout | undefined
 
@@ -95,7 +96,7 @@ export class WindowTuner {
     session.once('close', () => clearInterval(this.#shrinking))
   }
 
-  /** The window, in bytes, that each stream has, or will have once the client has received it. */
+  /** Window of each stream, in bytes, as soon as the client has received it. */
   get size (): number {
     return this.#size
   }
@@ -111,7 +112,7 @@ export class WindowTuner {
     if (this.#clientAppliesSettings && this.#size > this.#limit) this.#resize(this.#limit)
   }
 
-  /** Measures a chunk that is read immediately. */
+  /** Measures a chunk that is consumed immediately. */
   read (stream: MeasuredStream, bytes: number): void {
     if (stream.unread > 0) this.#budget.recount(stream)
     if (stream.round !== this.#round) {
@@ -137,8 +138,8 @@ export class WindowTuner {
   }
 
   /**
-   * Returns whether a socket has received more than the window that it was opened with, and has not returned it: Node
-   * returns this chunk later. How a client treats other streams says nothing.
+   * Returns whether a socket has received more than the window that it was opened with, before any of it was returned
+   * (Node returns this chunk later). The windows of streams without a socket are no evidence.
    */
   #exceedsOldWindow ({ stream, window, isSocket }: MeasuredStream): boolean {
     if (!isSocket || window >= this.#acknowledged) return false

@@ -6,6 +6,7 @@ export interface WriteItem {
   encoding: BufferEncoding
 }
 
+/** Callback of a write. */
 export type WriteCallback = (error?: Error | null) => void
 
 /** Methods that intercept the data that a stream receives from Node, and the data that it sends. */
@@ -67,7 +68,7 @@ function prototypeOf (stream: Duplex): StreamHooks {
 
 /**
  * Emits data that a stream has not buffered, past `pause()`. Readable documents `push` and `unshift` alone, which keep
- * data for a paused stream, and would have it counted as unread.
+ * data for a paused stream, and count it as unread.
  */
 export function emitData (stream: Duplex, chunk: Buffer): void {
   stream.emit('data', chunk)
@@ -76,8 +77,9 @@ export function emitData (stream: Duplex, chunk: Buffer): void {
 const NOTHING = Buffer.alloc(0)
 
 /**
- * Makes Node read on from an HTTP/2 stream that was resumed, and return its flow-control window. Readable calls `_read`
- * only if something was pushed since the last call, and a listener that took all data past it pushed nothing.
+ * Makes Node continue to read from an HTTP/2 stream that was resumed, and return its flow-control window. Readable
+ * calls `_read` only if something was pushed since the last call. Nothing was, if all data was delivered without
+ * `push`.
  */
 export function readOn (stream: Duplex): void {
   nodePush(stream, NOTHING)

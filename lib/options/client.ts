@@ -17,6 +17,7 @@ export interface ClientSettings extends Complete<Options, typeof CONNECT_OPTIONS
 
 const VERSIONS: unknown[] = ['1.1', '2']
 
+/** Options of `connect()` that ws does not have. */
 export const CONNECT_OPTIONS = {
   // The server decides: HTTP/2 where it offers Extended CONNECT.
   http: { expected: '"1.1" or "2"', isValid: (value) => VERSIONS.includes(value), default: undefined },

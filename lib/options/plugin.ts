@@ -38,6 +38,7 @@ export interface PluginSettings extends
 /** Options that Fastify's `register` has for every plugin. */
 const REGISTER_OPTIONS = ['logLevel', 'logSerializers', 'prefix']
 
+/** Options of the plugin. */
 export const PLUGIN_OPTIONS = {
   options: { ...OBJECT, default: {} },
   // The error is logged, and the socket closed with 1011.
@@ -71,7 +72,7 @@ const ABSENT: Check = {
   isValid: (value) => value === false
 }
 
-/** The options of ws's WebSocketServer. Their defaults are those of ws, which completes them itself. */
+/** Options of ws's WebSocketServer. Their defaults are those of ws, which completes them itself. */
 export const SERVER_OPTIONS = {
   noServer: { ...ABSENT, default: false },
   port: { ...ABSENT, default: undefined },
@@ -112,7 +113,7 @@ export function readOptions (
   const shutdown = readShutdownOptions(options, PLUGIN_OPTIONS.shutdownTimeout.default, pluginTimeout)
   warnOfUnknown(options, log)
 
-  // ws takes a property that is there but undefined for a limit that is not wanted.
+  // ws would treat a limit that is undefined as no limit.
   const { server, ...websocketServer } = omitNullish(options.options ?? {})
   if (websocketServer.path !== undefined) {
     log.warn('option "options.path" rejects all other paths; use a websocket route instead')
@@ -133,7 +134,7 @@ export function readOptions (
   })
 }
 
-/** Logs the names that are unknown: a misspelt option must not pass unnoticed. */
+/** Logs unknown names: a misspelt option must not go unnoticed. */
 function warnOfUnknown (options: WebsocketPluginOptions, log: FastifyBaseLogger): void {
   for (const name of unknownNames(options, PLUGIN_OPTIONS)) {
     if (REGISTER_OPTIONS.includes(name)) continue

@@ -15,6 +15,7 @@ export interface ReceiveWindowSizes {
 
 const WINDOW: Check = { expected: 'an integer from 1024 to 2147483647 (bytes)', isValid: isBetween(1024, 2 ** 31 - 1) }
 
+/** Options of `receiveWindow`. */
 export const RECEIVE_WINDOW_OPTIONS = {
   // RFC 9113 section 6.9.2: the window that a client uses until it receives our SETTINGS. Settings of the server, where
   // it has them, come before this default.

@@ -14,6 +14,7 @@ export interface RouteSettings extends RouteDefaults {
 const OF_PLUGIN = perRoute(PLUGIN_OPTIONS)
 const OF_SERVER = perRoute(SERVER_OPTIONS)
 
+/** Options of a route. */
 export const ROUTE_OPTIONS = {
   ...sortByName({
     ...OF_PLUGIN,

@@ -9,15 +9,18 @@ export interface SendLimits {
   slowConsumer: SlowConsumer
 }
 
+/** Limits of a socket that has no options. */
 export const NO_LIMITS: SendLimits = Object.freeze({ sendLimit: Infinity, slowConsumer: 'close' })
 
 const POLICIES: unknown[] = ['close', 'drop']
 
+/** Check of the option `sendLimit`. */
 export const SEND_LIMIT: Check = {
   expected: 'an integer of at least 0 (bytes), or Infinity',
   isValid: (value) => isCount(value) || value === Infinity
 }
 
+/** Check of the option `slowConsumer`. */
 export const SLOW_CONSUMER: Check = {
   expected: '"close", "drop" or a synchronous function',
   isValid: (value) => POLICIES.includes(value) || isSyncFunction(value)

@@ -18,6 +18,7 @@ const MARGIN = 500
 /** Close codes that no endpoint may send (RFC 6455 section 7.4.1). */
 const RESERVED_CODES: unknown[] = [1004, 1005, 1006]
 
+/** Options of `shutdown`. */
 export const SHUTDOWN_OPTIONS = {
   code: {
     expected: 'a close code that may be sent: 1000 to 1003, 1007 to 1014, or 3000 to 4999',

@@ -1,13 +1,14 @@
-/** A check of one value. */
+/** Check of one value. */
 export interface Check {
   /** Words of the error, after "must be". */
   readonly expected: string
   readonly isValid: (value: unknown) => boolean
 }
 
+/** Checks of several values, by their names. */
 export type Checks = Readonly<Record<string, Check>>
 
-/** An option: a row of a table of options. */
+/** Option, as a row of a table of options. */
 export interface Row<Value = unknown> extends Check {
   /** The value of an option that is omitted. Undefined where the code that uses the option decides. */
   readonly default: Value | undefined
@@ -15,6 +16,7 @@ export interface Row<Value = unknown> extends Check {
   readonly perRoute?: true
 }
 
+/** Rows of any table. */
 export type Rows = Readonly<Record<string, Row>>
 
 /** A table with one row for each option of a public type. */

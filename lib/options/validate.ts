@@ -7,25 +7,34 @@ import { FST_WS_INVALID_OPTION } from '../errors.ts'
 /** Returns an option's name as the user knows it. */
 export type FormatName = (name: string) => string
 
-/** Most milliseconds of a timer of Node. */
+/** Longest time of a timer of Node, in ms. */
 const MAX_TIMEOUT = 2 ** 31 - 1
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
+/** Check for a boolean. */
 export const BOOLEAN: Check = { expected: 'a boolean', isValid: isBoolean }
+/** Check for a function. */
 export const FUNCTION: Check = { expected: 'a function', isValid: isFunction }
+/** Check for an object. */
 export const OBJECT: Check = { expected: 'an object', isValid: isObject }
+/** Check for a boolean or an object. */
 export const BOOLEAN_OR_OBJECT: Check = {
   expected: 'a boolean or an object',
   isValid: (value) => isBoolean(value) || isObject(value)
 }
+/** Check for a string. */
 export const STRING: Check = { expected: 'a string', isValid: (value) => typeof value === 'string' }
+/** Check for a count. */
 export const COUNT: Check = { expected: 'an integer of at least 0', isValid: isCount }
+/** Check for a number of bytes. */
 export const BYTES: Check = { expected: 'an integer of at least 0 (bytes)', isValid: isCount }
+/** Check for a time, which may be 0. */
 export const MILLISECONDS: Check = {
   expected: `an integer from 0 to ${MAX_TIMEOUT} (ms)`,
   isValid: isBetween(0, MAX_TIMEOUT)
 }
+/** Check for a time. */
 export const POSITIVE_MILLISECONDS: Check = {
   expected: `an integer from 1 to ${MAX_TIMEOUT} (ms)`,
   isValid: isBetween(1, MAX_TIMEOUT)
@@ -59,10 +68,12 @@ export function validateStrict (options: object | null | undefined, checks: Chec
   )
 }
 
+/** Returns a function that checks for an integer within limits. */
 export function isBetween (least: number, most: number): (value: unknown) => boolean {
   return (value) => isCount(value) && Number(value) >= least && Number(value) <= most
 }
 
+/** Returns whether a value is a function without `async`. */
 export function isSyncFunction (value: unknown): boolean {
   return isFunction(value) && !types.isAsyncFunction(value)
 }
@@ -72,14 +83,17 @@ export function isToken (value: unknown): value is string {
   return typeof value === 'string' && TOKEN.test(value)
 }
 
+/** Returns whether a value is an object, but not an array. */
 export function isObject (value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/** Returns whether a value has a method `then`. */
 export function isPromise (value: unknown): value is Promise<unknown> {
   return isObject(value) && 'then' in value && isFunction(value.then)
 }
 
+/** Returns whether a value is an integer of at least 0. */
 export function isCount (value: unknown): boolean {
   return Number.isSafeInteger(value) && Number(value) >= 0
 }

@@ -4,21 +4,21 @@ import { isProtocolError } from '../error-handling.ts'
 const ABNORMAL_CLOSURE = 1006
 
 /**
- * Finds the code of a socket's 'close'. ws reports only a code that the peer sent. After a protocol error of the peer,
- * the code is that of the Close frame that answered it, if that was sent.
+ * Code of a socket's 'close' event. ws reports only a code that the peer sent. After a protocol error of the peer, the
+ * event has the code of the Close frame that answered the error, if that frame was sent.
  */
 export class CloseCode {
-  /** The code of the Close frame that is being sent. */
+  /** Code of the Close frame that is being sent. */
   #sent: number | undefined
-  /** The code of the Close frame that answered a protocol error. */
+  /** Code of the Close frame that answered a protocol error. */
   #errorCloseCode: number | undefined
 
-  /** @param code undefined where no Close frame is sent */
+  /** @param code undefined if no Close frame is sent */
   send (code: number | undefined): void {
     this.#sent = code
   }
 
-  /** ws sends its Close frame first, then emits the error. */
+  /** Called with each error of the socket. ws sends its Close frame first, then emits the error. */
   onError (error: unknown): void {
     if (isProtocolError(error)) this.#errorCloseCode = this.#sent
   }

@@ -4,8 +4,8 @@ import { nodeWrite, nodeWritev } from '../internals/streams.ts'
 import type { WriteCallback, WriteItem } from '../internals/streams.ts'
 
 /**
- * The write side of a connection or stream. Writable passes writes on one at a time and waits for the callback of each.
- * Each callback is called exactly once, with an error if the data was not sent. Node itself may report success for data
+ * Write side of a connection or stream. Writable passes on one write at a time and waits for its callback. The writer
+ * calls each callback exactly once, with an error if the data was not sent. Node itself may report success for data
  * that it dropped (before 22 on any connection, in 26 on a stream that is reset), or never call back.
  */
 export class ConnectionWriter {
@@ -13,10 +13,10 @@ export class ConnectionWriter {
   bytesAlreadySent = 0
   /** Bytes sent so far. */
   bytesSent = 0
-  /** Whether the end of the stream has been sent, and so all that was written before it. */
+  /** True if the end of the stream has been sent, and so everything that was written before it. */
   isEndSent = false
   protected readonly duplex: Duplex
-  /** Bytes in Node's hands. */
+  /** Bytes of the current write that were passed to Node. */
   protected bytesPassed = 0
   #callback: WriteCallback | undefined
   /** Created with the first write, to spare idle sockets the closure. */
@@ -34,13 +34,13 @@ export class ConnectionWriter {
     nodeWritev(this.duplex, items, this.begin(sizeOfAll(items), callback))
   }
 
-  /** Calls back the current write. Called once Node no longer does, or no longer reports the truth. */
+  /** Calls the callback of the current write. Called when Node will not, or would report success wrongly. */
   lose (error?: Error | null): void {
     this.release()
     if (this.#callback !== undefined) this.finish(error ?? (this.isEndSent ? null : new FST_WS_NOT_SENT()))
   }
 
-  /** Begins a write of so many bytes. Returns the callback for Node. */
+  /** Begins a write of `size` bytes. Returns the callback to pass to Node. */
   protected begin (size: number, callback: WriteCallback): WriteCallback {
     // A connection that is not Node's own may implement `_writev` with its `_write`.
     if (this.#callback !== undefined) return callback
@@ -50,12 +50,12 @@ export class ConnectionWriter {
     return this.#onWritten
   }
 
-  /** Passes on more of the current write. Returns false if there is no more. */
+  /** Passes the next part of the current write to Node. Returns false if nothing is left of it. */
   protected writeMore (_onWritten: WriteCallback): boolean {
     return false
   }
 
-  /** Returns what Node held of the current write to a budget. */
+  /** Releases the budget that the current write has reserved. */
   protected release (): void {}
 
   protected finish (error: Error | null): void {
@@ -66,7 +66,7 @@ export class ConnectionWriter {
   }
 
   #written (error?: Error | null): void {
-    // Node 26 calls back within destroy(), which would take an exception of the callback for an error of the stream.
+    // Node 26 calls back within destroy(), which would treat an exception of the callback as an error of the stream.
     if (this.duplex.destroyed) return process.nextTick(loseWrite, this, error)
     this.release()
     if (error != null) return this.finish(error)
@@ -75,16 +75,17 @@ export class ConnectionWriter {
   }
 }
 
-/** Calls back the current write with an error, if there is one. */
+/** Calls the callback of the current write of a writer. A function of its own for `process.nextTick`. */
 export function loseWrite (writer: ConnectionWriter | undefined, error?: Error | null): void {
   writer?.lose(error)
 }
 
-/** Returns the size of a write, in bytes, at most: a string has up to three bytes for each of its UTF-16 units. */
+/** Returns the maximum size of a write, in bytes: a UTF-16 unit of a string is up to three bytes. */
 export function sizeOf (chunk: WriteItem['chunk']): number {
   return typeof chunk === 'string' ? 3 * chunk.length : chunk.length
 }
 
+/** Returns the maximum size of several writes, in bytes. */
 export function sizeOfAll (items: readonly WriteItem[]): number {
   let size = 0
   for (const { chunk } of items) size += sizeOf(chunk)

@@ -9,13 +9,13 @@ const kConnection = Symbol('fastify-websocket-h2.connection')
 type Carrier = Duplex & { [kConnection]: Connection }
 
 /**
- * Time, in ms, that a peer has to end its side after ours has ended. Firefox, nghttpx and undici 7 never do, and ws
- * would wait for them until its close timer fires. Not 0: a reset that overtakes the Close frame in a proxy's buffers
- * turns a clean close into a 1006.
+ * Time, in ms, that a peer has to end its side after this side has ended. Firefox, nghttpx and undici 7 never do, and
+ * ws would wait for them until its close timer fires. Not 0: a reset that overtakes the Close frame in a proxy's
+ * buffers turns a clean close into a 1006.
  */
 const HALF_CLOSE_TIMEOUT = 250
 
-/** An observer of what a connection receives. */
+/** Observer of the data and the end of a connection. */
 export interface ConnectionObserver {
   /** Called for the next data only: listening to all data would cost each message. */
   onData (): void
@@ -23,49 +23,50 @@ export interface ConnectionObserver {
 }
 
 /**
- * What carries a WebSocket: a TCP connection, with or without TLS, or an HTTP/2 stream (StreamSocket). The listeners
- * are functions that all connections share, and are added with `on` even for events that happen once: a closure, or the
- * wrapper that `once` creates, would cost each idle socket 100 to 200 bytes.
+ * Connection that carries a WebSocket: a TCP connection, with or without TLS, or an HTTP/2 stream (StreamSocket). Its
+ * listeners are functions that all connections share, and are added with `on` even for events that happen once: a
+ * closure, or the wrapper that `once` creates, would cost each idle socket 100 to 200 bytes.
  */
 export class Connection {
   readonly duplex: Duplex
-  readonly #writer: ConnectionWriter | undefined
+  /** Undefined for a Duplex that has a `_write` of its own. */
+  readonly writer: ConnectionWriter | undefined
   #observer: ConnectionObserver | undefined
   #timer: NodeJS.Timeout | undefined
   #closeTimeout = 0
 
-  /** @param writer by default, one that leaves a Duplex with a `_write` of its own alone: its callbacks are its own */
+  /** @param writer default: a ConnectionWriter, except for a Duplex with a `_write` of its own */
   constructor (duplex: Duplex, writer = hasOwnWrite(duplex) ? undefined : new ConnectionWriter(duplex)) {
     this.duplex = duplex
-    this.#writer = writer
+    this.writer = writer
     if (writer !== undefined) hookMethods(duplex, { _write: duplexWrite, _writev: duplexWritev })
     Object.assign(duplex, { [kConnection]: this }).on('close', duplexOnClose)
   }
 
   /** Bytes of the current write that Node has sent, and that `writableLength` still includes. */
   get bytesAlreadySent (): number {
-    return this.#writer?.bytesAlreadySent ?? 0
+    return this.writer?.bytesAlreadySent ?? 0
   }
 
   /**
-   * Whether all that was written has been sent, and the end with it. Node destroys a stream that closes with the last
-   * of it, because its peer has ended too, ahead of its 'finish'.
+   * True if everything that was written has been sent, including the end. If the peer has ended too, Node destroys a
+   * stream as soon as its end is sent, before 'finish'.
    */
   get hasFinishedWriting (): boolean {
-    return this.duplex.writableFinished || this.#writer?.isEndSent === true
+    return this.duplex.writableFinished || this.writer?.isEndSent === true
   }
 
-  /** Bytes that the kernel has accepted from the transport of this connection, whoever wrote them. */
+  /** Bytes that the kernel has accepted from the TCP connection, including those of other streams of the session. */
   get bytesAccepted (): number {
     return (this.transport && readSendQueue(this.transport)?.accepted) ?? 0
   }
 
-  /** Returns a number that changes when the peer takes more of what waits for it. */
+  /** Returns a number that changes when the peer accepts more of the data that waits for it. */
   measureProgress (): number {
-    return readSendQueue(this.duplex)?.accepted ?? this.#writer?.bytesSent ?? -this.duplex.writableLength
+    return readSendQueue(this.duplex)?.accepted ?? this.writer?.bytesSent ?? -this.duplex.writableLength
   }
 
-  /** Destroys the transport if its peer does not answer. Over HTTP/1.1 the heartbeat's ping has found that out. */
+  /** Destroys the TCP connection of an HTTP/2 session if its peer does not answer. Over HTTP/1.1 it does nothing. */
   destroyIfUnresponsive (_timeout: number): void {}
 
   /**
@@ -77,10 +78,10 @@ export class Connection {
   }
 
   /**
-   * Destroys the connection if its peer has ended its side and takes nothing of what is left to send. ws starts its
-   * close timer only when it sends a Close frame, and here it sends none.
+   * Destroys the connection if its peer has ended its side and accepts none of the data that is left to send. ws starts
+   * its close timer only when it sends a Close frame, and here it sends none.
    *
-   * @param closeTimeout time, in ms, in which the peer has to take something
+   * @param closeTimeout time, in ms, in which the peer has to accept something
    */
   destroyAfterEnd (closeTimeout: number): void {
     this.#closeTimeout = closeTimeout
@@ -94,14 +95,6 @@ export class Connection {
   observe (observer: ConnectionObserver): void {
     this.#observer = observer
     this.duplex.on('data', duplexOnData)
-  }
-
-  write (chunk: WriteItem['chunk'], encoding: BufferEncoding, callback: WriteCallback): void {
-    this.#writer!.write(chunk, encoding, callback)
-  }
-
-  writeAll (items: WriteItem[], callback: WriteCallback): void {
-    this.#writer!.writeAll(items, callback)
   }
 
   onData (): void {
@@ -118,7 +111,7 @@ export class Connection {
     this.#timer ??= setTimeout(destroyIfStuck, this.#closeTimeout, this, this.measureProgress())
   }
 
-  /** @param progress as of the beginning of the time that has passed */
+  /** @param progress result of `measureProgress()` when the timeout started */
   onStuck (progress: number): void {
     const now = this.measureProgress()
     if (now === progress) this.duplex.destroy()
@@ -131,28 +124,28 @@ export class Connection {
     this.loseWrite()
   }
 
-  /** Calls back the current write in the next tick, if Node does not. */
+  /** Calls the callback of the current write in the next tick, if Node does not. */
   protected loseWrite (error?: Error): void {
-    process.nextTick(loseWrite, this.#writer, error)
+    process.nextTick(loseWrite, this.writer, error)
   }
 
-  /** The TCP connection, while it is known. */
+  /** TCP connection; undefined if it is unknown. */
   protected get transport (): Duplex | undefined {
     return this.duplex
   }
 }
 
-/** Returns the Connection of a TCP connection or stream that has one. */
+/** Returns the Connection of a TCP connection or stream, if it has one. */
 export function connectionOf (duplex: Duplex): Connection | undefined {
   return (duplex as Carrier)[kConnection]
 }
 
 function duplexWrite (this: Duplex, chunk: WriteItem['chunk'], encoding: BufferEncoding, callback: WriteCallback): void {
-  (this as Carrier)[kConnection].write(chunk, encoding, callback)
+  (this as Carrier)[kConnection].writer!.write(chunk, encoding, callback)
 }
 
 function duplexWritev (this: Duplex, items: WriteItem[], callback: WriteCallback): void {
-  (this as Carrier)[kConnection].writeAll(items, callback)
+  (this as Carrier)[kConnection].writer!.writeAll(items, callback)
 }
 
 function duplexOnData (this: Carrier): void {
@@ -175,6 +168,7 @@ function destroyIfStuck (connection: Connection, progress: number): void {
   connection.onStuck(progress)
 }
 
+/** Destroys a connection or stream. Takes it as its argument, for timers. */
 export function destroyDuplex (duplex: Duplex): void {
   duplex.destroy()
 }

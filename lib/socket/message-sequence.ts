@@ -1,11 +1,12 @@
 import { copyPrivately } from '../frames/private-memory.ts'
 
+/** Message as ws emits it. */
 export type Message = [data: Buffer, isBinary: boolean]
 
 /** Estimated memory, in bytes, of a pending message in addition to its data. It limits the number of tiny messages. */
 const OVERHEAD = 128
 
-/** Node of the linked list. The last one is empty; adding a message fills it and appends another. */
+/** Element of the linked list. The last one is empty; adding a message fills it and appends another. */
 class Place {
   readonly number: number
   message: Message | undefined

@@ -14,7 +14,7 @@ const INTERNAL_ERROR = 1011
 export class SendPolicy {
   limits = NO_LIMITS
   readonly #socket: WsWebSocket
-  /** The verdict about the message that is being sent in fragments. */
+  /** Verdict about the message that is being sent in fragments. */
   #fragmentVerdict: Verdict | undefined
   #isDeciding = false
 
@@ -22,7 +22,7 @@ export class SendPolicy {
     this.#socket = socket
   }
 
-  /** Whether a message is being sent in fragments. */
+  /** True while a message is being sent in fragments. */
   get isInMessage (): boolean {
     return this.#fragmentVerdict !== undefined
   }
@@ -30,7 +30,7 @@ export class SendPolicy {
   /**
    * Decides about a message or fragment. A message is sent as a whole or not at all, so its first fragment decides.
    *
-   * @param isLast whether it ends a message
+   * @param isLast true for a whole message and for the last fragment
    */
   decide (isLast: boolean): Verdict {
     const verdict = this.#fragmentVerdict === 'drop' ? 'drop' : this.#applySendLimit(this.#fragmentVerdict === 'send')
@@ -38,7 +38,7 @@ export class SendPolicy {
     return verdict
   }
 
-  /** Carries out any verdict but 'send'. */
+  /** Carries out a verdict other than 'send': reports the error, and closes the socket unless the verdict is 'drop'. */
   reject (verdict: Verdict, callback: SendCallback | undefined): void {
     const error = verdict instanceof Error
       ? verdict

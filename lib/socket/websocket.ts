@@ -19,20 +19,20 @@ interface SocketSettings {
   log?: { warn (message: string): void }
 }
 
-/** A socket of a route or of a client, with the methods that only the plugin calls. */
+/** Socket of a route or of a client, with the methods that only the plugin calls. */
 export interface PluginSocket extends WebSocket {
-  /** Gives an open socket its connection. */
+  /** Attaches the connection of an open socket. */
   [kAttachConnection] (connection: Connection): void
-  /** Default: no limits. */
+  /** Sets the limits and the log. Default: no limits. */
   [kConfigure] (settings: SocketSettings): void
   /** Called when the handler has returned, or its promise has settled. */
   [kHandlerDone] (): void
 }
 
 /**
- * Creates the class of the plugin's sockets from that of ws, or from a class that a user derived from it.
+ * Creates the class of the plugin's sockets. It extends the class of ws, or a class of the user that extends it.
  *
- * @param isPlain whether `send` of the class does no more than to frame a message that is not compressed
+ * @param isPlain true if the plugin may frame messages itself: the class has the `send` of ws, and does not mask
  */
 export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): typeof WsWebSocket {
   return class extends Base implements PluginSocket {
@@ -102,14 +102,14 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
 
     override send (data: Data, options?: SendOptions | SendCallback, callback?: SendCallback): void {
       if (typeof options === 'function') return this.send(data, {}, options)
-      // ws takes an option that is undefined for false.
+      // ws treats an option that is undefined as false.
       const { fin, mask, binary } = { fin: true, mask: false, binary: typeof data !== 'string', ...options }
       const isWhole = fin && !this.#sendPolicy.isInMessage
       const verdict = this.#sendPolicy.decide(fin)
       if (verdict !== 'send') return this.#sendPolicy.reject(verdict, callback)
       const isPlainMessage = isWhole && !mask && this.#isFastPathOpen
       if (isPlainMessage && writeShort(this.#connection!.duplex, data, binary, callback)) return
-      // Node counts the characters of a string that waits, and not its bytes.
+      // Node counts the characters of a buffered string, not its bytes.
       if (typeof data === 'string') this.#sendByWs(Buffer.from(data), { binary: false, ...options }, callback)
       else this.#sendByWs(data, options ?? {}, callback)
     }
@@ -123,7 +123,7 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
       else super.send(data, options, callback)
     }
 
-    /** The connection does not have what waits to be compressed, and its 'drain' does not report it. */
+    /** Sends by ws, and emits 'drain' itself: messages that wait to be compressed are not in the connection. */
     #sendCompressed (data: Data, options: SendOptions, callback: SendCallback | undefined): void {
       super.send(data, options, (error) => {
         callback?.(error)
@@ -151,7 +151,7 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
         case 'message':
           return this.#onMessage(parameters as Message)
         case 'open':
-          // ws emits it as soon as the socket has a receiver, before that has parsed anything.
+          // ws emits it when the socket has a receiver, which has not parsed anything yet.
           guardReceiver(this)
           break
         case 'error':

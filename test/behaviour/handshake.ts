@@ -1,66 +1,194 @@
-import { EventEmitter, once } from 'node:events'
-import type { OutgoingHttpHeaders } from 'node:http'
-import { inspect } from 'node:util'
-import { WebSocket as WsWebSocket } from 'ws'
-import type { VerifyClient, WebsocketServerOptions } from '../../index.ts'
-import { addEcho, closed, sentences, text } from '../helpers/transports.ts'
-import type { Fixture, LogLine, Open, Refused, Transport } from '../helpers/transports.ts'
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { WebSocket } from 'ws'
+import type { WebsocketServerOptions } from '../../index.ts'
+import { addEcho } from '../helpers/echo.ts'
+import { scenarios } from '../helpers/transports.ts'
+import type { Transport } from '../helpers/transports.ts'
+import { closed, nextText, waitTurns } from '../helpers/waiting.ts'
+import { checkRefusal } from './checks.ts'
 
-const ERROR = 50
+/** The handshake: the request, subprotocols and response headers. */
+export function testHandshake (transport: Transport): void {
+  const scenario = scenarios(transport)
 
-/** What throws when it is looked at. */
-const hostile: Array<[name: string, create: () => unknown]> = [
-  ['a revoked proxy', () => {
-    const { proxy, revoke } = Proxy.revocable({}, {})
-    revoke()
-    return proxy
-  }],
-  ['an object that cannot be inspected', () => ({ [inspect.custom] () { throw new Error('not to be printed') } })],
-  ['an error whose stack throws', () => Object.defineProperty(new Error(), 'stack', { get () { throw new Error('no stack') } })],
-  ['an error with a property that throws', () => Object.defineProperty(new Error(), 'x', {
-    enumerable: true, get () { throw new Error('no x') }
-  })],
-  ['an error whose cause is a revoked proxy', () => {
-    const { proxy, revoke } = Proxy.revocable({}, {})
-    revoke()
-    return new Error('with a cause', { cause: proxy })
-  }],
-  ['an object without a prototype', () => Object.create(null)],
-  ['undefined', () => undefined]
-]
+  // The request
 
-/** What may go wrong in a handshake, and what is sent of what a user says, the same whichever transport carries it. */
-export function behaveInHandshakes (transport: Transport): void {
-  const sentence = sentences(transport)
-
-  // Fields
-
-  sentence('a character of a hook\'s header beyond ASCII is one byte, as in any reply', (app) => {
-    app.addHook('onRequest', async (_request, reply) => { reply.header('x-name', 'caf\xe9 \xff\x80') })
-    addEcho(app)
-    app.get('/refused', { websocket: true, preHandler: async (_request, reply) => reply.code(403).send() }, () => {})
-  }, async (t, { refused, connect }) => {
-    t.equal((await refused('/refused')).headers['x-name'], 'caf\xe9 \xff\x80')
-    const socket = connect('/echo')
-    const [[{ headers }]] = await Promise.all([once(socket, 'upgrade'), once(socket, 'open')])
-    t.equal(headers['x-name'], 'caf\xe9 \xff\x80')
-    const echoed = text(socket)
-    socket.send('caf\xe9')
-    t.equal(await echoed, 'caf\xe9', 'and a message is UTF-8')
+  scenario('request.ws is true for a socket and false for a plain request, in hooks and handlers', (app) => {
+    app.addHook('onRequest', async (request) => { request.headers['x-ws'] = String(request.ws) })
+    app.get('/plain', async (request) => ({ hook: request.headers['x-ws'], handler: request.ws }))
+    app.get('/ws', { websocket: true }, (socket, request) => {
+      socket.send(JSON.stringify({ hook: request.headers['x-ws'], handler: request.ws }))
+    })
+  }, async (t, { app, connect }) => {
+    t.same(JSON.parse(await nextText(connect('/ws'))), { hook: 'true', handler: true })
+    t.same((await app.inject('/plain')).json(), { hook: 'false', handler: false })
   })
 
-  for (const value of ['\u010d\u010a', '\u20ac', 'a\r\nb: c', 'a\nb', '\0']) {
-    sentence(`a hook's header ${JSON.stringify(value)} is refused with 500`, (app) => {
-      app.addHook('onRequest', async (_request, reply) => { reply.header('x-bad', value) })
-      addEcho(app)
-    }, async (t, { refused }) => {
-      const { status, headers } = await refused('/echo')
-      t.equal(status, 500)
-      t.notOk('x-bad' in headers)
+  scenario('hooks run up to preHandler, and none after the handler', (app) => {
+    const ran: string[] = []
+    app.addHook('onRequest', async () => { ran.push('onRequest') })
+    app.addHook('preParsing', async () => { ran.push('preParsing') })
+    app.addHook('preValidation', async () => { ran.push('preValidation') })
+    app.addHook('preHandler', async () => { ran.push('preHandler') })
+    app.addHook('preSerialization', async () => { ran.push('preSerialization') })
+    app.addHook('onSend', async () => { ran.push('onSend') })
+    app.addHook('onResponse', async () => { ran.push('onResponse') })
+    app.get('/hooks', { websocket: true }, (socket) => {
+      socket.on('message', () => socket.send(JSON.stringify(ran)))
+      socket.on('close', () => setImmediate(() => app.server.emit('seen', ran)))
     })
+  }, async (t, { app, open }) => {
+    const expected = ['onRequest', 'preParsing', 'preValidation', 'preHandler']
+    const socket = await open('/hooks')
+    socket.send('which')
+    t.same(JSON.parse(await nextText(socket)), expected)
+    const seen = once(app.server, 'seen')
+    socket.close()
+    t.same(await seen, [expected])
+  })
+
+  scenario('the handler receives path parameters and the query', (app) => {
+    app.get('/rooms/:room', { websocket: true }, (socket, { params, query }) => {
+      socket.send(JSON.stringify({ params, query }))
+    })
+  }, async (t, { connect }) => {
+    const received = JSON.parse(await nextText(connect('/rooms/a%20b?as=me&as=you')))
+    t.same(received, { params: { room: 'a b' }, query: { as: ['me', 'you'] } })
+  })
+
+  scenario('this in a handler is the Fastify instance of its route', async (app) => {
+    await app.register(async (scope) => {
+      scope.decorate('color', 'blue')
+      scope.get('/this', { websocket: true }, function (socket) {
+        socket.send(String((this as unknown as { color: string }).color))
+      })
+    })
+  }, async (t, { connect }) => {
+    t.equal(await nextText(connect('/this')), 'blue')
+  })
+
+  scenario('properties that hooks set on the request reach the handler', (app) => {
+    app.decorateRequest('user', '')
+    app.addHook('preHandler', async (request) => { (request as FastifyRequest & { user: string }).user = 'ada' })
+    app.get('/user', { websocket: true }, (socket, request) => {
+      socket.send((request as typeof request & { user: string }).user)
+    })
+  }, async (t, { connect }) => {
+    t.equal(await nextText(connect('/user')), 'ada')
+  })
+
+  scenario('the request has the cookie, origin, host, protocol and address of the client', (app) => {
+    app.get('/who', { websocket: true }, (socket, request) => {
+      const { headers: { cookie, origin, host: field }, ip, protocol, host } = request
+      socket.send(JSON.stringify({ cookie, origin, field, ip, protocol, host }))
+    })
+  }, async (t, { connect, origin }) => {
+    const socket = connect('/who', { headers: { cookie: 'a=b; c=d' }, origin: 'https://example.org' })
+    t.same(JSON.parse(await nextText(socket)), {
+      cookie: 'a=b; c=d',
+      origin: 'https://example.org',
+      field: new URL(origin).host,
+      ip: '127.0.0.1',
+      protocol: transport.secure ? 'https' : 'http',
+      host: new URL(origin).host
+    })
+  })
+
+  scenario('request.raw has the HTTP version of the client and the method GET', (app) => {
+    app.get('/raw', { websocket: true }, (socket, { raw, method }) => {
+      socket.send(JSON.stringify([raw.httpVersion, raw.method, method]))
+    })
+  }, async (t, { connect }) => {
+    t.same(JSON.parse(await nextText(connect('/raw'))), [transport.httpVersion, 'GET', 'GET'])
+  })
+
+  scenario('an async hook delays the handshake', (app) => {
+    app.addHook('onRequest', async () => { await waitTurns() })
+    addEcho(app)
+  }, async (t, { connect }) => {
+    const socket = connect('/echo')
+    socket.on('open', () => socket.send('delayed'))
+    t.equal(await nextText(socket), 'delayed')
+  })
+
+  scenario('a write to reply.raw after the handshake does not reach the socket', (app) => {
+    app.addHook('preHandler', async (_request, reply) => { app.server.emit('reply', reply) })
+    app.get('/late', { websocket: true }, (socket) => {
+      socket.on('message', () => socket.send('intact'))
+    })
+  }, async (t, { app, open }) => {
+    const taken = once(app.server, 'reply') as Promise<[FastifyReply]>
+    const socket = await open('/late')
+    const [reply] = await taken
+    reply.raw.end('HTTP/1.1 200 nonsense')
+    socket.send('are you')
+    t.equal(await nextText(socket), 'intact')
+  })
+
+  // Subprotocols
+
+  scenario('the first subprotocol of the client is selected by default', (app) => {
+    app.get('/protocol', { websocket: true }, (socket) => socket.send(socket.protocol))
+  }, async (t, { connect }) => {
+    const socket = connect('/protocol', { protocols: ['chat.v2', 'chat.v1'] })
+    t.equal(await nextText(socket), 'chat.v2')
+    t.equal(socket.protocol, 'chat.v2')
+  })
+
+  scenario('handleProtocols selects the subprotocol', addEcho, async (t, { open }) => {
+    t.equal((await open('/echo', { protocols: ['a', 'b'] })).protocol, 'b')
+  }, { options: { handleProtocols: (protocols) => [...protocols].at(-1) ?? false } })
+
+  scenario('a client that offers no subprotocol receives none', addEcho, async (t, { open }) => {
+    t.equal((await open('/echo')).protocol, '')
+  })
+
+  scenario('a malformed Sec-WebSocket-Protocol header is refused with 400', addEcho, async (t, { refused }) => {
+    t.equal((await refused('/echo', { headers: { 'sec-websocket-protocol': 'a,,b' } })).status, 400)
+    t.equal((await refused('/echo', { headers: { 'sec-websocket-protocol': 'a, a' } })).status, 400)
+  })
+
+  const invalidProtocols: Array<[value: string, handleProtocols: () => unknown]> = [
+    ['an object', () => ({ protocol: 'chat' })],
+    ['a promise', async () => 'chat'],
+    ['a promise that rejects', async () => { throw new Error('boom') }],
+    ['a text with a line break', () => 'chat\r\nx-split: c'],
+    ['a text that is not a token', () => 'chat, talk'],
+    ['a number', () => 7]
+  ]
+  for (const [value, handleProtocols] of invalidProtocols) {
+    scenario(`handleProtocols that returns ${value} is answered with 500 and logged`, addEcho, async (t, fixture) => {
+      await checkRefusal(t, fixture, 500, 'FST_WS_INVALID_SUBPROTOCOL', { protocols: ['chat'] })
+    }, { options: { handleProtocols } as WebsocketServerOptions })
   }
 
-  sentence('several values of a field that has one open a socket', (app) => {
+  for (const choice of [false, '', null, undefined]) {
+    scenario(`handleProtocols that returns ${choice === '' ? 'an empty text' : choice} selects no subprotocol`, addEcho, async (t, { open }) => {
+      const socket = await open('/echo', { headers: { 'sec-websocket-protocol': 'chat' } })
+      t.equal(socket.protocol, '')
+    }, { options: { handleProtocols: () => choice } as WebsocketServerOptions })
+  }
+
+  // Response headers
+
+  scenario('headers that hooks set are sent with the handshake, except those of a body', (app) => {
+    app.addHook('onRequest', async (_request, reply) => {
+      reply.header('set-cookie', ['a=1', 'b=2'])
+      reply.header('x-served-by', 'me')
+      reply.header('content-type', 'text/plain')
+    })
+    addEcho(app)
+  }, async (t, { connect }) => {
+    const [{ headers }] = await once(connect('/echo'), 'upgrade') as [IncomingMessage]
+    t.same(headers['set-cookie'], ['a=1', 'b=2'])
+    t.equal(headers['x-served-by'], 'me')
+    t.equal(headers['content-type'], undefined)
+    t.equal(headers['content-length'], undefined)
+  })
+
+  scenario('a response header of a hook may have several values', (app) => {
     app.addHook('onRequest', async (_request, reply) => { reply.header('etag', ['"a"', '"b"']).header('x-a', ['1', '2']) })
     addEcho(app)
   }, async (t, { connect }) => {
@@ -70,261 +198,90 @@ export function behaveInHandshakes (transport: Transport): void {
     t.equal(headers['x-a'], '1, 2')
   })
 
-  const lines: unknown[] = ['', 'no colon', 'x y: z', 'x-a: b\r\nx-split: c', 'x-a: \u010d\u010ax-split: c', 'x-a: b\n', {}]
-  for (const line of lines) {
-    sentence(`the line ${JSON.stringify(line)} of a 'headers' listener is refused with 500`, addEcho, async (t, fixture) => {
-      fixture.app.websocketServer.on('headers', (head) => head.push(line as string))
-      await isRefused(t, fixture, 500, 'FST_WS_INVALID_HEADER')
+  scenario('a response header with a line break is answered with 500, and the handler does not run', (app) => {
+    app.addHook('onRequest', async (_request, reply) => { reply.header('x-name', 'a\r\nset-cookie: evil=1') })
+    app.get('/header', { websocket: true }, () => app.server.emit('handler'))
+  }, async (t, { app, refused }) => {
+    app.server.on('handler', () => t.fail('the handler ran'))
+    const { status, headers } = await refused('/header')
+    t.equal(status, 500)
+    t.equal(headers['set-cookie'], undefined)
+  })
+
+  for (const value of ['\u010d\u010a', '\u20ac', 'a\r\nb: c', 'a\nb', '\0']) {
+    scenario(`the response header value ${JSON.stringify(value)} is answered with 500`, (app) => {
+      app.addHook('onRequest', async (_request, reply) => { reply.header('x-bad', value) })
+      addEcho(app)
+    }, async (t, { refused }) => {
+      const { status, headers } = await refused('/echo')
+      t.equal(status, 500)
+      t.notOk('x-bad' in headers)
     })
   }
 
-  sentence('a line of a \'headers\' listener is sent byte by byte, too', addEcho, async (t, { app, connect }) => {
+  scenario('response headers of hooks are sent as Latin-1, and messages as UTF-8', (app) => {
+    app.addHook('onRequest', async (_request, reply) => { reply.header('x-name', 'caf\xe9 \xff\x80') })
+    addEcho(app)
+    app.get('/refused', { websocket: true, preHandler: async (_request, reply) => reply.code(403).send() }, () => {})
+  }, async (t, { refused, connect }) => {
+    t.equal((await refused('/refused')).headers['x-name'], 'caf\xe9 \xff\x80')
+    const socket = connect('/echo')
+    const [[{ headers }]] = await Promise.all([once(socket, 'upgrade'), once(socket, 'open')])
+    t.equal(headers['x-name'], 'caf\xe9 \xff\x80')
+    const echoed = nextText(socket)
+    socket.send('caf\xe9')
+    t.equal(await echoed, 'caf\xe9')
+  })
+
+  scenario('a \'headers\' listener of websocketServer adds response headers', (app) => {
+    app.websocketServer.on('headers', (headers) => headers.push('X-Added: yes'))
+    addEcho(app)
+  }, async (t, { connect }) => {
+    const [{ headers }] = await once(connect('/echo'), 'upgrade') as [IncomingMessage]
+    t.equal(headers['x-added'], 'yes')
+  })
+
+  const lines: unknown[] = ['', 'no colon', 'x y: z', 'x-a: b\r\nx-split: c', 'x-a: \u010d\u010ax-split: c', 'x-a: b\n', {}]
+  for (const line of lines) {
+    scenario(`the line ${JSON.stringify(line)} of a 'headers' listener is answered with 500`, addEcho, async (t, fixture) => {
+      fixture.app.websocketServer.on('headers', (head) => head.push(line as string))
+      await checkRefusal(t, fixture, 500, 'FST_WS_INVALID_HEADER')
+    })
+  }
+
+  scenario('header lines of a \'headers\' listener are sent as Latin-1', addEcho, async (t, { app, connect }) => {
     app.websocketServer.on('headers', (head) => head.push('x-name: caf\xe9'))
     const socket = connect('/echo')
     const [{ headers }] = await once(socket, 'upgrade')
     t.equal(headers['x-name'], 'caf\xe9')
   })
 
-  // Subprotocols
+  // websocketServer
 
-  const choices: Array<[says: string, handleProtocols: () => unknown]> = [
-    ['an object', () => ({ protocol: 'chat' })],
-    ['a promise', async () => 'chat'],
-    ['a promise that rejects', async () => { throw new Error('boom') }],
-    ['a line break', () => 'chat\r\nx-split: c'],
-    ['what is no token', () => 'chat, talk'],
-    ['a number', () => 7]
-  ]
-  for (const [says, handleProtocols] of choices) {
-    sentence(`a handleProtocols that returns ${says} is a 500, and logged`, addEcho, async (t, fixture) => {
-      await isRefused(t, fixture, 500, 'FST_WS_INVALID_SUBPROTOCOL', { protocols: ['chat'] })
-    }, { options: { handleProtocols } as WebsocketServerOptions })
-  }
-
-  for (const choice of [false, '', null, undefined]) {
-    sentence(`a handleProtocols that returns ${choice === '' ? 'nothing' : choice} chooses none`, addEcho, async (t, { open }) => {
-      const socket = await open('/echo', { headers: { 'sec-websocket-protocol': 'chat' } })
-      t.equal(socket.protocol, '')
-    }, { options: { handleProtocols: () => choice } as WebsocketServerOptions })
-  }
-
-  // Refusals of verifyClient
-
-  sentence('verifyClient refuses with a text, and headers of many kinds', addEcho, async (t, { refused }) => {
-    const { status, headers } = await refused('/echo')
-    t.equal(status, 403)
-    t.match(headers, { 'x-name': 'caf\xe9', 'x-number': '7', 'set-cookie': ['a=1', 'b=2'], 'www-authenticate': 'Basic' })
-    t.notOk('x-none' in headers)
-    t.notOk('transfer-encoding' in headers)
-  }, {
-    options: {
-      verifyClient: (_info, done) => done(false, 403, 'caf\xe9 \u20ac\r\nx-split: c', {
-        'X-Name': 'caf\xe9',
-        'x-number': 7,
-        'x-none': undefined,
-        'set-cookie': ['a=1', 'b=2'],
-        'WWW-Authenticate': 'Basic',
-        'Transfer-Encoding': 'chunked',
-        'Content-Length': '1'
-      })
-    }
+  scenario('\'connection\' of websocketServer is emitted with the socket and its raw request', addEcho, async (t, { app, open }) => {
+    const connection = once(app.websocketServer, 'connection')
+    await open('/echo?x=1')
+    const [socket, request] = await connection
+    t.ok(app.websocketServer.clients.has(socket))
+    t.equal(request.url, '/echo?x=1')
   })
 
-  const invalid: Array<[says: string, headers: OutgoingHttpHeaders]> = [
-    ['a line break in a value', { 'x-a': 'b\r\nx-split: c' }],
-    ['a line break in a name', { 'x-a: b\r\nx-split': 'c' }],
-    ['a character that has no byte', { 'x-a': '\u010d\u010ax-split: c' }],
-    ['a line break in one of several values', { 'x-a': ['b', 'c\nx-split: d'] }],
-    ['no name', { '': 'a' }]
-  ]
-  for (const [says, headers] of invalid) {
-    sentence(`${says} of verifyClient's headers is a 500, and logged`, addEcho, async (t, fixture) => {
-      await isRefused(t, fixture, 500, 'FST_WS_INVALID_HEADER')
-    }, { options: { verifyClient: (_info, done) => setImmediate(done, false, 401, 'no', headers) } })
-  }
-
-  for (const status of [99, 101, 200, 204, 299, 600, 1000, 401.5, -1, Infinity, 'abc', '401\r\nx-split: c', {}, Symbol('x')]) {
-    sentence(`the status ${String(status)} of verifyClient is a 500, and logged`, addEcho, async (t, fixture) => {
-      const code = typeof status === 'symbol' ? undefined : 'FST_WS_INVALID_REFUSAL'
-      await isRefused(t, fixture, 500, code)
-    }, { options: { verifyClient: (_info, done) => done(false, status as number) } })
-  }
-
-  for (const [status, expected] of [[undefined, 401], [0, 401], ['403', 403], [300, 300], [304, 304], [499, 499], [599, 599]] as const) {
-    sentence(`the status ${status} of verifyClient is a ${expected}`, addEcho, async (t, fixture) => {
-      t.equal((await fixture.refused('/echo')).status, expected)
-      t.same(errorsOf(fixture), [])
-    }, { options: { verifyClient: (_info, done) => done(false, status as number) } })
-  }
-
-  // What goes wrong in verifyClient
-
-  const failing: Array<[says: string, verifyClient: VerifyClient]> = [
-    ['with two parameters rejects', async (_info, _done) => { throw new Error('boom') }],
-    ['with two parameters rejects later', async (_info, _done) => { await turn(); throw new Error('boom') }],
-    ['with one parameter rejects', async () => { throw new Error('boom') }],
-    ['with two parameters throws', (_info, _done) => { throw new Error('boom') }],
-    ['returns what is no promise, but has a then that throws', () => ({ then () { throw new Error('boom') } })]
-  ]
-  for (const [says, verifyClient] of failing) {
-    sentence(`a verifyClient that ${says} is a 500, logged once`, addEcho, async (t, fixture) => {
-      t.equal((await fixture.refused('/echo')).status, 500)
-      t.same(errorsOf(fixture).map(({ err }) => err?.message), ['boom'])
-    }, { options: { verifyClient } })
-  }
-
-  for (const [name, create] of hostile) {
-    for (const [says, verifyClient] of [
-      ['rejects with', async (_info, _done) => { throw create() }],
-      ['throws', () => { throw create() }]
-    ] as Array<[string, VerifyClient]>) {
-      sentence(`a verifyClient that ${says} ${name} is a 500, logged once`, addEcho, async (t, fixture) => {
-        t.equal((await fixture.refused('/echo')).status, 500)
-        t.equal(errorsOf(fixture).length, 1)
-      }, { options: { verifyClient } })
-    }
-  }
-
-  const repeated: Array<[says: string, verifyClient: VerifyClient, opens: boolean]> = [
-    ['yes twice', (_info, done) => { done(true); done(true); setImmediate(done, true) }, true],
-    ['yes, then no', (_info, done) => { done(true); done(false, 403); setImmediate(done, false, 403) }, true],
-    ['no, then yes', (_info, done) => { done(false, 403); done(true); setImmediate(done, true) }, false],
-    ['no twice', (_info, done) => { done(false, 403); done(false, 404); setImmediate(done, false, 404) }, false],
-    ['yes by a call, and no by a promise', async (_info, done) => { done(true); return false }, true],
-    ['no by a call, and yes by a promise', async (_info, done) => { done(false, 403); return true }, false]
-  ]
-  for (const [says, verifyClient, opens] of repeated) {
-    sentence(`of a verifyClient that says ${says}, the first counts`, addEcho, async (t, fixture) => {
-      if (opens) await echoes(t, fixture)
-      else t.equal((await fixture.refused('/echo')).status, 403)
-      t.same(errorsOf(fixture), [])
-    }, { options: { verifyClient } })
-  }
-
-  for (const [says, verifyClient] of [
-    ['rejects', async (_info, done) => { done(true); throw new Error('boom') }],
-    ['throws', (_info, done) => { done(true); throw new Error('boom') }]
-  ] as Array<[string, VerifyClient]>) {
-    sentence(`a verifyClient that ${says} after it has accepted opens a socket, and is logged`, addEcho, async (t, fixture) => {
-      await echoes(t, fixture)
-      t.same(errorsOf(fixture).map(({ err }) => err?.message), ['boom'])
-    }, { options: { verifyClient } })
-  }
-
-  const late = new EventEmitter()
-  sentence('a verifyClient that rejects after handshakeTimeout is logged, and nothing else', addEcho, async (t, fixture) => {
-    t.equal((await fixture.refused('/echo?late')).status, 503)
-    late.emit('go on')
-    await until(() => errorsOf(fixture).length > 0)
-    t.equal(errorsOf(fixture)[0]?.err?.message, 'boom')
-    await echoes(t, fixture)
-  }, {
-    handshakeTimeout: 50,
-    options: {
-      verifyClient: async ({ req }, done) => {
-        if (!req.url?.includes('late')) return done(true)
-        await once(late, 'go on')
-        throw new Error('boom')
-      }
-    }
-  })
-
-  sentence('a handshake that goes wrong after a verifyClient that took its time is a 500, and logged', addEcho, async (t, fixture) => {
-    fixture.app.websocketServer.on('headers', () => { throw new Error('boom') })
-    t.equal((await fixture.refused('/echo')).status, 500)
-    t.same(errorsOf(fixture).map(({ err }) => err?.message), ['boom'])
-  }, { options: { verifyClient: async () => { await turn(); return true } } })
-
-  // What goes wrong besides
-
-  for (const [name, create] of hostile) {
-    for (const [says, options] of [
-      ['handleProtocols', { handleProtocols () { throw create() } }],
-      ['class', { WebSocket: class extends WsWebSocket { constructor () { super(null as never); throw create() } } }]
-    ] as Array<[string, WebsocketServerOptions]>) {
-      sentence(`a ${says} that throws ${name} is a 500, logged once`, addEcho, async (t, fixture) => {
-        t.equal((await fixture.refused('/echo', { protocols: ['chat'] })).status, 500)
-        t.equal(errorsOf(fixture).length, 1)
-      }, { options })
-    }
-
-    sentence(`a 'headers' listener that throws ${name} is a 500, logged once`, addEcho, async (t, fixture) => {
-      fixture.app.websocketServer.on('headers', () => { throw create() })
-      t.equal((await fixture.refused('/echo')).status, 500)
-      t.equal(errorsOf(fixture).length, 1)
-    })
-
-    sentence(`a 'connection' listener that throws ${name} closes its socket with 1011, logged once`, addEcho, async (t, fixture) => {
-      fixture.app.websocketServer.on('connection', () => { throw create() })
-      t.equal((await closed(fixture.connect('/echo'))).code, 1011)
-      t.equal(errorsOf(fixture).length, 1)
-    })
-
-    for (const isAsync of [false, true]) {
-      sentence(`a handler that ${isAsync ? 'rejects with' : 'throws'} ${name} closes its socket with 1011, logged once`, (app) => {
-        app.get('/fails', { websocket: true }, () => {
-          if (isAsync) return Promise.reject(create())
-          throw create()
-        })
-      }, async (t, fixture) => {
-        t.equal((await closed(fixture.connect('/fails'))).code, 1011)
-        t.equal(errorsOf(fixture).length, 1)
-      })
-
-      sentence(`an errorHandler that ${isAsync ? 'rejects with' : 'throws'} ${name} terminates its socket, logged once`, (app) => {
-        app.get('/fails', { websocket: true }, () => { throw new Error('boom') })
-      }, async (t, fixture) => {
-        t.equal((await closed(fixture.connect('/fails'))).code, 1006)
-        t.equal(errorsOf(fixture).length, 1)
-      }, {
-        errorHandler: () => {
-          if (isAsync) return Promise.reject(create())
-          throw create()
-        }
-      })
-    }
-  }
-
-  sentence('a class whose setSocket throws breaks off its handshake, logged once', addEcho, async (t, fixture) => {
-    const socket = fixture.connect('/echo')
-    socket.on('error', () => {})
-    t.equal((await closed(socket)).code, 1006)
-    t.same(errorsOf(fixture).map(({ err }) => err?.message), ['boom'])
-    t.equal(fixture.app.websocketServer.clients.size, 0)
-  }, {
-    options: {
-      WebSocket: class extends WsWebSocket { setSocket (): void { throw new Error('boom') } } as typeof WsWebSocket
-    }
-  })
-
-  async function isRefused (
-    t: { equal: (found: unknown, wanted: unknown) => unknown, notOk: (value: unknown) => unknown }, fixture: Fixture,
-    status: number, code: string | undefined, options?: Open
-  ): Promise<Refused> {
-    const answer = await fixture.refused('/echo', options)
-    t.equal(answer.status, status)
-    t.notOk('x-split' in answer.headers)
-    t.equal(errorsOf(fixture).length, 1)
-    if (code !== undefined) t.equal(errorsOf(fixture)[0]?.err?.code, code)
-    return answer
-  }
-
-  async function echoes (t: { equal: (found: unknown, wanted: unknown) => unknown }, { open }: Fixture): Promise<void> {
+  scenario('with clientTracking: false websocketServer.clients is undefined', addEcho, async (t, { app, open }) => {
     const socket = await open('/echo')
-    const echoed = text(socket)
-    socket.send('still here')
-    t.equal(await echoed, 'still here')
+    t.equal(app.websocketServer.clients, undefined)
+    socket.close()
+    await closed(socket)
+  }, { options: { clientTracking: false } })
+
+  scenario('the option WebSocket is the class of the sockets that handlers receive', (app) => {
+    app.get('/class', { websocket: true }, (socket) => (socket as typeof socket & Greeter).greet())
+  }, async (t, { connect }) => {
+    t.equal(await nextText(connect('/class')), 'greetings')
+  }, { options: { WebSocket: Greeter } })
+}
+
+class Greeter extends WebSocket {
+  greet (): void {
+    this.send('greetings')
   }
-}
-
-function errorsOf ({ logs }: Fixture): LogLine[] {
-  return logs.filter(({ level }) => level >= ERROR)
-}
-
-async function turn (): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve))
-}
-
-async function until (isSo: () => boolean): Promise<void> {
-  while (!isSo()) await turn()
 }

@@ -1,47 +1,93 @@
 import { once } from 'node:events'
-import { closed, sentences, text } from '../helpers/transports.ts'
-import type { Transport } from '../helpers/transports.ts'
+import { request as requestHttp } from 'node:http'
+import { request as requestHttps } from 'node:https'
+import fp from 'fastify-plugin'
+import { addEcho } from '../helpers/echo.ts'
+import { errorsIn } from '../helpers/logs.ts'
+import { KIB, MIB } from '../helpers/sizes.ts'
+import { scenarios } from '../helpers/transports.ts'
+import type { Fixture, Transport } from '../helpers/transports.ts'
+import { closed, nextText } from '../helpers/waiting.ts'
 
-const INFO = 30
-const ERROR = 50
+/** Websocket routes and their options. */
+export function testRoutes (transport: Transport): void {
+  const scenario = scenarios(transport)
 
-/** What the options of one route change, and what they do not, on every transport. */
-export function behaveByRoute (transport: Transport): void {
-  const sentence = sentences(transport)
+  // Routes
 
-  sentence('maxPayload of a route holds there alone', (app) => {
-    for (const [url, websocket] of [['/little', { maxPayload: 10 }], ['/much', { maxPayload: 1000 }], ['/usual', true]] as const) {
+  scenario('a route with wsHandler serves plain requests and sockets', (app) => {
+    app.route({
+      method: 'GET',
+      url: '/both',
+      handler: async () => ({ http: true }),
+      wsHandler: (socket) => socket.send('socket')
+    })
+  }, async (t, { app, connect }) => {
+    t.equal(await nextText(connect('/both')), 'socket')
+    t.same((await app.inject('/both')).json(), { http: true })
+  })
+
+  scenario('GET and HEAD of a websocket route are answered with 404', addEcho, async (t, fixture) => {
+    t.equal((await fixture.app.inject('/echo')).statusCode, 404)
+    t.equal((await fixture.app.inject({ method: 'HEAD', url: '/echo' })).statusCode, 404)
+    if (fixture.session === undefined) t.equal(await get(fixture, '/echo'), 404)
+  })
+
+  scenario('routes with a prefix or a wildcard serve sockets', async (app) => {
+    await app.register(async (scope) => {
+      scope.get('/inner', { websocket: true }, (socket) => socket.send('inner'))
+      scope.get('/*', { websocket: true }, (socket, request) => {
+        socket.send(`rest ${(request.params as { '*': string })['*']}`)
+      })
+    }, { prefix: '/outer' })
+  }, async (t, { connect }) => {
+    t.equal(await nextText(connect('/outer/inner')), 'inner')
+    t.equal(await nextText(connect('/outer/a/b')), 'rest a/b')
+  })
+
+  scenario('a route of a nested plugin serves sockets', async (app) => {
+    await app.register(fp(async (scope) => {
+      scope.get('/nested', { websocket: true }, (socket) => socket.send('nested'))
+    }))
+  }, async (t, { connect }) => {
+    t.equal(await nextText(connect('/nested')), 'nested')
+  })
+
+  // Options of a route
+
+  scenario('maxPayload of a route applies to that route only', (app) => {
+    for (const [url, websocket] of [['/small', { maxPayload: 10 }], ['/large', { maxPayload: 1000 }], ['/default', true]] as const) {
       app.get(url, { websocket }, (socket) => { socket.on('message', (data: Buffer) => socket.send(String(data.length))) })
     }
   }, async (t, { open }) => {
-    for (const [path, limit] of [['/little', 10], ['/much', 1000], ['/usual', 100]] as const) {
+    for (const [path, limit] of [['/small', 10], ['/large', 1000], ['/default', 100]] as const) {
       const socket = await open(path)
       socket.send(Buffer.alloc(limit))
-      t.equal(await text(socket), String(limit))
+      t.equal(await nextText(socket), String(limit))
       socket.send(Buffer.alloc(limit + 1))
       t.equal((await closed(socket)).code, 1009)
     }
   }, { options: { maxPayload: 100 } })
 
-  sentence('the first subprotocol of the client that the route speaks is chosen', (app) => {
+  scenario('the option protocols of a route selects the first subprotocol of the client that it contains', (app) => {
     app.get('/', { websocket: { protocols: ['v2', 'v1'] } }, (socket) => socket.send(socket.protocol))
-    app.get('/usual', { websocket: true }, (socket) => socket.send(socket.protocol))
+    app.get('/default', { websocket: true }, (socket) => socket.send(socket.protocol))
   }, async (t, { connect, open }) => {
     t.equal((await open('/', { protocols: ['v0', 'v1', 'v2'] })).protocol, 'v1')
     t.equal((await open('/', { protocols: 'v2' })).protocol, 'v2')
     t.equal((await open('/')).protocol, '')
-    t.equal((await open('/usual', { protocols: ['v1', 'last'] })).protocol, 'last')
+    t.equal((await open('/default', { protocols: ['v1', 'last'] })).protocol, 'last')
     const [error] = await once(connect('/', { protocols: ['v3'] }), 'error')
     t.equal(error.message, 'Server sent no subprotocol')
   }, { options: { handleProtocols: (offered) => [...offered].at(-1) ?? false } })
 
-  sentence('sendLimit and slowConsumer of a route hold there alone', (app) => {
+  scenario('sendLimit and slowConsumer of a route apply to that route only', (app) => {
     const send = (socket: { send (data: Buffer, done?: (error?: Error) => void): void }): void => {
-      socket.send(Buffer.alloc(4 * 1024 * 1024))
+      socket.send(Buffer.alloc(4 * MIB))
       socket.send(Buffer.from('late'), (error) => app.server.emit('late', Reflect.get(error ?? {}, 'code')))
     }
-    app.get('/drop', { websocket: { sendLimit: 1024, slowConsumer: 'drop' } }, send)
-    app.get('/usual', { websocket: true }, send)
+    app.get('/drop', { websocket: { sendLimit: KIB, slowConsumer: 'drop' } }, send)
+    app.get('/default', { websocket: true }, send)
   }, async (t, { app, open }) => {
     let late = once(app.server, 'late')
     const dropping = await open('/drop')
@@ -49,24 +95,24 @@ export function behaveByRoute (transport: Transport): void {
     t.equal(dropping.readyState, dropping.OPEN)
 
     late = once(app.server, 'late')
-    const usual = await open('/usual')
-    usual.on('message', () => {})
+    const other = await open('/default')
+    other.on('message', () => {})
     t.same(await late, [undefined])
   })
 
-  sentence('the errorHandler of a route goes before that of the plugin', (app) => {
-    const fail = async (): Promise<never> => { throw new Error('mine') }
+  scenario('errorHandler of a route replaces that of the plugin on that route only', (app) => {
+    const fail = async (): Promise<never> => { throw new Error('failed') }
     app.get('/own', {
       websocket: { errorHandler (error, socket, request) { socket.close(4001, `${this === app} ${error.message} ${request.url}`) } }
     }, fail)
-    app.get('/usual', { websocket: {} }, fail)
+    app.get('/default', { websocket: {} }, fail)
   }, async (t, { open, logs }) => {
-    t.same(await closed(await open('/own')), { code: 4001, reason: 'true mine /own' })
-    t.equal((await closed(await open('/usual'))).code, 4000)
-    t.same(logs.filter(({ level }) => level >= ERROR), [])
+    t.same(await closed(await open('/own')), { code: 4001, reason: 'true failed /own' })
+    t.equal((await closed(await open('/default'))).code, 4000)
+    t.same(errorsIn(logs), [])
   }, { errorHandler (_error, socket) { socket.close(4000) } })
 
-  sentence('a route with wsHandler has options too, and its GET', (app) => {
+  scenario('a route with wsHandler and options serves plain requests and sockets', (app) => {
     app.route({
       method: 'GET',
       url: '/',
@@ -78,11 +124,11 @@ export function behaveByRoute (transport: Transport): void {
     const socket = await open('/')
     socket.on('pong', () => t.fail('autoPong is off'))
     socket.ping('x')
-    t.equal(await text(socket), 'ping x')
+    t.equal(await nextText(socket), 'ping x')
     t.equal((await app.inject('/')).body, 'page')
   })
 
-  sentence('sockets of such a route are among the clients, and are waited for', (app) => {
+  scenario('sockets of a route with options are in websocketServer.clients, and app.close() closes them', (app) => {
     app.get('/', { websocket: { maxPayload: 10 } }, () => {})
   }, async (t, { app, open }) => {
     const connection = once(app.websocketServer, 'connection')
@@ -91,9 +137,9 @@ export function behaveByRoute (transport: Transport): void {
     const [accepted] = await connection
     t.ok(app.websocketServer.clients.has(accepted))
 
-    const end = closed(socket)
+    const closing = closed(socket)
     await app.close()
-    t.equal((await end).code, 4010)
+    t.equal((await closing).code, 4010)
     t.equal(app.websocketServer.clients.size, 0)
   }, {
     preClose (done) {
@@ -102,51 +148,20 @@ export function behaveByRoute (transport: Transport): void {
     }
   })
 
-  sentence('perMessageDeflate may be a route\'s alone', (app) => {
+  scenario('perMessageDeflate of a route applies to that route only', (app) => {
     app.get('/', { websocket: { perMessageDeflate: true } }, () => {})
-    app.get('/usual', { websocket: true }, () => {})
+    app.get('/default', { websocket: true }, () => {})
   }, async (t, { open }) => {
     const compressed = transport.httpVersion === '1.1' ? 'permessage-deflate' : ''
     t.equal((await open('/', { perMessageDeflate: true })).extensions, compressed)
-    t.equal((await open('/usual', { perMessageDeflate: true })).extensions, '')
+    t.equal((await open('/default', { perMessageDeflate: true })).extensions, '')
   })
+}
 
-  sentence('heartbeat pings each client, and terminates one that has fallen silent', (app) => {
-    app.get('/', { websocket: true }, (socket) => {
-      socket.once('close', (code) => app.server.emit('gone', code))
-    })
-    app.get('/never', { websocket: { heartbeat: 0 } }, () => {})
-  }, async (t, { app, open, logs }) => {
-    const never = await open('/never')
-    never.on('ping', () => t.fail('heartbeat of a route is 0'))
-    const lively = await open('/')
-    const talkative = await open('/', { autoPong: false })
-    talkative.on('ping', () => talkative.send('no pong, but here'))
-    const gone = once(app.server, 'gone')
-    const silent = await open('/', { autoPong: false })
-
-    const end = closed(silent)
-    t.same(await gone, [1006])
-    t.equal((await end).code, 1006)
-    for (let count = 0; count < 2; count++) await once(lively, 'ping')
-    for (const socket of [never, lively, talkative]) t.equal(socket.readyState, socket.OPEN)
-    t.match(logs.filter(({ msg }) => msg.includes('unresponsive')), [{ level: INFO }])
-    t.same(logs.filter(({ level }) => level > INFO), [])
-  }, { heartbeat: 500 })
-
-  sentence('a socket that is paused is not taken for gone', (app) => {
-    app.get('/', { websocket: { heartbeat: 500 } }, (socket) => {
-      socket.on('message', (data) => socket.send(data))
-      socket.pause()
-      app.server.once('resume', () => socket.resume())
-    })
-  }, async (t, { app, open }) => {
-    const socket = await open('/')
-    socket.send('held')
-    for (let count = 0; count < 2; count++) await once(socket, 'ping')
-    app.server.emit('resume')
-    t.equal(await text(socket), 'held')
-    for (let count = 0; count < 2; count++) await once(socket, 'ping')
-    t.equal(socket.readyState, socket.OPEN)
-  })
+/** Returns the status of a plain request over HTTP/1.1. */
+async function get ({ origin }: Fixture, path: string): Promise<number | undefined> {
+  const request = origin.startsWith('https') ? requestHttps : requestHttp
+  const [response] = await once(request(origin + path, { rejectUnauthorized: false }).end(), 'response')
+  response.resume()
+  return response.statusCode
 }

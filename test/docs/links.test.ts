@@ -28,6 +28,11 @@ for (const page of all.values()) {
   })
 }
 
+void t.test('every path of the repository in backticks exists', async (t) => {
+  t.same(pathsIn('`lib/http2/`, `npm run bench`, `lib/missing.ts`'), ['lib/http2/', 'lib/missing.ts'])
+  for (const { path, text } of all.values()) t.same(pathsIn(text).filter((each) => !exists(each)), [], path)
+})
+
 void t.test('every page of docs can be reached from README.md', async (t) => {
   const reached = new Set(['README.md'])
   for (const path of reached) {
@@ -56,6 +61,11 @@ function checkRelative (t: Test, page: Page, link: string): void {
 function resolve (from: string, link: string): { path: string, fragment: string | undefined } {
   const [path = '', fragment] = link.split('#')
   return { path: path === '' ? from : posix.join(posix.dirname(from), decodeURIComponent(path)), fragment }
+}
+
+/** Returns the paths in backticks that begin with a folder of the repository. */
+function pathsIn (text: string): string[] {
+  return [...text.matchAll(/`((?:bench|docs|examples|lib|test|types|\.ci)\/[\w./-]*)`/g)].map(([, path]) => path!)
 }
 
 /** Returns whether a path exists in the repository. */

@@ -44,6 +44,8 @@ channel('fastify.initialization').subscribe((message) => {
   app.addHook('onRoute', ({ method, url, websocket, wsHandler }) => {
     if ((websocket || wsHandler !== undefined) && [method].flat().includes('GET')) urls.push(url)
   })
+  // Not before: Fastify opens a second server for 'localhost', and throws a TypeError if it is closed meanwhile.
+  if (isProgram) app.addHook('onListen', async () => { process.send!(describe(app.server)) })
 })
 
 Server.prototype.listen = function (this: Server, first: unknown, ...rest: unknown[]): Server {
@@ -52,7 +54,7 @@ Server.prototype.listen = function (this: Server, first: unknown, ...rest: unkno
   if (!(port > 0) || [...ports.values()].includes(port)) return Reflect.apply(listen, this, [first, ...rest])
   this.once('listening', () => {
     ports.set(port, (this.address() as AddressInfo).port)
-    if (isProgram) process.send!(describe(this))
+    if (isProgram && apps.every(({ app }) => app.server !== this)) process.send!(describe(this))
   })
   return Reflect.apply(listen, this, [{ ...options, port: 0 }, ...rest])
 }

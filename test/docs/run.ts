@@ -9,9 +9,9 @@ import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import fastify from 'fastify'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
-import { generate } from 'selfsigned'
 import type { Test } from 'tap'
 import type plugin from '../../index.ts'
+import { createCertificate } from '../helpers/certificate.js'
 import { read } from './pages.ts'
 import type { Block } from './pages.ts'
 import { apps, connections, ports } from './ports.ts'
@@ -47,11 +47,7 @@ const IS_CLIENT = /from '(?:fastify-websocket-h2\/client|node:test|undici)'|\bin
 const CLIENT_URL = /['"`](ws|http)(s?):\/\/[\w.-]+(?::(\d+))?/
 const PEM = /['"`](?:\.\/)?([\w./-]+\.(?:pem|key|crt))['"`]/g
 
-const altNames = ['localhost', 'example.com', '*.example.com'].map((value) => ({ type: 2 as const, value }))
-const pems = await generate([{ name: 'commonName', value: 'localhost' }], {
-  keyType: 'ec', extensions: [{ name: 'subjectAltName', altNames }]
-})
-const secrets = { key: pems.private, cert: pems.cert }
+const secrets = await createCertificate('localhost', 'example.com', '*.example.com')
 const quiet = { log () {}, warn () {}, error () {} }
 
 /** Creates the runner of code that was compiled together with the package, whose directory is the root. */

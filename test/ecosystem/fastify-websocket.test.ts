@@ -5,14 +5,14 @@ import fp from 'fastify-plugin'
 import t from 'tap'
 import websocket from '../../index.ts'
 
-// Not imported: its types would be merged into Fastify's, and contradict ours.
+// Not imported, because its types would be merged into Fastify's and contradict ours.
 const realWebsocket = createRequire(import.meta.url)('@fastify/websocket') as FastifyPluginCallback
 
 const dependent = fp(async (fastify: FastifyInstance) => {
   fastify.get('/chat', { websocket: true }, (socket) => { socket.close(4000) })
 }, { name: 'chat', dependencies: ['@fastify/websocket'], decorators: { fastify: ['websocketServer', 'injectWS'] } })
 
-void t.test('a plugin that depends on @fastify/websocket starts, and has its sockets', async (t) => {
+void t.test('a plugin that depends on @fastify/websocket loads, and its routes serve sockets', async (t) => {
   const app = fastify()
   t.teardown(() => app.close())
   await app.register(websocket)
@@ -26,7 +26,7 @@ void t.test('a plugin that depends on @fastify/websocket starts, and has its soc
   t.ok(app.hasPlugin('fastify-websocket-h2'))
 })
 
-void t.test('in a scope of its own the plugin is no @fastify/websocket for those outside', async (t) => {
+void t.test('a plugin that is registered in a scope does not satisfy the dependency @fastify/websocket outside of it', async (t) => {
   const app = fastify()
   t.teardown(() => app.close())
   await app.register(async (scope) => {
@@ -38,7 +38,7 @@ void t.test('in a scope of its own the plugin is no @fastify/websocket for those
   await t.rejects(Promise.resolve(app.register(other)), { code: 'FST_ERR_PLUGIN_DEPENDENCY_NOT_REGISTERED' })
 })
 
-void t.test('beside the real @fastify/websocket the second of the two is refused', async (t) => {
+void t.test('registering the plugin and @fastify/websocket throws for the second of them', async (t) => {
   const app = fastify()
   t.teardown(() => app.close())
   await app.register(websocket)
@@ -49,7 +49,7 @@ void t.test('beside the real @fastify/websocket the second of the two is refused
   await t.rejects(Promise.resolve(theirs.register(websocket)), { code: 'FST_WS_ALREADY_REGISTERED' })
 })
 
-void t.test('printPlugins() shows it as a part of the plugin', async (t) => {
+void t.test('printPlugins() shows @fastify/websocket as a part of the plugin', async (t) => {
   const app = fastify()
   t.teardown(() => app.close())
   await app.register(websocket)

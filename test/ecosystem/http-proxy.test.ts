@@ -12,8 +12,11 @@ import type { WebSocket as WsWebSocket } from 'ws'
 import websocket from '../../index.ts'
 import type { WebSocket } from '../../index.ts'
 import { connect } from '../../lib/client/index.ts'
-import { H1, H1_BESIDE_H2, H1_TLS, addEcho, closed, text } from '../helpers/transports.ts'
+import { addEcho } from '../helpers/echo.ts'
+import { H1, H1_BESIDE_H2, H1_TLS } from '../helpers/transports.ts'
 import type { Transport } from '../helpers/transports.ts'
+import { upgradeRequest } from '../helpers/upgrade-request.ts'
+import { closed, nextText } from '../helpers/waiting.ts'
 
 interface Upstream {
   url: string
@@ -22,7 +25,7 @@ interface Upstream {
   codes: number[]
 }
 
-/** A server of sockets that repeats what it gets, and closes with 4002 when it is told so. */
+/** Starts a server of ws that echoes, and closes a socket with 4002 on the message "close". */
 async function startUpstream (t: Test): Promise<Upstream> {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
   await once(server, 'listening')
@@ -31,7 +34,7 @@ async function startUpstream (t: Test): Promise<Upstream> {
   server.on('connection', (socket) => {
     socket.on('close', (code) => codes.push(code))
     socket.on('message', (data, isBinary) => {
-      if (String(data) === 'close') socket.close(4002, 'as told')
+      if (String(data) === 'close') socket.close(4002, 'on request')
       else socket.send(data, { binary: isBinary })
     })
   })
@@ -40,7 +43,7 @@ async function startUpstream (t: Test): Promise<Upstream> {
 
 type Order = 'before' | 'after'
 
-/** An app with a websocket route and a proxy that is registered before, or after, the plugin and its route. */
+/** Starts an app with a websocket route, and a proxy that is registered before or after the plugin and its route. */
 async function startApp (t: Test, transport: Transport, upstream: string, order: Order): Promise<FastifyInstance> {
   const app: FastifyInstance = fastify(transport.server)
   t.teardown(() => app.close())
@@ -55,7 +58,7 @@ async function startApp (t: Test, transport: Transport, upstream: string, order:
 
 for (const transport of [H1, H1_TLS, H1_BESIDE_H2]) {
   for (const order of ['before', 'after'] as const) {
-    void t.test(`${transport.name}: @fastify/http-proxy, registered ${order} the plugin, has its sockets`, async (t) => {
+    void t.test(`${transport.name}: @fastify/http-proxy, registered ${order} the plugin, proxies its own sockets`, async (t) => {
       const upstream = await startUpstream(t)
       const app = await startApp(t, transport, upstream.url, order)
       const open = async (path: string): Promise<WebSocket> => {
@@ -67,15 +70,15 @@ for (const transport of [H1, H1_TLS, H1_BESIDE_H2]) {
 
       const [one, two, own] = await Promise.all([open('/proxied/one'), open('/proxied/two'), open('/echo')])
       for (const socket of [one, two, own]) {
-        const echoed = text(socket)
-        socket.send('there and back')
-        t.equal(await echoed, 'there and back')
+        const echoed = nextText(socket)
+        socket.send('proxied')
+        t.equal(await echoed, 'proxied')
       }
       t.equal(upstream.sockets.size, 2)
       t.equal(app.websocketServer.clients.size, 1)
 
       one.send('close')
-      t.same(await closed(one), { code: 4002, reason: 'as told' })
+      t.same(await closed(one), { code: 4002, reason: 'on request' })
       const [peer] = [...upstream.sockets].filter((socket) => socket.readyState === socket.OPEN)
       const peerClosed = once(peer!, 'close')
       two.close(4003)
@@ -92,20 +95,20 @@ for (const transport of [H1, H1_TLS, H1_BESIDE_H2]) {
 }
 
 for (const order of ['before', 'after'] as const) {
-  void t.test(`a client that is gone, ${order}: the upstream socket is closed`, async (t) => {
+  void t.test(`the upstream socket closes when its client disconnects, with the proxy registered ${order} the plugin`, async (t) => {
     const upstream = await startUpstream(t)
     const app = await startApp(t, H1, upstream.url, order)
     const socket = connect(`ws://127.0.0.1:${(app.server.address() as AddressInfo).port}/proxied`, { http: '1.1' })
     await once(socket, 'open')
     socket.send('x')
-    await text(socket)
+    await nextText(socket)
     const [peer] = upstream.sockets
     const ended = once(peer!, 'close')
     socket.terminate()
     await ended
   })
 
-  void t.test(`an upgrade to nowhere, ${order}: 404`, async (t) => {
+  void t.test(`an upgrade to an unknown path is refused with 404, with the proxy registered ${order} the plugin`, async (t) => {
     const upstream = await startUpstream(t)
     const app = await startApp(t, H1, upstream.url, order)
     const socket = connect(`ws://127.0.0.1:${(app.server.address() as AddressInfo).port}/nowhere`, { http: '1.1' })
@@ -116,7 +119,7 @@ for (const order of ['before', 'after'] as const) {
   })
 }
 
-void t.test('with a proxy beside it, an upgrade behind an unanswered request ends its connection alone', async (t) => {
+void t.test('with the proxy, an upgrade that follows an unanswered request ends its own connection only', async (t) => {
   const upstream = await startUpstream(t)
   const app: FastifyInstance = fastify()
   t.teardown(() => app.close())
@@ -126,7 +129,6 @@ void t.test('with a proxy beside it, an upgrade behind an unanswered request end
   app.get('/slow', async (request) => { await once(request.raw.socket, 'close') })
   await app.listen({ port: 0, host: '127.0.0.1' })
   const connection = connectTcp((app.server.address() as AddressInfo).port, '127.0.0.1')
-  connection.write('GET /slow HTTP/1.1\r\nHost: x\r\n\r\nGET /echo HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n' +
-    'Upgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n')
+  connection.write('GET /slow HTTP/1.1\r\nHost: x\r\n\r\n' + upgradeRequest('/echo'))
   t.equal(await readAll(connection), '')
 })

@@ -3,7 +3,7 @@ import t from 'tap'
 import { Agent, WebSocket } from 'undici'
 import { H2_TLS, start } from '../helpers/transports.ts'
 
-void t.test('undici opens, echoes and closes over HTTP/2, with the key that it insists on', async (t) => {
+void t.test('undici opens, echoes and closes a socket over HTTP/2, and sends Sec-WebSocket-Key', async (t) => {
   const { app, origin } = await start(t, H2_TLS, (app) => {
     app.get('/echo', { websocket: true }, (socket, request) => {
       t.type(request.headers['sec-websocket-key'], 'string')

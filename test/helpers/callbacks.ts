@@ -1,30 +1,31 @@
-import { setImmediate as turn } from 'node:timers/promises'
+import { waitTurns, waitUntil } from './waiting.ts'
 
-export type Told = Error | null | undefined
+/** Time in ms for callbacks that are never called. */
+const LIMIT = 2000
 
-/** What callbacks were called with, each by itself: of a callback that is called once it is a list of one. */
+/** Callbacks of send(), ping() and pong(), and the calls of each. */
 export class Callbacks {
-  readonly told: Told[][] = []
+  readonly #calls: Array<Array<Error | null | undefined>> = []
 
+  /** A new callback. */
   get next (): (error?: Error | null) => void {
-    const own: Told[] = []
-    this.told.push(own)
-    return (error) => { own.push(error) }
+    const calls: Array<Error | null | undefined> = []
+    this.#calls.push(calls)
+    return (error) => { calls.push(error) }
   }
 
-  get areAllTold (): boolean {
-    return this.told.every(({ length }) => length > 0)
+  /** The result of each callback: 'sent', 'not sent' (an error), 'never' (not called) or 'twice'. */
+  get results (): string[] {
+    return this.#calls.map((calls) => {
+      if (calls.length > 1) return 'twice'
+      if (calls.length === 0) return 'never'
+      return calls[0] == null ? 'sent' : 'not sent'
+    })
   }
 
-  /** In words: 'sent', 'not sent', 'never' or 'twice'. */
-  get words (): string[] {
-    return this.told.map((own) => own.length > 1 ? 'twice' : own.length === 0 ? 'never' : own[0] == null ? 'sent' : 'not sent')
-  }
-
-  /** Waits until each was called, or could have been, and until none of them would be called again. */
-  async settled (limit = 2000): Promise<void> {
-    const start = performance.now()
-    while (!this.areAllTold && performance.now() - start < limit) await turn()
-    for (let count = 0; count < 5; count++) await turn()
+  /** Waits until each has been called, or a time limit, and long enough for a second call to be noticed. */
+  async settled (): Promise<void> {
+    await waitUntil(() => !this.results.includes('never'), 'all callbacks are called', LIMIT).catch(() => {})
+    await waitTurns(5)
   }
 }

@@ -9,5 +9,5 @@ export interface SignedCertificate extends Certificate {
   ca: string
 }
 
-export function createCertificate (): Promise<Certificate>
+export function createCertificate (...names: string[]): Promise<Certificate>
 export function createSignedCertificate (): Promise<SignedCertificate>

@@ -3,9 +3,11 @@ import { generate } from 'selfsigned'
 const DNS = 2
 const IP = 7
 
-/** Creates a private key and a self-signed certificate for `localhost`. */
-export async function createCertificate () {
-  const { private: key, cert } = await generate(nameOf('localhost'), { keyType: 'ec' })
+/** Creates a private key and a self-signed certificate for `localhost`, and for alternative names if there are any. */
+export async function createCertificate (...names) {
+  const altNames = names.map((value) => ({ type: DNS, value }))
+  const extensions = names.length > 0 ? { extensions: [{ name: 'subjectAltName', altNames }] } : {}
+  const { private: key, cert } = await generate(nameOf('localhost'), { keyType: 'ec', ...extensions })
   return { key, cert }
 }
 

@@ -1,6 +1,6 @@
 /**
- * A program that opens a socket to itself, in memory and over TCP, closes its app, and has nothing left to do. It reads
- * the options of its Fastify server as JSON.
+ * A program that opens a socket to itself in memory and over TCP, and closes its app. It must then exit by itself. It
+ * reads the options of its Fastify server as JSON from its standard input.
  */
 import { text } from 'node:stream/consumers'
 import fastify from 'fastify'

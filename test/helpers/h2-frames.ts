@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { HeaderReader, encodeFields } from './hpack.ts'
 import type { Field, Headers } from './hpack.ts'
+import { TIME_LIMIT } from './waiting.ts'
 import { describeWsFrame, readWsFrames } from './ws-frames.ts'
 
 /** RFC 9113 section 7. */
@@ -33,48 +34,51 @@ const END_HEADERS = 4
 export const PADDED = 8
 
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
-const FRAME_HEAD = 9
-const MAX_FRAME_SIZE = 16384
+const FRAME_HEADER_SIZE = 9
+/** RFC 9113 section 6.5.2: the default of SETTINGS_MAX_FRAME_SIZE. */
+export const MAX_FRAME_SIZE = 16_384
+/** RFC 9113 section 6.9.2. */
+export const DEFAULT_WINDOW = 65_535
 const NOTHING = Buffer.alloc(0)
-
-/** How long, in ms, to wait for what must come: less than the 30 s after which ws gives up a closing handshake. */
-export const PATIENCE = 15_000
 
 export interface Frame {
   type: FrameType
   flags: number
   streamId: number
   payload: Buffer
-  /** Of a HEADERS frame, which is one with its CONTINUATION frames here. */
+  /** Only of a HEADERS frame, which includes its CONTINUATION frames here. */
   headers?: Headers
 }
 
-/** What was said on a stream, and the bytes of a WebSocket frame that is not whole yet. */
+/** Descriptions of the frames received on a stream, and the bytes of an incomplete WebSocket frame. */
 interface Stream {
-  words: string[]
+  trace: string[]
   rest: Buffer
 }
 
 export interface OpenOptions {
   host?: string
   tls?: boolean
-  /** What goes into our own SETTINGS, by identifier. */
+  /** Our own SETTINGS, by identifier. */
   settings?: Record<number, number>
-  /** Whether what was read is given back to the windows. Default: true. */
+  /** Open the windows again for everything that was received. Default: true. */
   windowUpdates?: boolean
 }
 
-/** What a CONNECT has in place of, or besides, its usual fields; undefined leaves one out. */
+/** A window of zero on every stream: the server can send response heads, and no data. */
+export const NO_WINDOW: OpenOptions = { settings: { [SETTINGS_INITIAL_WINDOW_SIZE]: 0 } }
+
+/** Fields of a CONNECT that replace or extend the usual ones; undefined omits one. */
 export type Overrides = Record<string, string | string[] | undefined>
 
-/** A client that speaks HTTP/2 frame by frame, so that it can say what an HTTP/2 library would not. */
+/** An HTTP/2 client that sends single frames, also such as an HTTP/2 library would not send. */
 export class FrameClient {
-  /** What the server sent, in order. */
+  /** Frames of the server, in order. */
   readonly frames: Frame[] = []
-  /** Settles when the connection has ended, whoever ended it. */
+  /** Settles when the connection has ended, from either side. */
   readonly closed: Promise<unknown>
   windowUpdates: boolean
-  /** Whether the server's SETTINGS are taken to heart. */
+  /** Whether the server's SETTINGS are applied and acknowledged. */
   acknowledges = true
   /** Whether the server's PINGs are answered. */
   answersPings = true
@@ -101,11 +105,11 @@ export class FrameClient {
 
     const socket = tls ? connectTls({ socket: tcp, ALPNProtocols: ['h2'], rejectUnauthorized: false }) : tcp
     const client = new FrameClient(tcp, socket, tls ? 'https' : 'http', `localhost:${port}`, windowUpdates)
-    client.together(() => {
+    client.batch(() => {
       socket.write(PREFACE)
       client.settings(settings)
     })
-    await client.frame(({ type, flags }) => type === 'SETTINGS' && flags === 0)
+    await client.waitForFrame(({ type, flags }) => type === 'SETTINGS' && flags === 0)
     return client
   }
 
@@ -127,37 +131,37 @@ export class FrameClient {
     return readSettings(this.frames.find(({ type }) => type === 'SETTINGS')!.payload)
   }
 
-  /** What one of the server's SETTINGS is now, as far as it was acknowledged. */
+  /** Returns the current value of one of the server's SETTINGS, as far as we have acknowledged it. */
   setting (identifier: number): number | undefined {
     return this.#settings.get(identifier)
   }
 
-  /** The server's SETTINGS frames, by identifier. */
+  /** Returns the server's SETTINGS frames, each by identifier. */
   settingsFrames (): Array<Record<number, number>> {
     return this.frames.filter(({ type, flags }) => type === 'SETTINGS' && flags === 0)
       .map(({ payload }) => readSettings(payload))
   }
 
-  /** By how much the server's WINDOW_UPDATE frames opened the window of a stream, or of the connection. */
+  /** Returns the sum of the server's WINDOW_UPDATE frames for a stream, or for the connection. */
   increments (streamId: number): number {
     return this.#increments.get(streamId) ?? 0
   }
 
-  // What the client says
+  // Sending
 
-  /** Writes what `say` says in one go: one TCP segment, where it fits into one. */
-  together (say: () => void): void {
+  /** Sends all frames of a function in one write: one TCP segment, if they fit into one. */
+  batch (send: () => void): void {
     this.#socket.cork()
-    say()
+    send()
     this.#socket.uncork()
   }
 
-  /** An Extended CONNECT (RFC 8441 section 4) for a path. */
+  /** Sends an Extended CONNECT (RFC 8441 section 4). */
   connect (streamId: number, path: string, overrides: Overrides = {}, endStream = false): void {
     this.headers(streamId, this.connectFields(path, overrides), endStream)
   }
 
-  /** The fields of an Extended CONNECT, for tests that bring them into disorder. */
+  /** Returns the fields of an Extended CONNECT, for tests that change their order or number. */
   connectFields (path: string, overrides: Overrides = {}): Field[] {
     return toFields({
       ':method': 'CONNECT',
@@ -178,7 +182,7 @@ export class FrameClient {
 
   headers (streamId: number, fields: Field[], endStream = false): void {
     const parts = split(encodeFields(fields))
-    this.together(() => {
+    this.batch(() => {
       parts.forEach((part, index) => {
         const flags = index === parts.length - 1 ? END_HEADERS : 0
         if (index > 0) this.send('CONTINUATION', streamId, part, flags)
@@ -219,12 +223,12 @@ export class FrameClient {
 
   send (type: FrameType, streamId: number, payload: Buffer, flags = 0): void {
     this.#log.push(`> ${streamId} ${describe({ type, flags, streamId, payload })}`)
-    const head = Buffer.alloc(FRAME_HEAD)
-    head.writeUIntBE(payload.length, 0, 3)
-    head[3] = FRAME_TYPES.indexOf(type)
-    head[4] = flags
-    head.writeUInt32BE(streamId, 5)
-    this.#socket.write(Buffer.concat([head, payload]))
+    const header = Buffer.alloc(FRAME_HEADER_SIZE)
+    header.writeUIntBE(payload.length, 0, 3)
+    header[3] = FRAME_TYPES.indexOf(type)
+    header[4] = flags
+    header.writeUInt32BE(streamId, 5)
+    this.#socket.write(Buffer.concat([header, payload]))
   }
 
   /** Ends the connection with a FIN. */
@@ -241,60 +245,60 @@ export class FrameClient {
     this.#socket.destroy()
   }
 
-  // What the server says
+  // Receiving
 
-  /** The first frame that matches, already here or yet to come. */
-  frame (matches: (frame: Frame) => boolean, limit?: number): Promise<Frame> {
+  /** Waits for the first frame that matches, which may have been received already. */
+  waitForFrame (matches: (frame: Frame) => boolean, limit?: number): Promise<Frame> {
     return this.until(() => this.frames.find(matches), limit)
   }
 
-  /** The head of the answer. */
+  /** Waits for the response head. */
   async response (streamId: number): Promise<Headers> {
-    const { headers } = await this.frame((frame) => frame.type === 'HEADERS' && frame.streamId === streamId)
+    const { headers } = await this.waitForFrame((frame) => frame.type === 'HEADERS' && frame.streamId === streamId)
     return headers!
   }
 
-  /** What the server says on a stream up to its RST_STREAM, as `trace` has it. */
+  /** Waits for the server's RST_STREAM, and returns the `trace` of the stream. */
   async untilReset (streamId: number): Promise<string[]> {
-    await this.frame((frame) => frame.type === 'RST_STREAM' && frame.streamId === streamId)
+    await this.waitForFrame((frame) => frame.type === 'RST_STREAM' && frame.streamId === streamId)
     return this.trace(streamId)
   }
 
-  /** What the server says on a stream up to its END_STREAM, as `trace` has it. */
+  /** Waits for the server's END_STREAM, and returns the `trace` of the stream. */
   async untilEnd (streamId: number): Promise<string[]> {
-    await this.frame((frame) => frame.streamId === streamId && endsStream(frame))
+    await this.waitForFrame((frame) => frame.streamId === streamId && endsStream(frame))
     return this.trace(streamId)
   }
 
-  /** What the server says on a stream up to these words, as `wsTrace` has them. */
-  async untilSaid (streamId: number, words: string): Promise<string[]> {
-    await this.until(() => this.wsTrace(streamId).includes(words) || undefined)
+  /** Waits for a frame with this description, and returns the `wsTrace` of the stream. */
+  async untilReceived (streamId: number, description: string): Promise<string[]> {
+    await this.until(() => this.wsTrace(streamId).includes(description) || undefined)
     return this.wsTrace(streamId)
   }
 
-  /** Waits until everything that was sent so far has been read by the server, and all it said about it is here. */
-  async settled (): Promise<void> {
+  /** Waits until the server has read everything that was sent so far, and its reaction has been received. */
+  async roundTrip (): Promise<void> {
     const opaque = Buffer.alloc(8)
     opaque.writeUInt32BE(this.#log.length)
     this.ping(opaque)
-    await this.frame(({ type, flags, payload }) => type === 'PING' && flags === ACK && payload.equals(opaque))
+    await this.waitForFrame(({ type, flags, payload }) => type === 'PING' && flags === ACK && payload.equals(opaque))
   }
 
-  /** A stream's frames in words: "HEADERS", "DATA END_STREAM", "RST_STREAM CANCEL". */
+  /** Describes the frames of a stream: "HEADERS", "DATA END_STREAM", "RST_STREAM CANCEL". */
   trace (streamId: number): string[] {
     return this.frames.filter((frame) => frame.streamId === streamId && frame.type !== 'WINDOW_UPDATE').map(describe)
   }
 
-  /** A stream's frames in words, with WebSocket frames in place of DATA: "HEADERS", "Close 1000", "END_STREAM". */
+  /** Describes the frames of a stream, WebSocket frames in place of DATA: "HEADERS", "Close 1000", "END_STREAM". */
   wsTrace (streamId: number): string[] {
-    return [...this.#streamOf(streamId).words]
+    return [...this.#streamOf(streamId).trace]
   }
 
-  /** Waits until `read` finds something among the frames. Fails, with all that was said, when it takes too long. */
-  until<Found> (read: () => Found | undefined, limit = PATIENCE): Promise<Found> {
+  /** Waits until a function finds something among the frames. Fails after a time limit, and reports the last frames. */
+  until<Found> (find: () => Found | undefined, limit = TIME_LIMIT): Promise<Found> {
     return new Promise((resolve, reject) => {
       const look = (): void => {
-        const found = read()
+        const found = find()
         if (found !== undefined) settle(() => resolve(found))
         else if (this.#ended) settle(() => reject(this.#failure('the connection ended')))
       }
@@ -319,31 +323,31 @@ export class FrameClient {
 
   #read (chunk: Buffer): void {
     this.#unread = Buffer.concat([this.#unread, chunk])
-    while (this.#unread.length >= FRAME_HEAD) {
-      const end = FRAME_HEAD + this.#unread.readUIntBE(0, 3)
+    while (this.#unread.length >= FRAME_HEADER_SIZE) {
+      const end = FRAME_HEADER_SIZE + this.#unread.readUIntBE(0, 3)
       if (this.#unread.length < end) break
-      this.#take({
+      this.#receive({
         type: FRAME_TYPES[this.#unread[3]!]!,
         flags: this.#unread[4]!,
         streamId: this.#unread.readUInt32BE(5) & 0x7fffffff,
-        payload: this.#unread.subarray(FRAME_HEAD, end)
+        payload: this.#unread.subarray(FRAME_HEADER_SIZE, end)
       })
       this.#unread = this.#unread.subarray(end)
     }
     this.#wake()
   }
 
-  #take (frame: Frame): void {
+  #receive (frame: Frame): void {
     this.#log.push(`< ${frame.streamId} ${describe(frame)}`)
-    if (frame.type === 'HEADERS' || frame.type === 'CONTINUATION') return this.#takeHeaders(frame)
+    if (frame.type === 'HEADERS' || frame.type === 'CONTINUATION') return this.#receiveHeaders(frame)
 
-    this.#keep(frame)
+    this.#record(frame)
     if (frame.type === 'SETTINGS' && frame.flags === 0 && this.acknowledges) this.#acknowledge(frame)
     if (frame.type === 'WINDOW_UPDATE') {
       this.#increments.set(frame.streamId, this.increments(frame.streamId) + frame.payload.readUInt32BE())
     }
     if (frame.type === 'PING' && frame.flags === 0 && this.answersPings) this.send('PING', 0, frame.payload, ACK)
-    if (frame.type === 'DATA' && this.windowUpdates) this.#giveBack(frame)
+    if (frame.type === 'DATA' && this.windowUpdates) this.#openWindows(frame)
   }
 
   #acknowledge (frame: Frame): void {
@@ -353,8 +357,8 @@ export class FrameClient {
     this.send('SETTINGS', 0, NOTHING, ACK)
   }
 
-  /** RFC 9113 section 4.3: a header block is one, however many frames it came in. */
-  #takeHeaders (frame: Frame): void {
+  /** Joins the frames of a header block before it decodes them (RFC 9113 section 4.3). */
+  #receiveHeaders (frame: Frame): void {
     const block = this.#block === undefined
       ? frame
       : { ...this.#block, payload: Buffer.concat([this.#block.payload, frame.payload]) }
@@ -363,32 +367,32 @@ export class FrameClient {
 
     block.headers = this.#headerReader.read(block.payload)
     this.#block = undefined
-    this.#keep(block)
+    this.#record(block)
   }
 
-  #keep (frame: Frame): void {
+  #record (frame: Frame): void {
     this.frames.push(frame)
     const stream = this.#streamOf(frame.streamId)
     if (frame.type === 'WINDOW_UPDATE') return
     if (frame.type !== 'DATA') {
-      stream.words.push(describe(frame))
+      stream.trace.push(describe(frame))
       return
     }
     const [wsFrames, rest] = readWsFrames(Buffer.concat([stream.rest, frame.payload]))
     stream.rest = rest
-    stream.words.push(...wsFrames.map(describeWsFrame))
+    stream.trace.push(...wsFrames.map(describeWsFrame))
     if (!endsStream(frame)) return
-    if (rest.length > 0) stream.words.push(`${rest.length} bytes of a frame`)
-    stream.words.push('END_STREAM')
+    if (rest.length > 0) stream.trace.push(`${rest.length} bytes of a frame`)
+    stream.trace.push('END_STREAM')
   }
 
   #streamOf (streamId: number): Stream {
-    const stream = this.#streams.get(streamId) ?? { words: [], rest: NOTHING }
+    const stream = this.#streams.get(streamId) ?? { trace: [], rest: NOTHING }
     this.#streams.set(streamId, stream)
     return stream
   }
 
-  #giveBack (frame: Frame): void {
+  #openWindows (frame: Frame): void {
     const { length } = frame.payload
     if (length === 0) return
     this.windowUpdate(0, length)
@@ -396,7 +400,7 @@ export class FrameClient {
   }
 }
 
-/** Whether a frame says that no more will come on its stream. */
+/** Whether a frame is the last of its sender on its stream. */
 export function endsStream ({ type, flags }: Frame): boolean {
   return (type === 'DATA' || type === 'HEADERS') && (flags & END_STREAM) !== 0
 }

@@ -5,10 +5,10 @@ export type Field = [name: string, value: string]
 
 export type Headers = Record<string, string | string[]>
 
-// RFC 9113 section 6.5.2: the size until a SETTINGS frame says otherwise, which ours never does.
+// RFC 9113 section 6.5.2: the default, which our SETTINGS never change.
 const TABLE_SIZE = 4096
 
-/** Every field as a literal without indexing (RFC 7541 section 6.2.2): nothing to remember, nothing to forbid. */
+/** Encodes each field as a literal without indexing (RFC 7541 section 6.2.2), which needs no dynamic table. */
 export function encodeFields (fields: Field[]): Buffer {
   return Buffer.concat(fields.flatMap(([name, value]) => [Buffer.of(0), encodeString(name), encodeString(value)]))
 }
@@ -18,7 +18,7 @@ function encodeString (text: string): Buffer {
   return Buffer.concat([encodeLength(bytes.length), bytes])
 }
 
-/** RFC 7541 section 5.1: an integer with a prefix of 7 bits, the eighth saying "not Huffman". */
+/** Encodes an integer with a prefix of 7 bits (RFC 7541 section 5.1). The eighth bit means "not Huffman". */
 function encodeLength (length: number): Buffer {
   if (length < 127) return Buffer.of(length)
 
@@ -28,7 +28,7 @@ function encodeLength (length: number): Buffer {
   return Buffer.from([...bytes, rest])
 }
 
-/** Reads the header blocks of one connection. */
+/** Decodes the header blocks of one connection. */
 export class HeaderReader {
   readonly #decompressor = hpack.decompressor.create({ table: { maxSize: TABLE_SIZE } })
 

@@ -5,8 +5,8 @@ import { runInNewContext } from 'node:vm'
 setFlagsFromString('--expose-gc')
 const gc = runInNewContext('gc') as () => void
 
-/** Bytes of the process's buffers, once those of nobody are gone. */
-export async function heldBuffers (): Promise<number> {
+/** Collects garbage, and returns the bytes of all buffers of the process that are still referenced. */
+export async function referencedBytes (): Promise<number> {
   for (let turn = 0; turn < 5; turn++) {
     gc()
     await sleep(20)

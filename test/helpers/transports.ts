@@ -2,61 +2,50 @@ import { once } from 'node:events'
 import { connect as openSession } from 'node:http2'
 import type { ClientHttp2Session } from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
-import { Writable } from 'node:stream'
 import fastify from 'fastify'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
-import { generate } from 'selfsigned'
 import t from 'tap'
 import type { Test } from 'tap'
 import websocket from '../../index.ts'
 import type { WebsocketPluginOptions } from '../../index.ts'
 import { connect } from '../../lib/client/index.ts'
 import type { SessionConnectOptions, WebSocket } from '../../lib/client/index.ts'
+import { createCertificate } from './certificate.js'
+import { captureLogs } from './logs.ts'
+import type { LogLine } from './logs.ts'
 
-/** A way for client and server to meet. */
+/** An HTTP version, and the kind of connection below it. */
 export interface Transport {
   name: string
   httpVersion: '1.1' | '2.0'
   secure: boolean
-  /** Options that make Fastify serve it. */
+  /** Options of Fastify that serve it. */
   server: object
 }
 
-export type Open = Omit<SessionConnectOptions, 'path'>
+export type ConnectOptions = Omit<SessionConnectOptions, 'path'>
 
-export interface LogLine {
-  level: number
-  msg: string
-  err?: { message: string, code?: string }
-}
-
-/** A Fastify server with the plugin, and clients that reach it over one transport. */
+/** A Fastify server with the plugin, and clients that connect to it over one transport. */
 export interface Fixture {
   app: FastifyInstance
   origin: string
   logs: LogLine[]
-  /** What all clients share over HTTP/2, from the first time that it is asked for. */
+  /** The session of all clients, over HTTP/2. The first access opens it. */
   session: ClientHttp2Session | undefined
   /** Starts a handshake. */
-  connect (path: string, options?: Open): WebSocket
-  /** Finishes a handshake. */
-  open (path: string, options?: Open): Promise<WebSocket>
-  /** Finishes a handshake that is refused. */
-  refused (path: string, options?: Open): Promise<Refused>
+  connect (path: string, options?: ConnectOptions): WebSocket
+  /** Starts a handshake, and waits for 'open'. */
+  open (path: string, options?: ConnectOptions): Promise<WebSocket>
+  /** Starts a handshake, and waits for its refusal. */
+  refused (path: string, options?: ConnectOptions): Promise<Refusal>
 }
 
-export interface Refused {
+export interface Refusal {
   status: number
   headers: Record<string, string | string[] | undefined>
 }
 
-export interface Closed {
-  code: number
-  reason: string
-}
-
-const pems = await generate([{ name: 'commonName', value: 'localhost' }], { keyType: 'ec' })
-export const certificate = { key: pems.private, cert: pems.cert }
+export const certificate = await createCertificate()
 
 export const H1: Transport = { name: 'HTTP/1.1', httpVersion: '1.1', secure: false, server: {} }
 export const H1_TLS: Transport = {
@@ -75,16 +64,13 @@ export const H2_TLS: Transport = {
   name: 'HTTP/2 over TLS', httpVersion: '2.0', secure: true, server: { http2: true, https: certificate }
 }
 
-/** Starts a server for one test; what is still open when the test ends is closed by force. */
+/** Starts a server for one test. Connections that are open when the test ends are destroyed. */
 export async function start (
   t: Test, transport: Transport, routes: (app: FastifyInstance) => unknown, options: WebsocketPluginOptions = {},
   serverOptions: FastifyServerOptions = {}
 ): Promise<Fixture> {
-  const logs: LogLine[] = []
-  const stream = new Writable({
-    write (line, _encoding, done) { logs.push(JSON.parse(String(line))); done() }
-  })
-  const app: FastifyInstance = fastify({ logger: { level: 'info', stream }, ...serverOptions, ...transport.server })
+  const { logger, logs } = captureLogs('info')
+  const app: FastifyInstance = fastify({ logger, ...serverOptions, ...transport.server })
   await app.register(websocket, options)
   await routes(app)
   const connections = new Set<Socket>()
@@ -93,9 +79,9 @@ export async function start (
 
   const scheme = transport.secure ? 'https' : 'http'
   const origin = `${scheme}://127.0.0.1:${(app.server.address() as AddressInfo).port}`
-  let opened: ClientHttp2Session | undefined
+  let session: ClientHttp2Session | undefined
   t.teardown(async () => {
-    opened?.destroy()
+    session?.destroy()
     for (const connection of connections) connection.destroy()
     await app.close()
   })
@@ -103,25 +89,25 @@ export async function start (
 
   function getSession (): ClientHttp2Session | undefined {
     if (transport.httpVersion !== '2.0') return undefined
-    opened ??= openSession(origin, { rejectUnauthorized: false }).on('error', () => {})
-    return opened
+    session ??= openSession(origin, { rejectUnauthorized: false }).on('error', () => {})
+    return session
   }
 
-  function connectTo (path: string, options?: Open): WebSocket {
-    const session = getSession()
-    const given = { rejectUnauthorized: false, perMessageDeflate: false, ...options }
-    return session === undefined
-      ? connect(origin.replace('http', 'ws') + path, { http: '1.1', ...given })
-      : connect(session, { path, ...given })
+  function connectTo (path: string, options?: ConnectOptions): WebSocket {
+    const shared = getSession()
+    const connectOptions = { rejectUnauthorized: false, perMessageDeflate: false, ...options }
+    return shared === undefined
+      ? connect(origin.replace('http', 'ws') + path, { http: '1.1', ...connectOptions })
+      : connect(shared, { path, ...connectOptions })
   }
 
-  async function open (path: string, options?: Open): Promise<WebSocket> {
+  async function open (path: string, options?: ConnectOptions): Promise<WebSocket> {
     const socket = connectTo(path, options)
     await once(socket, 'open')
     return socket
   }
 
-  async function refused (path: string, options?: Open): Promise<Refused> {
+  async function refused (path: string, options?: ConnectOptions): Promise<Refusal> {
     const socket = connectTo(path, options)
     socket.on('error', () => {})
     const [request, response] = await once(socket, 'unexpected-response')
@@ -130,39 +116,17 @@ export async function start (
   }
 }
 
-/** One thing that is to hold on a transport. */
-export type Sentence = (
-  name: string, routes: (app: FastifyInstance) => unknown, run: (t: Test, fixture: Fixture) => Promise<unknown>,
+/** Adds a test with a server of its own. */
+export type Scenario = (
+  title: string, routes: (app: FastifyInstance) => unknown, run: (t: Test, fixture: Fixture) => Promise<unknown>,
   options?: WebsocketPluginOptions
 ) => void
 
-/** Makes what turns sentences into tests, each with a server of its own. */
-export function sentences (transport: Transport): Sentence {
-  return (name, routes, run, options) => {
-    void t.test(`${transport.name}: ${name}`, async (t) => {
+/** Returns a function that adds tests of a transport. */
+export function scenarios (transport: Transport): Scenario {
+  return (title, routes, run, options) => {
+    void t.test(`${transport.name}: ${title}`, async (t) => {
       await run(t, await start(t, transport, routes, options))
     })
   }
-}
-
-/** A route that sends back what it gets. */
-export function addEcho (app: FastifyInstance): void {
-  app.get('/echo', { websocket: true }, (socket) => {
-    socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }))
-  })
-}
-
-export async function closed (socket: WebSocket): Promise<Closed> {
-  socket.on('error', () => {})
-  const [code, reason] = await once(socket, 'close')
-  return { code, reason: String(reason) }
-}
-
-export async function message (socket: WebSocket): Promise<{ data: Buffer, isBinary: boolean }> {
-  const [data, isBinary] = await once(socket, 'message')
-  return { data, isBinary }
-}
-
-export async function text (socket: WebSocket): Promise<string> {
-  return String((await message(socket)).data)
 }

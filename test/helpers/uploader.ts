@@ -1,16 +1,13 @@
-import { SETTINGS_INITIAL_WINDOW_SIZE } from './h2-frames.ts'
+import { DEFAULT_WINDOW, MAX_FRAME_SIZE, SETTINGS_INITIAL_WINDOW_SIZE } from './h2-frames.ts'
 import type { FrameClient } from './h2-frames.ts'
 
-const MAX_FRAME_SIZE = 16384
-const DEFAULT_WINDOW = 65_535
-
-/** Sends on the streams of a client as much as the server's windows let through (RFC 9113 section 6.9). */
+/** Sends on the streams of a client as much as the server's windows allow (RFC 9113 section 6.9). */
 export class Uploader {
   readonly #client: FrameClient
   readonly #sent = new Map<number, number>()
   readonly #initial: number | undefined
 
-  /** @param initial what each stream's window is at first, whatever SETTINGS say later, as it is with Firefox */
+  /** @param initial the first window of each stream if later SETTINGS do not change it, which is so in Firefox */
   constructor (client: FrameClient, initial?: number) {
     this.#client = client
     this.#initial = initial
@@ -20,7 +17,7 @@ export class Uploader {
     return DEFAULT_WINDOW + this.#client.increments(0) - this.#sentOn(0)
   }
 
-  /** Sends it all, waiting for windows to open. */
+  /** Sends all bytes, and waits for the windows to open where it has to. */
   async send (streamId: number, bytes: Buffer): Promise<void> {
     for (let rest = bytes; rest.length > 0;) {
       await this.#client.until(() => this.#window(streamId) > 0 || undefined)
@@ -28,21 +25,21 @@ export class Uploader {
     }
   }
 
-  /** Sends pieces on several streams in one TCP segment, where it fits into one. */
-  async sendTogether (...pieces: Array<[streamId: number, bytes: Buffer]>): Promise<void> {
+  /** Sends pieces on several streams in one write: one TCP segment, if they fit into one. */
+  async sendBatch (...pieces: Array<[streamId: number, bytes: Buffer]>): Promise<void> {
     for (const [streamId, { length }] of pieces) {
       await this.#client.until(() => this.#window(streamId) >= length || undefined)
     }
-    this.#client.together(() => { for (const [streamId, bytes] of pieces) this.#sendNow(streamId, bytes) })
+    this.#client.batch(() => { for (const [streamId, bytes] of pieces) this.#sendNow(streamId, bytes) })
   }
 
-  /** Sends until the window is closed, and stays so. Returns how much it was. */
+  /** Sends until the window stays closed. Returns the number of bytes sent. */
   async sendWhatFits (streamId: number, bytes: Buffer, limit = Infinity): Promise<number> {
     let sent = 0
     for (let now = -1; now !== 0 && sent < limit;) {
       now = this.#sendNow(streamId, bytes.subarray(sent))
       sent += now
-      await this.#client.settled()
+      await this.#client.roundTrip()
     }
     return sent
   }

@@ -1,4 +1,6 @@
-/** A WebSocket frame (RFC 6455 section 5.2), built and read byte by byte. */
+/** WebSocket frames (RFC 6455 section 5.2), valid or not, built and read byte by byte. */
+import { constants, deflateRawSync } from 'node:zlib'
+
 export interface WsFrame {
   opcode: number
   fin: boolean
@@ -18,15 +20,51 @@ const NAMES = new Map([
   [CONTINUATION, 'Continuation'], [TEXT, 'Text'], [BINARY, 'Binary'], [CLOSE, 'Close'], [PING, 'Ping'], [PONG, 'Pong']
 ])
 
-const MASK = Buffer.of(0x37, 0xfa, 0x21, 0x3d)
+const MASKING_KEY = Buffer.of(0x37, 0xfa, 0x21, 0x3d)
+/** A key that leaves the payload as it is. */
+export const ZERO_MASKING_KEY = Buffer.alloc(4)
 
-/** A frame as a client sends it, unless `shape` says otherwise. */
-export function wsFrame (opcode: number, payload: Buffer | string = '', shape: Partial<WsFrame> = {}): Buffer {
-  const { fin = true, masked = true, rsv = 0 } = shape
+/** The bit of a compressed message, and the number of bytes omitted at its end (RFC 7692 section 7.2.1). */
+export const RSV1 = 4
+const SYNC_TAIL = 4
+
+/** Number of bytes of the extended payload length. */
+export type LengthSize = 0 | 2 | 8
+
+export interface FrameShape extends Partial<Omit<WsFrame, 'opcode' | 'payload'>> {
+  maskingKey?: Buffer
+  /** Default: the fewest bytes. */
+  lengthSize?: LengthSize | undefined
+  /** The payload length that the frame claims. Default: that of its payload. */
+  claimedLength?: bigint | undefined
+}
+
+/** Returns a frame as a client sends it, except for what `shape` changes. */
+export function wsFrame (opcode: number, payload: Buffer | string = '', shape: FrameShape = {}): Buffer {
+  const { fin = true, masked = true, rsv = 0, maskingKey = MASKING_KEY, lengthSize, claimedLength } = shape
   const body = Buffer.from(payload)
   const first = (fin ? 0x80 : 0) | (rsv << 4) | opcode
-  const head = [Buffer.of(first), encodeLength(body.length, masked)]
-  return Buffer.concat(masked ? [...head, MASK, mask(body, MASK)] : [...head, body])
+  const length = encodeLength(claimedLength ?? BigInt(body.length), lengthSize)
+  if (!masked) return Buffer.concat([Buffer.of(first), length, body])
+  length[0]! |= 0x80
+  return Buffer.concat([Buffer.of(first), length, maskingKey, mask(body, maskingKey)])
+}
+
+/** Returns the payload of a compressed message (RFC 7692 section 7.2.1). */
+export function deflate (text: Buffer | string): Buffer {
+  const bytes = deflateRawSync(text, { finishFlush: constants.Z_SYNC_FLUSH })
+  return bytes.subarray(0, -SYNC_TAIL)
+}
+
+/** Cuts bytes into parts of these sizes, and the rest. */
+export function cut (bytes: Buffer, sizes: number[]): Buffer[] {
+  const parts: Buffer[] = []
+  let rest = bytes
+  for (const size of sizes) {
+    parts.push(rest.subarray(0, size))
+    rest = rest.subarray(size)
+  }
+  return [...parts, rest]
 }
 
 export function wsText (text: string): Buffer {
@@ -41,7 +79,7 @@ export function wsClose (code?: number, reason = ''): Buffer {
   return wsFrame(CLOSE, Buffer.concat([body, Buffer.from(reason)]))
 }
 
-/** The frames in a stream of bytes, and the bytes of one that is not whole yet. */
+/** Returns the frames in a stream of bytes, and the bytes of an incomplete one. */
 export function readWsFrames (bytes: Buffer): [frames: WsFrame[], rest: Buffer] {
   const frames: WsFrame[] = []
   let rest = bytes
@@ -52,7 +90,7 @@ export function readWsFrames (bytes: Buffer): [frames: WsFrame[], rest: Buffer] 
   return [frames, rest]
 }
 
-/** "Close 4001 bye", "Text hello", "Binary 3": a frame in words, for assertions. */
+/** Describes a frame for assertions: "Close 4001 bye", "Text hello", "Binary 3". */
 export function describeWsFrame ({ opcode, payload }: WsFrame): string {
   const name = NAMES.get(opcode) ?? `Opcode ${opcode}`
   if (opcode === BINARY || payload.length > 100) return `${name} ${payload.length}`
@@ -60,14 +98,12 @@ export function describeWsFrame ({ opcode, payload }: WsFrame): string {
   return `${name} ${payload.readUInt16BE()} ${payload.subarray(2)}`.trimEnd()
 }
 
-function encodeLength (length: number, masked: boolean): Buffer {
-  const bit = masked ? 0x80 : 0
-  if (length < 126) return Buffer.of(bit | length)
-  if (length < 65536) return Buffer.of(bit | 126, length >> 8, length & 255)
-
-  const bytes = Buffer.alloc(9)
-  bytes[0] = bit | 127
-  bytes.writeBigUInt64BE(BigInt(length), 1)
+function encodeLength (length: bigint, size: LengthSize = length < 126n ? 0 : length < 65_536n ? 2 : 8): Buffer {
+  const bytes = Buffer.alloc(1 + size)
+  if (size === 0) bytes[0] = Number(length)
+  if (size === 2) bytes.writeUInt16BE(Number(length), 1)
+  if (size === 8) bytes.writeBigUInt64BE(length, 1)
+  if (size > 0) bytes[0] = size === 2 ? 126 : 127
   return bytes
 }
 
@@ -81,7 +117,7 @@ function headSize (bytes: Buffer): number {
   return 2 + extended + (isMasked(bytes) ? 4 : 0)
 }
 
-/** Infinity where the bytes do not say it yet. */
+/** Returns the size of the first frame, or Infinity if its header is incomplete. */
 function frameSize (bytes: Buffer): number {
   if (bytes.length < 2 || bytes.length < headSize(bytes)) return Infinity
 

@@ -1,32 +1,32 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import t from 'tap'
 import type { WebSocket } from '../../index.ts'
 import { H1, H2C, start } from '../helpers/transports.ts'
 import type { Fixture, Transport } from '../helpers/transports.ts'
-import { holds, until } from './runs.ts'
+import { waitTurns } from '../helpers/waiting.ts'
+import { testProperty, waitUntil } from './property.ts'
 
-/** One that receives messages of a socket, and what it received. */
+/** A consumer of the messages of a socket, and the numbers of those that it received. */
 interface Consumer {
-  /** The number of the first message that nobody had received when it began to listen. */
+  /** Number of the first message that no consumer had received when this one began to listen. */
   first: number
   received: number[]
-  /** Number of the message after the last that anybody had received when it left. */
+  /** Number of the first message that no consumer had received when this one left. */
   end: number
   leave (): void
 }
 
-/** A loop that takes one message each time it is told to. */
+/** A loop that takes one message with each call of `step`. */
 interface SteppedLoop extends Consumer {
   step (): void
 }
 
-/** Messages in flight at most, in bytes: the client's window must not close. */
+/** Limit of the bytes in flight, so that the client's window does not close. */
 const MAX_BYTES = 60_000
 
-/** A socket of the server, its client, and what its consumers receive. */
+/** A socket of the server, its client, and its consumers. */
 class Run {
   readonly server: WebSocket
   readonly client: WebSocket
@@ -37,7 +37,7 @@ class Run {
   loops = 0
   sent = 0
   #bytes = 0
-  /** Messages that somebody has received. */
+  /** Number of messages that a consumer has received. */
   #received = 0
   #isPaused = false
 
@@ -70,14 +70,14 @@ class Run {
     })
   }
 
-  /** Takes some messages in a loop, with turns of the event loop between two, and leaves it. */
+  /** Takes some messages in a loop, waits for turns of the event loop between them, and leaves the loop. */
   async loop (count: number, turns: number): Promise<void> {
     this.loops++
     const consumer = this.#add()
     for await (const text of this.server) {
       this.#record(consumer, text)
       if (consumer.received.length === count) break
-      for (let each = 0; each < turns; each++) await turn()
+      await waitTurns(turns)
     }
     if (consumer.received.length === count) this.#leave(consumer)
     this.loops--
@@ -95,7 +95,7 @@ class Run {
         })
       },
       leave: (): void => {
-        void iterator.return().then(() => assert.equal(waiting, 0, 'next() waits, though the loop was left'))
+        void iterator.return().then(() => assert.equal(waiting, 0, 'next() still waits after return()'))
       }
     })
     loop.step()
@@ -123,13 +123,13 @@ class Run {
     this.server.resume()
   }
 
-  /** Lets the connection be read to its end. */
+  /** Lets the connection read to its end. */
   release (): void {
     this.resume()
     while (this.stepped.length > 0) this.leave(this.stepped, 0)
   }
 
-  /** Compares what each consumer received with what was sent while it listened. */
+  /** Compares the messages of each consumer with those that were sent while it listened. */
   check (isCut: boolean): void {
     const all = new Set(this.consumers.flatMap(({ received }) => received))
     assert.deepEqual([...all].sort((a, b) => a - b), numbers(0, isCut ? all.size : this.sent), 'messages were lost')
@@ -152,14 +152,14 @@ class Run {
 
   #record (consumer: Consumer, data: Buffer | string): void {
     const number = parseInt(String(data))
-    assert.ok(!this.#isPaused || this.server.readyState === this.server.CLOSED, 'emitted though paused')
+    assert.ok(!this.#isPaused || this.server.readyState === this.server.CLOSED, 'a message was emitted while paused')
     consumer.received.push(number)
     this.#received = Math.max(this.#received, number + 1)
   }
 }
 
 interface Action {
-  words: string
+  description: string
   act: (run: Run) => unknown
 }
 
@@ -167,13 +167,9 @@ function numbers (from: number, to: number): number[] {
   return Array.from({ length: to - from }, (_, index) => from + index)
 }
 
-/** Lets loops record what they have taken. What `process.nextTick` has comes after that. */
+/** Lets loops record the messages that they have taken, before the next callback of `process.nextTick`. */
 async function settlePromises (): Promise<void> {
   for (let count = 0; count < 200; count++) await null
-}
-
-async function turns (count: number): Promise<void> {
-  for (let each = 0; each < count; each++) await turn()
 }
 
 const index = fc.nat(3)
@@ -181,27 +177,36 @@ const action = fc.oneof(
   {
     weight: 6,
     arbitrary: fc.tuple(fc.integer({ min: 1, max: 24 }), fc.constantFrom(0, 0, 0, 700)).map(([count, size]) => ({
-      words: `send ${count} of ${size}`, act: (run: Run) => run.send(count, size)
+      description: `send ${count} of ${size}`, act: (run: Run) => run.send(count, size)
     }))
   },
-  { weight: 6, arbitrary: fc.nat(3).map((count) => ({ words: `turns ${count}`, act: () => turns(count) })) },
-  { weight: 2, arbitrary: fc.constant({ words: 'listen', act: (run: Run) => { run.listen() } }) },
-  { weight: 3, arbitrary: index.map((at) => ({ words: `off ${at}`, act: (run: Run) => run.leave(run.listeners, at) })) },
-  { weight: 3, arbitrary: fc.constant({ words: 'once', act: (run: Run) => run.listenOnce() }) },
+  { weight: 6, arbitrary: fc.nat(3).map((count) => ({ description: `turns ${count}`, act: () => waitTurns(count) })) },
+  { weight: 2, arbitrary: fc.constant({ description: 'listen', act: (run: Run) => { run.listen() } }) },
+  {
+    weight: 3,
+    arbitrary: index.map((at) => ({ description: `off ${at}`, act: (run: Run) => run.leave(run.listeners, at) }))
+  },
+  { weight: 3, arbitrary: fc.constant({ description: 'once', act: (run: Run) => run.listenOnce() }) },
   {
     weight: 3,
     arbitrary: fc.tuple(fc.integer({ min: 1, max: 30 }), fc.nat(3)).map(([count, turns]) => ({
-      words: `for await ${count}, ${turns} turns`, act: (run: Run) => { void run.loop(count, turns) }
+      description: `for await ${count}, ${turns} turns`, act: (run: Run) => { void run.loop(count, turns) }
     }))
   },
-  { weight: 2, arbitrary: fc.constant({ words: 'iterate', act: (run: Run) => run.iterate() }) },
-  { weight: 6, arbitrary: index.map((at) => ({ words: `next ${at}`, act: (run: Run) => run.step(at) })) },
-  { weight: 3, arbitrary: index.map((at) => ({ words: `return ${at}`, act: (run: Run) => run.leave(run.stepped, at) })) },
-  { weight: 2, arbitrary: fc.constant({ words: 'pause', act: (run: Run) => run.pause() }) },
-  { weight: 3, arbitrary: fc.constant({ words: 'resume', act: (run: Run) => run.resume() }) }
-).map((action: Action) => ({ ...action, toString: () => action.words, [fc.toStringMethod]: () => action.words }))
+  { weight: 2, arbitrary: fc.constant({ description: 'iterate', act: (run: Run) => run.iterate() }) },
+  { weight: 6, arbitrary: index.map((at) => ({ description: `next ${at}`, act: (run: Run) => run.step(at) })) },
+  {
+    weight: 3,
+    arbitrary: index.map((at) => ({ description: `return ${at}`, act: (run: Run) => run.leave(run.stepped, at) }))
+  },
+  { weight: 2, arbitrary: fc.constant({ description: 'pause', act: (run: Run) => run.pause() }) },
+  { weight: 3, arbitrary: fc.constant({ description: 'resume', act: (run: Run) => run.resume() }) }
+).map((action: Action) => {
+  const { description } = action
+  return { ...action, toString: () => description, [fc.toStringMethod]: () => description }
+})
 
-/** How a socket ends. */
+/** Ways in which a socket ends. */
 const ends: Record<string, (run: Run) => unknown> = {
   'the client closes' (run) {
     run.release()
@@ -214,8 +219,8 @@ const ends: Record<string, (run: Run) => unknown> = {
   'the server terminates it' (run) { run.server.terminate() },
   async 'the client is lost' (run) {
     run.client.terminate()
-    await turns(3)
-    // Over TCP a server that does not read does not see it.
+    await waitTurns(3)
+    // Over TCP a server that does not read does not notice it.
     run.release()
   }
 }
@@ -231,13 +236,13 @@ async function serve (transport: Transport, allowSynchronousEvents: boolean): Pr
   return await start(t as never, transport, (app) => {
     app.get('/:number', { websocket: true }, async (socket, { url }) => {
       sockets.set(url, socket)
-      // Nothing is dropped while the handler runs.
+      // No message is dropped while the handler runs.
       await new Promise((resolve) => socket.on('close', resolve))
     })
   }, { errorHandler: () => {}, heartbeat: 0, options: { allowSynchronousEvents } })
 }
 
-await holds('each consumer receives all messages while it listens, once and in order, and what is left goes to the next',
+await testProperty('each consumer receives all messages while it listens, once and in order, and the rest goes to the next one',
   { runs: 200 },
   fc.tuple(fc.nat(fixtures.length - 1), fc.array(action, { maxLength: 40, size: 'max' }), fc.constantFrom(...Object.keys(ends))),
   async ([which, actions, end]) => {
@@ -257,7 +262,7 @@ await holds('each consumer receives all messages while it listens, once and in o
     run.listen()
     await ends[end]!(run)
     await closed
-    await until(() => run.loops === 0, 'the loops end')
-    await turns(1)
+    await waitUntil(() => run.loops === 0, 'the loops end')
+    await waitTurns(1)
     run.check(isCut.includes(end))
   })

@@ -1,45 +1,43 @@
 import assert from 'node:assert/strict'
 import type { Http2Stream } from 'node:http2'
 import { Duplex } from 'node:stream'
-import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { WebSocketServer } from 'ws'
 import type { WebSocket } from 'ws'
 import { FrameReader } from '../../lib/frames/frame-reader.ts'
 import type { MessageLimits } from '../../lib/frames/frame-reader.ts'
 import { PrivateMemory } from '../../lib/frames/private-memory.ts'
-import { BINARY, TEXT } from '../helpers/ws-frames.ts'
-import { cut, encodeFrame, frames } from './frames.ts'
-import type { RawFrame } from './frames.ts'
-import { holds } from './runs.ts'
+import { KEY } from '../helpers/upgrade-request.ts'
+import { waitTurns } from '../helpers/waiting.ts'
+import { BINARY, TEXT, cut } from '../helpers/ws-frames.ts'
+import { encodeFrame, frames } from './frame-arbitraries.ts'
+import type { RawFrame } from './frame-arbitraries.ts'
+import { testProperty } from './property.ts'
 
 const RUNS = 1500
 const NOTHING = Buffer.alloc(0)
 const HEADERS = {
-  connection: 'Upgrade',
-  upgrade: 'websocket',
-  'sec-websocket-version': '13',
-  'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ=='
+  connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': KEY
 }
 
-type Step = 'read on' | 'turn' | 'pause' | 'resume'
+type Step = 'continue' | 'turn' | 'pause' | 'resume'
 type BinaryType = 'nodebuffer' | 'arraybuffer' | 'fragments'
 
 interface Options extends MessageLimits {
   binaryType: BinaryType
 }
 
-/** A socket of ws, what brings it bytes, and what happened, in words. */
+/** A socket of ws, its connection, and descriptions of its events. */
 class End {
   readonly events: string[] = []
-  readonly said: Buffer[] = []
+  readonly sent: Buffer[] = []
   readonly connection: Duplex
   socket!: WebSocket
 
   constructor (options: Options) {
     this.connection = new Duplex({
       read () {},
-      write: (chunk, _encoding, done) => { this.said.push(chunk); done() }
+      write: (chunk, _encoding, done) => { this.sent.push(chunk); done() }
     })
     const server = new WebSocketServer({ ...options, noServer: true })
     const request = { method: 'GET', url: '/', headers: HEADERS }
@@ -49,7 +47,7 @@ class End {
     this.#observe()
   }
 
-  bring (chunk: Buffer): void {
+  receive (chunk: Buffer): void {
     this.connection.push(chunk)
   }
 
@@ -63,11 +61,11 @@ class End {
   }
 }
 
-/** One that has a reader before it. */
+/** A socket of ws with a FrameReader ahead of its receiver. */
 class ReadEnd extends End {
-  /** Messages that took the short cut in one chunk. */
+  /** Number of messages in one chunk that the reader delivered. */
   delivered = 0
-  /** And in many. */
+  /** Number of messages in several chunks that the reader delivered. */
   joined = 0
   readonly #reader: FrameReader
 
@@ -77,12 +75,12 @@ class ReadEnd extends End {
     this.#reader.start(this.socket, options)
   }
 
-  override bring (chunk: Buffer): void {
+  override receive (chunk: Buffer): void {
     const { missing } = this.#reader
-    const heard = this.events.length
+    const { length } = this.events
     const rest = this.#reader.read(chunk)
-    if (rest !== chunk && this.events.length > heard) missing > 0 ? this.joined++ : this.delivered++
-    if (rest !== undefined) super.bring(rest)
+    if (rest !== chunk && this.events.length > length) missing > 0 ? this.joined++ : this.delivered++
+    if (rest !== undefined) super.receive(rest)
   }
 }
 
@@ -93,15 +91,15 @@ function describe (data: Buffer | ArrayBuffer | Buffer[]): string {
 
 async function play (end: End, chunks: Buffer[], steps: Step[]): Promise<void> {
   for (const [index, chunk] of chunks.entries()) {
-    if (!end.connection.destroyed) end.bring(Buffer.from(chunk))
+    if (!end.connection.destroyed) end.receive(Buffer.from(chunk))
     const step = steps[index % steps.length]!
-    if (step === 'turn') await turn()
+    if (step === 'turn') await waitTurns()
     if (step === 'pause' || step === 'resume') end.socket[step]()
   }
   end.socket.resume()
-  await turn()
+  await waitTurns()
   end.connection.destroy()
-  await turn()
+  await waitTurns()
 }
 
 const mask = fc.oneof(fc.constant('00000000'), fc.uint8Array({ minLength: 4, maxLength: 4 }).map((bytes) => {
@@ -112,7 +110,7 @@ const large: fc.Arbitrary<RawFrame[]> = fc
   .tuple(fc.constantFrom(TEXT, BINARY), fc.integer({ min: 65_530, max: 66_000 }))
   .map(([opcode, size]) => [{ opcode, fin: true, rsv: 0, masked: true, payload: '78'.repeat(size) }])
 
-/** Frames, most of them one to a chunk; some are cut, or come with those that follow. */
+/** Frames, most of them in a chunk of their own. Some are split, or share a chunk with the next ones. */
 const chunks = fc.record({
   frames: fc.oneof({ weight: 20, arbitrary: frames }, { weight: 1, arbitrary: large }),
   masks: fc.array(mask, { minLength: 1, maxLength: 4 }),
@@ -125,7 +123,7 @@ const chunks = fc.record({
   const chunks: Buffer[] = []
   let rest: Buffer = NOTHING
   frames.forEach((frame, index) => {
-    rest = Buffer.concat([rest, encodeFrame({ mask: masks[index % masks.length]!, ...frame })])
+    rest = Buffer.concat([rest, encodeFrame({ maskingKey: masks[index % masks.length]!, ...frame })])
     const sizes = cuts[index % cuts.length]!
     if (sizes === 'join') return
     chunks.push(...cut(rest, sizes))
@@ -137,16 +135,16 @@ const chunks = fc.record({
 const options: fc.Arbitrary<Options> = fc.record({
   maxPayload: fc.constantFrom(0, 0, 100, 125, 10_000),
   skipUTF8Validation: fc.boolean(),
-  // Without it the reader leaves all to ws, which may hear something after an error then, or not.
+  // Otherwise the reader passes everything to ws, which then may or may not emit events after an error.
   allowSynchronousEvents: fc.constant(true),
   binaryType: fc.constantFrom('nodebuffer', 'nodebuffer', 'arraybuffer', 'fragments')
 })
 
-const steps = fc.array(fc.constantFrom<Step>('read on', 'read on', 'turn', 'pause', 'resume'), { minLength: 1, maxLength: 8 })
+const steps = fc.array(fc.constantFrom<Step>('continue', 'continue', 'turn', 'pause', 'resume'), { minLength: 1, maxLength: 8 })
 
 let [delivered, joined] = [0, 0]
 
-await holds('what ws hears with a reader before it is what it hears alone, frame by frame, however they are cut',
+await testProperty('ws emits the same events with and without a FrameReader, however the frames are split',
   { runs: RUNS }, fc.record({ chunks, options, steps }),
   async ({ chunks, options, steps }) => {
     const alone = new End(options)
@@ -154,9 +152,9 @@ await holds('what ws hears with a reader before it is what it hears alone, frame
     await play(alone, chunks, steps)
     await play(read, chunks, steps)
     assert.deepEqual(read.events, alone.events)
-    assert.deepEqual(Buffer.concat(read.said), Buffer.concat(alone.said))
+    assert.deepEqual(Buffer.concat(read.sent), Buffer.concat(alone.sent))
     delivered += read.delivered
     joined += read.joined
   })
 
-assert.ok(delivered > RUNS / 2 && joined > RUNS / 20, `many messages took the short cut: ${delivered}, ${joined}`)
+assert.ok(delivered > RUNS / 2 && joined > RUNS / 20, `the reader delivered many messages: ${delivered}, ${joined}`)

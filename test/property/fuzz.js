@@ -14,7 +14,7 @@ const RUNS = 6000
 const COUNT = /^\d+ passed, \d+ failed$/
 const MADE = /^ {2}ok .* \((\d+) runs, seed \d+\)/
 
-// `npx tap test/property` takes every file there for a test, and this one would start tap again.
+// `npx tap test/property` runs every file of the folder as a test. This one would start tap again.
 if (process.env.TAP !== undefined) process.exit()
 
 const env = { FUZZ_RUNS: String(RUNS), FUZZ_SEED: String(Date.now() % 1e9), ...process.env }

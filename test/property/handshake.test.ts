@@ -3,10 +3,11 @@ import { STATUS_CODES } from 'node:http'
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
 import fc from 'fast-check'
 import {
-  checkExtendedConnect, requestToConnect, responseToHttp2, responseToHttp1, requestToUpgrade
+  checkExtendedConnect, requestToConnect, responseToHttp2, responseToHttp1, addUpgradeFields
 } from '../../lib/handshake/headers.ts'
 import { toHeaderLines } from '../../lib/handshake/header-fields.ts'
-import { holds } from './runs.ts'
+import { KEY as VALID_KEY } from '../helpers/upgrade-request.ts'
+import { testProperty } from './property.ts'
 
 const RUNS = 3000
 
@@ -20,12 +21,12 @@ const OF_A_HANDSHAKE = [
   'sec-websocket-extensions'
 ]
 const KEY = /^[+/0-9A-Za-z]{22}==$/
-const KEYS = ['dGhlIHNhbXBsZSBub25jZQ==', 'short==', '', `${'A'.repeat(22)}==\r\nx: y`]
+const KEYS = [VALID_KEY, 'short==', '', `${'A'.repeat(22)}==\r\nx: y`]
 
 const token = fc.string({
   unit: fc.constantFrom(...'abcXYZ019!#$%&\'*+-.^_`|~'), minLength: 1, maxLength: 12
 })
-/** Names that every object of JavaScript has. */
+/** Names of properties that every object inherits. */
 const inherited = fc.constantFrom('constructor', '__proto__', 'toString', 'valueOf')
 const name = fc.oneof(
   { weight: 4, arbitrary: token },
@@ -49,7 +50,7 @@ function textsOf (headers: OutgoingHttpHeaders): string[] {
   return Object.entries(headers).flatMap(([field, texts]) => [field, ...[texts].flat().map(String)])
 }
 
-await holds('an answer to a CONNECT opens the socket only if ws did, and has no field of a connection', { runs: RUNS },
+await testProperty('a response to a CONNECT opens the socket only if ws has accepted it, and has no connection-specific field', { runs: RUNS },
   fc.record({
     status,
     fields: fc.array(fc.tuple(name, value)),
@@ -75,7 +76,7 @@ await holds('an answer to a CONNECT opens the socket only if ws did, and has no 
     assert.deepEqual(new Map(Object.entries(headers).map(([field, texts]) => [field, [texts].flat()])), expected)
   })
 
-await holds('an answer that is no HTTP opens nothing, and has no field of a connection', { runs: RUNS },
+await testProperty('a response that is not HTTP opens no socket, and has no connection-specific field', { runs: RUNS },
   fc.tuple(fc.oneof(fc.string({ unit: 'binary' }), fc.array(anything).map((parts) => parts.join('\r\n'))), fc.boolean()),
   ([response, mayOpen]) => {
     const { headers } = responseToHttp2(response, false, mayOpen)
@@ -83,7 +84,7 @@ await holds('an answer that is no HTTP opens nothing, and has no field of a conn
     assert.ok(Object.keys(headers).every(isForStreams))
   })
 
-await holds('a CONNECT asks for a socket only as RFC 8441 says', { runs: RUNS },
+await testProperty('a CONNECT is a request for a socket only if it conforms to RFC 8441', { runs: RUNS },
   fc.record({
     headers: fc.dictionary(fc.oneof(token, fc.constantFrom('content-length', 'upgrade')), value),
     protocol: fc.oneof(fc.constantFrom('websocket', 'WebSocket', 'websocket ', 'connect-udp', undefined), value),
@@ -101,19 +102,20 @@ await holds('a CONNECT asks for a socket only as RFC 8441 says', { runs: RUNS },
     assert.ok(textsOf(refusal.headers ?? {}).every((text) => !/[\r\n]/.test(text)))
   })
 
-await holds('a CONNECT becomes an upgrade with a key that ws accepts, and no extension', { runs: RUNS },
+await testProperty('a CONNECT becomes an upgrade with a key that ws accepts, and no extension', { runs: RUNS },
   fc.tuple(fc.dictionary(name.map((each) => each.toLowerCase()), anything), fc.constantFrom(undefined, ...KEYS)),
   ([fields, key]) => {
     const request: IncomingHttpHeaders = { ...fields, 'sec-websocket-key': key }
-    const upgrade = requestToUpgrade(request)
-    assert.equal(`${upgrade.connection} ${upgrade.upgrade}`, 'Upgrade websocket')
-    assert.match(upgrade['sec-websocket-key'] ?? '', KEY)
-    assert.equal(upgrade['sec-websocket-extensions'], undefined)
-    const own = ['connection', 'upgrade', 'sec-websocket-key', 'sec-websocket-extensions']
-    assert.deepEqual(Object.keys(upgrade), own)
+    const before = { ...request }
+    addUpgradeFields(request)
+    assert.equal(request.upgrade, 'websocket')
+    assert.match(request['sec-websocket-key'] ?? '', KEY)
+    assert.equal(request['sec-websocket-extensions'], undefined)
+    const own = ['upgrade', 'sec-websocket-key', 'sec-websocket-extensions']
+    for (const field of Object.keys(before)) if (!own.includes(field)) assert.equal(request[field], before[field])
   })
 
-await holds('what a hook sets is a line of its own, or FST_WS_INVALID_HEADER', { runs: RUNS },
+await testProperty('each header of a hook becomes one line, or throws FST_WS_INVALID_HEADER', { runs: RUNS },
   fc.dictionary(fc.oneof(name, anything), fc.oneof(anything, fc.integer(), fc.array(anything), fc.constant(undefined))),
   (headers) => {
     let lines: string[]
@@ -131,7 +133,7 @@ await holds('what a hook sets is a line of its own, or FST_WS_INVALID_HEADER', {
     assert.ok(lines.every((line) => !/[\r\n]/.test(line)))
   })
 
-await holds('an upgrade that becomes a CONNECT, and its answer, lose what HTTP/2 has not', { runs: RUNS },
+await testProperty('an upgrade that becomes a CONNECT, and its response, lose the fields that HTTP/2 does not have', { runs: RUNS },
   fc.record({ fields: fc.dictionary(name.map((each) => each.toLowerCase()), value), status }),
   ({ fields, status }) => {
     const asked = requestToConnect('/path', fields)

@@ -1,33 +1,33 @@
 import assert from 'node:assert/strict'
 import type { Duplex } from 'node:stream'
-import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { createLoopback } from '../../lib/inject/loopback.ts'
-import { holds, until } from './runs.ts'
+import { waitTurns } from '../helpers/waiting.ts'
+import { testProperty, waitUntil } from './property.ts'
 
-/** Bytes that may wait at one end: its two buffers of 64 KiB and what was being written. */
+/** Size of the largest write: more than one of the two buffers of 64 KiB at each end. */
 const LARGEST = 100_000
 
-/** One end of a connection: what it said, and what it heard. */
+/** One end of a connection, and the bytes that it sent and received. */
 class End {
   readonly duplex: Duplex
-  readonly said: Buffer[] = []
-  readonly heard: Buffer[] = []
+  readonly sent: Buffer[] = []
+  readonly received: Buffer[] = []
   hasEnded = false
   isCut = false
-  heardEnd = false
+  receivedEnd = false
   closes = 0
 
   constructor (duplex: Duplex) {
     this.duplex = duplex
-    duplex.on('data', (chunk: Buffer) => { this.heard.push(chunk) })
-    duplex.on('end', () => { this.heardEnd = true })
+    duplex.on('data', (chunk: Buffer) => { this.received.push(chunk) })
+    duplex.on('end', () => { this.receivedEnd = true })
     duplex.on('close', () => { this.closes++ })
   }
 
   write (chunk: Buffer): void {
     if (this.hasEnded || this.duplex.destroyed) return
-    this.said.push(chunk)
+    this.sent.push(chunk)
     this.duplex.write(chunk)
   }
 
@@ -53,12 +53,12 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   fc.constant<Step>(({ duplex }) => duplex.pause()),
   fc.constant<Step>(({ duplex }) => duplex.resume()),
-  { weight: 2, arbitrary: fc.constant<Step>(() => turn()) },
+  { weight: 2, arbitrary: fc.constant<Step>(() => waitTurns()) },
   fc.constant<Step>((end) => end.end()),
   fc.constant<Step>((end) => end.destroy())
 )
 
-await holds('a connection in memory brings all that was said, in order, to an end that reads, and then the end', { runs: 1000 },
+await testProperty('a connection in memory delivers all bytes in order to an end that reads, and then the end of the stream', { runs: 1000 },
   fc.array(fc.tuple(step, fc.nat(1)), { maxLength: 40 }),
   async (steps) => {
     const ends = createLoopback().map((duplex) => new End(duplex)) as [End, End]
@@ -68,12 +68,12 @@ await holds('a connection in memory brings all that was said, in order, to an en
       end.duplex.resume()
       end.end()
     }
-    await until(() => ends.every(({ closes }) => closes > 0), 'both ends are closed')
+    await waitUntil(() => ends.every(({ closes }) => closes > 0), 'both ends are closed')
     for (const [here, there] of [ends, ends.toReversed() as [End, End]]) {
-      const heard = Buffer.concat(there.heard)
-      const said = Buffer.concat(here.said)
-      if (isCut) assert.ok(heard.equals(said.subarray(0, heard.length)))
-      else assert.ok(heard.equals(said) && there.heardEnd)
+      const received = Buffer.concat(there.received)
+      const sent = Buffer.concat(here.sent)
+      if (isCut) assert.ok(received.equals(sent.subarray(0, received.length)))
+      else assert.ok(received.equals(sent) && there.receivedEnd)
       assert.equal(here.closes, 1)
       assert.equal(here.duplex.errored, null)
     }

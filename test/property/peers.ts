@@ -1,18 +1,23 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Server, Socket } from 'node:net'
-import { Duplex } from 'node:stream'
+import type { FastifyInstance } from 'fastify'
 import type { WebSocket } from 'ws'
-import { PADDED, endsStream } from '../helpers/h2-frames.ts'
+import { echo } from '../helpers/echo.ts'
+import { MAX_FRAME_SIZE, PADDED, endsStream } from '../helpers/h2-frames.ts'
 import type { FrameClient } from '../helpers/h2-frames.ts'
-import { until } from './runs.ts'
+import { MemoryConnection } from '../helpers/memory-connection.ts'
+import { HEADERS_END, upgradeRequest } from '../helpers/upgrade-request.ts'
+import { waitTurns } from '../helpers/waiting.ts'
+import { toPieces } from './frame-arbitraries.ts'
+import type { Script } from './frame-arbitraries.ts'
+import { waitUntil } from './property.ts'
+import { SharedSession } from './shared-session.ts'
 
 const END_STREAM = 1
-const MAX_DATA = 16384
-const HEAD_END = '\r\n\r\n'
-const STREAMS_OF_A_SESSION = 40
+const MAX_PADDING = 256
 
-/** The connections of a server, by the port that they come from. */
+/** Returns the connections of a server by the ports of their clients. */
 export function connectionsOf (server: Server): Map<number, Socket> {
   const connections = new Map<number, Socket>()
   server.on('connection', (connection) => {
@@ -23,8 +28,8 @@ export function connectionsOf (server: Server): Map<number, Socket> {
   return connections
 }
 
-/** What the server's side of a socket saw, in words. */
-export class Observed {
+/** A socket of a server, and descriptions of its events. */
+export class ObservedSocket {
   readonly socket: WebSocket
   readonly events: string[] = []
   readonly closed: Promise<unknown>
@@ -42,36 +47,55 @@ export class Observed {
   }
 }
 
-/** The client's side of a socket, down to the bytes. */
+/** The sockets of servers by their paths. They echo. */
+export class ObservedEchoes {
+  readonly #sockets = new Map<string, ObservedSocket>()
+  #count = 0
+
+  nextPath (): string {
+    return `/${this.#count++}`
+  }
+
+  get (path: string): ObservedSocket {
+    return this.#sockets.get(path)!
+  }
+
+  add (socket: WebSocket, path: string): void {
+    this.#sockets.set(path, new ObservedSocket(socket))
+    echo(socket)
+  }
+
+  addRoute (app: FastifyInstance): void {
+    app.get('/:id', { websocket: true }, (socket, request) => { this.add(socket, request.url) })
+  }
+}
+
+/** The client's side of a socket, at the level of bytes. */
 export interface Peer {
-  /** What came back after the handshake. */
+  /** Bytes that were received after the handshake. */
   readonly bytes: Buffer
   readonly end: 'ended' | 'dropped' | undefined
-  /** Asks for a socket, and sends something right after it. */
+  /** Requests a socket, and sends some bytes immediately after the request. */
   open (path: string, early: Buffer): Promise<void>
-  say (piece: Buffer, padding: number, ends: boolean): void
+  send (piece: Buffer, padding: number, ends: boolean): void
   endSide (): void
-  /** Waits until the server has read all that was said. */
+  /** Waits until the server has read everything that was sent. */
   settled (): Promise<void>
-  breakOff (): void
+  /** Ends the socket without a closing handshake. */
+  abort (): void
 }
 
-function toHead (path: string, fields: string[]): string {
-  return [`GET ${path} HTTP/1.1`, 'Host: localhost', 'Connection: Upgrade', 'Upgrade: websocket',
-    'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', ...fields].join('\r\n') + HEAD_END
-}
-
-/** A socket over HTTP/1.1, on a connection of its own. */
+/** A socket over HTTP/1.1 on a TCP connection. */
 export class TcpPeer implements Peer {
   bytes: Buffer = Buffer.alloc(0)
   end: 'ended' | 'dropped' | undefined
   readonly #socket: Socket
   readonly #connections: Map<number, Socket>
   readonly #fields: string[]
-  #said = 0
+  #sent = 0
 
   /**
-   * @param connections those of the server, by the port that they come from
+   * @param connections of the server, by the ports of their clients
    * @param fields more of the handshake
    */
   constructor (port: number, connections: Map<number, Socket>, fields: string[] = []) {
@@ -85,13 +109,13 @@ export class TcpPeer implements Peer {
 
   async open (path: string, early: Buffer): Promise<void> {
     if (this.#socket.connecting) await once(this.#socket, 'connect')
-    this.say(Buffer.concat([Buffer.from(toHead(path, this.#fields)), early]), 0, false)
-    await until(() => this.bytes.includes(HEAD_END), 'the answer')
-    this.bytes = this.bytes.subarray(this.bytes.indexOf(HEAD_END) + HEAD_END.length)
+    this.send(Buffer.concat([Buffer.from(upgradeRequest(path, this.#fields)), early]), 0, false)
+    await waitUntil(() => this.bytes.includes(HEADERS_END), 'a response')
+    this.bytes = this.bytes.subarray(this.bytes.indexOf(HEADERS_END) + HEADERS_END.length)
   }
 
-  say (piece: Buffer, _padding: number, ends: boolean): void {
-    this.#said += piece.length
+  send (piece: Buffer, _padding: number, ends: boolean): void {
+    this.#sent += piece.length
     if (ends) this.#socket.end(piece)
     else this.#socket.write(piece)
   }
@@ -102,70 +126,58 @@ export class TcpPeer implements Peer {
 
   async settled (): Promise<void> {
     const connection = this.#connections.get(this.#socket.localPort!)
-    await until(() => connection!.bytesRead >= this.#said || connection!.destroyed, 'all is read')
+    await waitUntil(() => connection!.bytesRead >= this.#sent || connection!.destroyed, 'everything is read')
   }
 
-  breakOff (): void {
+  abort (): void {
     this.#socket.resetAndDestroy()
   }
 }
 
-/** A socket over HTTP/1.1, on a connection in memory: each piece is one read of the server. */
+/** A socket over HTTP/1.1 on a connection in memory, where each piece is one read of the server. */
 export class MemoryPeer implements Peer {
-  bytes: Buffer = Buffer.alloc(0)
-  end: 'ended' | 'dropped' | undefined
   readonly #fields: string[]
-  readonly #connection: Duplex
-  #hasEnded = false
+  readonly #connection = new MemoryConnection({ endsWithPeer: false })
 
   /** @param fields more of the handshake */
   constructor (server: Server, fields: string[] = []) {
     this.#fields = fields
-    this.#connection = new Duplex({
-      read () {},
-      write: (chunk, _encoding, done) => {
-        this.bytes = Buffer.concat([this.bytes, chunk])
-        done()
-      },
-      final: (done) => {
-        this.end ??= 'ended'
-        done()
-      },
-      destroy: (_error, done) => {
-        this.end ??= 'dropped'
-        done(null)
-      }
-    })
-    server.emit('connection', this.#connection)
+    server.emit('connection', this.#connection.duplex)
+  }
+
+  get bytes (): Buffer {
+    return this.#connection.bytes
+  }
+
+  get end (): Peer['end'] {
+    return this.#connection.end
   }
 
   async open (path: string, early: Buffer): Promise<void> {
-    this.say(Buffer.concat([Buffer.from(toHead(path, this.#fields)), early]))
-    await until(() => this.bytes.includes(HEAD_END), 'the answer')
-    this.bytes = this.bytes.subarray(this.bytes.indexOf(HEAD_END) + HEAD_END.length)
+    this.send(Buffer.concat([Buffer.from(upgradeRequest(path, this.#fields)), early]))
+    await this.#connection.takeHead()
   }
 
-  say (piece: Buffer, _padding = 0, ends = false): void {
-    // ws unmasks what it reads.
-    if (!this.#hasEnded) this.#connection.push(Buffer.from(piece))
+  send (piece: Buffer, _padding = 0, ends = false): void {
+    this.#connection.push(piece)
     if (ends) this.endSide()
   }
 
   endSide (): void {
-    if (!this.#hasEnded) this.#connection.push(null)
-    this.#hasEnded = true
+    this.#connection.endSide()
   }
 
   async settled (): Promise<void> {
-    await until(() => this.#connection.readableLength === 0 || this.#connection.destroyed, 'all is read')
+    const { duplex } = this.#connection
+    await waitUntil(() => duplex.readableLength === 0 || duplex.destroyed, 'everything is read')
   }
 
-  breakOff (): void {
-    this.#connection.destroy()
+  abort (): void {
+    this.#connection.duplex.destroy()
   }
 }
 
-/** A socket over HTTP/2, on a stream of a session that it shares. */
+/** A socket over HTTP/2 on a stream of a session. */
 export class StreamPeer implements Peer {
   readonly #client: FrameClient
   readonly #id: number
@@ -180,7 +192,7 @@ export class StreamPeer implements Peer {
     return Buffer.concat(this.#frames.filter(({ type }) => type === 'DATA').map(({ payload }) => payload))
   }
 
-  get end (): 'ended' | 'dropped' | undefined {
+  get end (): Peer['end'] {
     if (this.#frames.some(endsStream)) return 'ended'
     return this.#frames.some(({ type }) => type === 'RST_STREAM') ? 'dropped' : undefined
   }
@@ -190,21 +202,21 @@ export class StreamPeer implements Peer {
   }
 
   async open (path: string, early: Buffer): Promise<void> {
-    this.#client.together(() => {
+    this.#client.batch(() => {
       this.#client.connect(this.#id, path)
-      if (early.length > 0) this.say(early, 0, false)
+      if (early.length > 0) this.send(early, 0, false)
     })
     await this.#client.response(this.#id)
   }
 
-  say (piece: Buffer, padding: number, ends: boolean): void {
-    const part = piece.subarray(0, MAX_DATA - 256)
+  send (piece: Buffer, padding: number, ends: boolean): void {
+    const part = piece.subarray(0, MAX_FRAME_SIZE - MAX_PADDING)
     const isLast = part.length === piece.length
     const payload = padding === 0 ? part : Buffer.concat([Buffer.of(padding), part, Buffer.alloc(padding)])
     const flags = (padding === 0 ? 0 : PADDED) | (ends && isLast ? END_STREAM : 0)
     this.#client.send('DATA', this.#id, payload, flags)
     this.#hasEnded ||= ends
-    if (!isLast) this.say(piece.subarray(part.length), padding, ends)
+    if (!isLast) this.send(piece.subarray(part.length), padding, ends)
   }
 
   endSide (): void {
@@ -213,25 +225,38 @@ export class StreamPeer implements Peer {
   }
 
   settled (): Promise<void> {
-    return this.#client.settled()
+    return this.#client.roundTrip()
   }
 
-  breakOff (): void {
+  abort (): void {
     this.#client.rst(this.#id)
   }
 }
 
-/** Returns a function that opens one stream after the other, 40 to a session. */
+/** Returns a function that opens streams of sessions that they share. */
 export function streamPeers (openSession: () => Promise<FrameClient>): () => Promise<Peer> {
-  let client: FrameClient | undefined
-  let streamId = 1
-  return async () => {
-    if (client === undefined || streamId > 2 * STREAMS_OF_A_SESSION) {
-      client?.destroy()
-      client = await openSession()
-      streamId = 1
-    }
-    streamId += 2
-    return new StreamPeer(client, streamId)
+  const session = new SharedSession(openSession)
+  return async () => new StreamPeer(await session.client(), session.nextStreamId())
+}
+
+/** Opens a socket, and sends a script on it. */
+export async function sendScript (peer: Peer, path: string, script: Script): Promise<void> {
+  const pieces = toPieces(script)
+  await peer.open(path, script.isEarly ? pieces.shift()! : Buffer.alloc(0))
+  for (const [index, piece] of pieces.entries()) {
+    const padding = script.padding[index % script.padding.length]!
+    peer.send(piece, padding, script.end === 'with' && index === pieces.length - 1)
+    if (padding > 127) await waitTurns()
   }
+}
+
+/** The result of a script on both sides. */
+export interface Outcome {
+  events: string[]
+  bytes: string
+  end: Peer['end']
+}
+
+export function outcomeOf ({ events }: ObservedSocket, { bytes, end }: Peer): Outcome {
+  return { events, bytes: bytes.toString('hex'), end }
 }

@@ -5,13 +5,14 @@ import type { WriteCallback, WriteItem } from '../../lib/internals/streams.ts'
 import { SMALL_WRITE, SendBudget } from '../../lib/http2/send-budget.ts'
 import { StreamSender } from '../../lib/http2/stream-sender.ts'
 import { sizeOfAll } from '../../lib/socket/connection-writer.ts'
-import { holds } from './runs.ts'
+import { KIB, MIB } from '../helpers/sizes.ts'
+import { testProperty } from './property.ts'
 
 const RUNS = 300
-const LARGEST_SLICE = 128 * 1024
-const SESSION_LIMIT = 3 * 1024 * 1024
+const LARGEST_SLICE = 128 * KIB
+const SESSION_LIMIT = 3 * MIB
 
-/** What Node has of a stream: the writes that have not gone yet. */
+/** The writes of a stream that Node has not finished. */
 class FakeStream {
   readonly sent: Buffer[] = []
   readonly waiting: WriteCallback[] = []
@@ -34,7 +35,7 @@ class FakeStream {
   }
 }
 
-/** Node's own methods are those of the prototype. */
+/** Returns a stream whose prototype has the methods of Node. */
 function streamOf (node: FakeStream): Http2Stream {
   return Object.create(node)
 }
@@ -51,16 +52,16 @@ const item: fc.Arbitrary<WriteItem> = fc.oneof(
 )
 const writes = fc.array(fc.array(item, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 3 })
 
-await holds('what a stream writes goes out in slices, byte by byte, and is told once', { runs: RUNS },
+await testProperty('the slices of a write add up to its bytes, and its callback is called once', { runs: RUNS },
   fc.record({ writes, order: fc.infiniteStream(fc.nat(4)), failsAt: fc.option(fc.nat(20)) }),
   ({ writes, order, failsAt }) => {
     const budget = new SendBudget()
     const streams = writes.map((items) => {
       const node = new FakeStream()
       const sender = new StreamSender(streamOf(node), budget)
-      const told: unknown[] = []
-      sender.writeAll(items, (error) => told.push(error))
-      return { node, sender, told, bytes: Buffer.concat(items.map(toBuffer)) }
+      const results: unknown[] = []
+      sender.writeAll(items, (error) => results.push(error))
+      return { node, sender, results, bytes: Buffer.concat(items.map(toBuffer)) }
     })
 
     let flushes = 0
@@ -68,43 +69,43 @@ await holds('what a stream writes goes out in slices, byte by byte, and is told 
       const open = streams.filter(({ node }) => !node.isIdle)
       if (open.length === 0) break
       const one = open[at % open.length]!
-      const error = failsAt === flushes++ ? new Error('gone') : undefined
+      const error = failsAt === flushes++ ? new Error('closed') : undefined
       one.node.flush(error)
-      if (error !== undefined) assert.deepEqual([one.node.isIdle, one.told], [true, [error]])
+      if (error !== undefined) assert.deepEqual([one.node.isIdle, one.results], [true, [error]])
     }
-    for (const { node, sender, told, bytes } of streams) {
-      assert.equal(told.length, 1)
+    for (const { node, sender, results, bytes } of streams) {
+      assert.equal(results.length, 1)
       const sent = Buffer.concat(node.sent)
-      assert.ok(told[0] == null ? sent.equals(bytes) : sent.equals(bytes.subarray(0, sent.length)))
+      assert.ok(results[0] == null ? sent.equals(bytes) : sent.equals(bytes.subarray(0, sent.length)))
       assert.ok(node.sent.every(({ length }) => length <= LARGEST_SLICE))
       assert.equal(sender.bytesAlreadySent, 0)
     }
-    assert.equal(budget.reserve(), LARGEST_SLICE, 'all was given back')
+    assert.equal(budget.reserve(), LARGEST_SLICE, 'everything is released')
   })
 
-await holds('the more a session holds, the smaller the slices, down to those of which each stream has one', { runs: RUNS },
-  fc.array(fc.oneof({ weight: 2, arbitrary: fc.constant('take') }, fc.constant('give back')), { maxLength: 1500, size: 'max' }),
+await testProperty('slices shrink as a session buffers more, down to the size of a small write', { runs: RUNS },
+  fc.array(fc.oneof({ weight: 2, arbitrary: fc.constant('reserve') }, fc.constant('release')), { maxLength: 1500, size: 'max' }),
   (steps) => {
     const budget = new SendBudget()
-    const taken: number[] = []
+    const reserved: number[] = []
     let held = 0
     for (const step of steps) {
-      if (step === 'take') {
+      if (step === 'reserve') {
         const size = budget.reserve()
         assert.ok(size >= SMALL_WRITE && size <= LARGEST_SLICE)
         assert.ok(size === SMALL_WRITE || held + size <= SESSION_LIMIT)
-        taken.push(size)
+        reserved.push(size)
         held += size
       } else {
-        const size = taken.shift() ?? 0
+        const size = reserved.shift() ?? 0
         budget.release(size)
         held -= size
       }
     }
-    for (const size of taken) budget.release(size)
+    for (const size of reserved) budget.release(size)
     assert.equal(budget.reserve(), LARGEST_SLICE)
   })
 
-await holds('a write is never larger than it was taken for', { runs: RUNS }, fc.array(item, { maxLength: 4 }), (items) => {
+await testProperty('the computed size of a write is never smaller than its bytes', { runs: RUNS }, fc.array(item, { maxLength: 4 }), (items) => {
   assert.ok(sizeOfAll(items) >= Buffer.concat(items.map(toBuffer)).length)
 })

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
 import type { Http2Session, Http2Stream } from 'node:http2'
-import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { ReceiveBudget } from '../../lib/http2/receive-budget.ts'
 import { StreamReceiver } from '../../lib/http2/stream-receiver.ts'
@@ -9,9 +8,9 @@ import type { ReceivingSession } from '../../lib/http2/stream-receiver.ts'
 import { WindowTuner } from '../../lib/http2/window-tuner.ts'
 import { completeSizes } from '../../lib/options/receive-window.ts'
 import type { ReceiveWindowSizes } from '../../lib/options/receive-window.ts'
-import { holds } from './runs.ts'
-
-const KILOBYTE = 1024
+import { KIB } from '../helpers/sizes.ts'
+import { waitTurns } from '../helpers/waiting.ts'
+import { testProperty } from './property.ts'
 
 /** The members of an Http2Session that a tuner uses. It answers when the test lets it. */
 class FakeSession extends EventEmitter {
@@ -139,22 +138,22 @@ function receive (length: fc.Arbitrary<number>): fc.Arbitrary<Step> {
 
 const steps = fc.array(fc.oneof(
   fc.constant<Step>((world) => { world.open() }),
-  fc.constant<Step>(async ({ session }) => { await turn(); session.pong(); session.pong() }),
+  fc.constant<Step>(async ({ session }) => { await waitTurns(); session.pong(); session.pong() }),
   fc.constant<Step>(({ session }) => session.acknowledge()),
   ofStream((world, stream) => world.close(stream)),
   ofStream((_world, stream) => { stream.readableFlowing = false }),
   ofStream((_world, stream) => Object.assign(stream, { readableFlowing: true, readableLength: 0 })),
   { weight: 3, arbitrary: receive(fc.integer({ min: 1, max: 300 })) },
-  { weight: 3, arbitrary: receive(fc.integer({ min: 1, max: 16 * KILOBYTE })) }
+  { weight: 3, arbitrary: receive(fc.integer({ min: 1, max: 16 * KIB })) }
 ), { maxLength: 80, size: 'max' })
 
 const sizes = fc.record({
-  initial: fc.integer({ min: KILOBYTE, max: 32 * KILOBYTE }),
-  max: fc.integer({ min: KILOBYTE, max: 256 * KILOBYTE }),
-  sessionBudget: fc.integer({ min: 32 * KILOBYTE, max: 256 * KILOBYTE })
+  initial: fc.integer({ min: KIB, max: 32 * KIB }),
+  max: fc.integer({ min: KIB, max: 256 * KIB }),
+  sessionBudget: fc.integer({ min: 32 * KIB, max: 256 * KIB })
 })
 
-await holds('a stream receives all bytes, unless its session has no room for unread data', { runs: 1000 },
+await testProperty('a stream receives all bytes in order, unless the unread bytes of its session exceed the budget', { runs: 1000 },
   fc.record({ sizes, steps }),
   async ({ sizes, steps }) => {
     const world = new World(sizes)

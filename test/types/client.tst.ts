@@ -9,10 +9,10 @@ import type * as names from '../../index.ts'
 import { connect } from '../../lib/client/index.ts'
 import type { ConnectOptions, SessionConnectOptions, WebSocket } from '../../lib/client/index.ts'
 
-describe('the client', () => {
+describe('connect()', () => {
   const session = openSession('https://localhost:8443')
 
-  test('a socket to a URL', async () => {
+  test('with a URL', async () => {
     const socket = connect('wss://localhost:8443/echo')
     expect(socket).type.toBe<WebSocket>()
     expect(socket).type.toBeAssignableTo<WsWebSocket>()
@@ -24,7 +24,7 @@ describe('the client', () => {
     expect(socket.writableNeedDrain).type.toBe<boolean>()
   })
 
-  test('sockets that share a session', async () => {
+  test('with an HTTP/2 session', async () => {
     expect(connect(session)).type.toBe<WebSocket>()
     expect(connect(session, {})).type.toBe<WebSocket>()
     for await (const message of connect(session, { path: '/rooms/7?since=1', protocols: 'chat', maxPayload: 1024 })) {
@@ -32,13 +32,13 @@ describe('the client', () => {
     }
   })
 
-  test('the types, from the plugin too', () => {
+  test('types exported by the plugin', () => {
     expect<names.ConnectOptions>().type.toBe<ConnectOptions>()
     expect<names.SessionConnectOptions>().type.toBe<SessionConnectOptions>()
     expect<names.WebSocket>().type.toBe<WebSocket>()
   })
 
-  test('all the options', () => {
+  test('all options', () => {
     connect('wss://localhost', {
       protocols: ['chat.v2', 'chat.v1'],
       http: '1.1',
@@ -93,7 +93,7 @@ describe('the client', () => {
     connect('ws://localhost', { perMessageDeflate: false, slowConsumer: 'close', sendLimit: Infinity })
   })
 
-  test('options that are declared apart', () => {
+  test('options that are declared separately', () => {
     const options: ConnectOptions = { protocols: undefined, http: undefined, headers: undefined, agent: undefined }
     connect('ws://localhost', options)
     const offered = ['chat'] as const

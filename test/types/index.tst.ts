@@ -15,7 +15,7 @@ import type {
   WebsocketServerOptions
 } from '../../index.ts'
 
-test('an echo', async () => {
+test('an echo server', async () => {
   const app = fastify()
   await app.register(websocket)
 
@@ -40,7 +40,7 @@ test('an echo', async () => {
   for (const client of app.websocketServer.clients) expect(client).type.toBe<WebSocket>()
 })
 
-test('the plugin under each of its names', () => {
+test('the plugin is exported under each of its names', () => {
   expect(websocket).type.toBe<typeof fastifyWebsocketH2>()
   expect(fastifyWebsocket).type.toBe<typeof fastifyWebsocketH2>()
   for (const name of ['default', 'fastifyWebsocketH2', 'fastifyWebsocket'] as const) {
@@ -51,7 +51,7 @@ test('the plugin under each of its names', () => {
   expect<RouteOptions>().type.toBe<FastifyRouteOptions>()
 })
 
-test('backpressure', async () => {
+test('backpressure: options and members of a socket', async () => {
   const app = fastify()
   await app.register(websocket, {
     receiveWindow: { initial: 65_535, max: 2 ** 20, sessionBudget: 2 ** 24 },
@@ -109,7 +109,7 @@ describe('a server of each kind', () => {
     })
   })
 
-  test('http2, and HTTP/1.1 beside it', async () => {
+  test('http2 with allowHTTP1', async () => {
     const app = fastify({ http2: true, https: { allowHTTP1: true, key: '', cert: '' } })
     await app.register(websocket, { maxConcurrentStreams: 256 })
     app.get('/', { websocket: true }, function (socket, request) {
@@ -142,7 +142,7 @@ describe('a server of each kind', () => {
 describe('a route', () => {
   const app = fastify()
 
-  test('a handler of each form', () => {
+  test('handlers: synchronous, async, with and without parameters', () => {
     app.get('/function', { websocket: true }, function (socket) {
       expect(this).type.toBe<FastifyInstance>()
       expect(socket).type.toBe<WebSocket>()
@@ -170,7 +170,7 @@ describe('a route', () => {
     }, (socket) => { socket.close(1000, 'bye') })
   })
 
-  test('a handler that is declared apart', () => {
+  test('a handler that is declared separately', () => {
     const handler: WebsocketHandler = async function (socket, request) {
       expect(this).type.toBe<FastifyInstance>()
       expect(socket).type.toBe<WebSocket>()
@@ -186,7 +186,7 @@ describe('a route', () => {
     fastify({ http2: true, https: {} }).get('/', { websocket: true }, secure)
   })
 
-  test('route options that are declared apart', () => {
+  test('route options that are declared separately', () => {
     const options: RouteOptions = {
       method: 'GET',
       url: '/apart',
@@ -199,7 +199,7 @@ describe('a route', () => {
     app.route(options)
   })
 
-  test('a page and a socket at one URL', () => {
+  test('a plain GET and a socket at one URL', () => {
     app.route({
       method: 'GET',
       url: '/both',
@@ -221,7 +221,7 @@ describe('a route', () => {
     })
   })
 
-  test('what a request brings', () => {
+  test('types of params, query and headers', () => {
     interface Chat {
       Params: { room: string }
       Querystring: { since: number }
@@ -305,7 +305,7 @@ describe('a route', () => {
 describe('the options', () => {
   const app = fastify()
 
-  test('all of them', () => {
+  test('all options', () => {
     app.register(websocket, {
       options: {
         server: app.server,
@@ -354,19 +354,19 @@ describe('the options', () => {
     })
   })
 
-  test('none of them', () => {
+  test('no options', () => {
     app.register(websocket)
     app.register(websocket, {})
     app.register(fastifyWebsocketH2, { options: {} })
   })
 
-  test('an option that is left open', () => {
+  test('an option that is undefined', () => {
     const open = { options: undefined, errorHandler: undefined, preClose: undefined, advertise: undefined }
     expect(open).type.toBeAssignableTo<WebsocketPluginOptions>()
     expect<{ maxPayload: undefined, verifyClient: undefined }>().type.toBeAssignableTo<WebsocketServerOptions>()
   })
 
-  test('preClose of each form', () => {
+  test('preClose with a promise and with a callback', () => {
     app.register(websocket, {
       async preClose () {
         expect(this).type.toBe<FastifyInstance>()
@@ -379,7 +379,7 @@ describe('the options', () => {
     app.register(websocket, { preClose: apart })
   })
 
-  test('errorHandler of each form', () => {
+  test('errorHandler: synchronous and async', () => {
     const errors: Error[] = []
     app.register(websocket, { errorHandler: (error) => errors.push(error) })
     app.register(websocket, { errorHandler: async (_error, socket) => { socket.terminate() } })
@@ -387,7 +387,7 @@ describe('the options', () => {
     app.register(websocket, { errorHandler: apart })
   })
 
-  test('verifyClient of each form', () => {
+  test('verifyClient with a result, a promise and a callback', () => {
     app.register(websocket, { options: { verifyClient: (info) => info.secure } })
     app.register(websocket, { options: { verifyClient: (_info, done) => setImmediate(done, true) } })
     app.register(websocket, {

@@ -11,11 +11,11 @@ import type { WebSocket as WsWebSocket } from 'ws'
 import websocket from '../../index.ts'
 import type { WebSocket } from '../../index.ts'
 
-describe('a socket that is injected', () => {
+describe('injectWS', () => {
   const app = fastify()
   app.register(websocket)
 
-  test('it is one of ours', async () => {
+  test('it resolves with the type WebSocket of the plugin', async () => {
     expect(app.injectWS).type.toBe<InjectWSFn<IncomingMessage>>()
     expect(app.injectWS()).type.toBe<Promise<WebSocket>>()
     expect(app.injectWS('/rooms/7?since=1')).type.toBe<Promise<WebSocket>>()
@@ -27,7 +27,7 @@ describe('a socket that is injected', () => {
     for await (const message of await app.injectWS()) expect(message).type.toBe<string | Buffer>()
   })
 
-  test('what it brings along', async () => {
+  test('upgradeContext', async () => {
     await app.injectWS('/', { headers: { authorization: 'Bearer of tea', 'x-room': ['a', 'b'] } })
     await app.injectWS('/', { headers: { 'api-key': 'tea' }, socket: { remoteAddress: '192.0.2.1' } })
     await app.injectWS('/', { socket: { remoteAddress: '192.0.2.1', encrypted: true, authorized: false } })
@@ -38,7 +38,7 @@ describe('a socket that is injected', () => {
     expect<Partial<IncomingMessage>>().type.toBeAssignableTo<InjectWSContext<IncomingMessage>>()
   })
 
-  test('the moments before it opens', async () => {
+  test('onInit and onOpen', async () => {
     await app.injectWS('/', {}, {
       http: '1.1',
       onInit (socket) {
@@ -55,7 +55,7 @@ describe('a socket that is injected', () => {
     await app.injectWS('/', {}, apart)
   })
 
-  test('a server of HTTP/2', async () => {
+  test('an HTTP/2 server', async () => {
     for (const secure of [fastify({ http2: true }), fastify({ http2: true, https: { allowHTTP1: true } })]) {
       expect(secure.injectWS).type.toBe<InjectWSFn<Http2ServerRequest>>()
       expect(secure.injectWS()).type.toBe<Promise<WebSocket>>()
@@ -64,7 +64,7 @@ describe('a socket that is injected', () => {
     }
   })
 
-  test('a helper of a user\'s tests', () => {
+  test('a helper function in the tests of a user', () => {
     async function open (app: FastifyInstance, path: string, inject = app.injectWS): Promise<WebSocket> {
       expect(inject).type.toBe<InjectWSFn<RawRequestDefaultExpression>>()
       return await inject(path, { headers: { origin: 'https://localhost' } })

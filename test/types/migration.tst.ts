@@ -12,10 +12,10 @@ import type { Server, WebSocketServer } from 'ws'
 import websocket, { fastifyWebsocket } from '../../index.ts'
 import type { RouteOptions, WebSocket, WebsocketHandler, WebsocketPluginOptions } from '../../index.ts'
 
-describe('a program for @fastify/websocket, of which the import was changed', () => {
+describe('a program for @fastify/websocket with another import', () => {
   const app = fastify()
 
-  test('the plugin is registered', () => {
+  test('register with options', () => {
     app.register(websocket)
     app.register(fastifyWebsocket, { options: { maxPayload: 1024, perMessageDeflate: true, clientTracking: true } })
     app.register(import('../../index.ts'))
@@ -36,7 +36,7 @@ describe('a program for @fastify/websocket, of which the import was changed', ()
     })
   })
 
-  test('the plugin is wrapped', () => {
+  test('a plugin that wraps the plugin', () => {
     expect(fastifyWebsocket).type.toBeAssignableTo<FastifyPluginCallback<WebsocketPluginOptions>>()
     expect(fastifyWebsocket).type.toBeAssignableTo<FastifyPluginAsync<WebsocketPluginOptions>>()
     const routes: FastifyPluginAsync<WebsocketPluginOptions> = async (scope, options) => {
@@ -46,7 +46,7 @@ describe('a program for @fastify/websocket, of which the import was changed', ()
     app.register(routes, { options: {} })
   })
 
-  test('sockets are kept', () => {
+  test('sockets in a collection', () => {
     const rooms = new Map<string, Set<WebSocket>>()
     const all = new Set<WsWebSocket>()
     app.get('/:room', { websocket: true }, (socket, request) => {
@@ -57,7 +57,7 @@ describe('a program for @fastify/websocket, of which the import was changed', ()
     })
   })
 
-  test('all clients are told', () => {
+  test('a broadcast to all clients', () => {
     expect(app.websocketServer).type.toBeAssignableTo<Server>()
     expect(app.websocketServer).type.toBeAssignableTo<WebSocketServer>()
     for (const client of app.websocketServer.clients) {
@@ -70,7 +70,7 @@ describe('a program for @fastify/websocket, of which the import was changed', ()
     })
   })
 
-  test('a handler has what it had', () => {
+  test('handlers and routes with declared types', () => {
     const handler: WebsocketHandler = async (socket, request) => {
       expect(socket).type.toBe<WebSocket>()
       expect(request).type.toBe<FastifyRequest<RequestGenericInterface>>()
@@ -91,7 +91,7 @@ describe('a program for @fastify/websocket, of which the import was changed', ()
     for (const route of routes) app.route(route)
   })
 
-  test('types are given for what a request brings', () => {
+  test('type parameters for the request', () => {
     interface Chat {
       Params: { room: string }
       Querystring: { since: string }
@@ -119,7 +119,7 @@ describe('a program for @fastify/websocket, of which the import was changed', ()
     })
   })
 
-  test('its tests inject sockets', async () => {
+  test('injectWS', async () => {
     const inject: InjectWSFn<RawRequestDefaultExpression> = app.injectWS
     const options: InjectWSOption = {
       onInit (socket) { expect(socket).type.toBe<WebSocket>() },
@@ -130,7 +130,7 @@ describe('a program for @fastify/websocket, of which the import was changed', ()
     await app.injectWS('/', {}, {})
   })
 
-  test('what has to be changed besides', () => {
+  test('types that have to be changed', () => {
     // A client of ws is no socket of ours: its type is that of ws.
     expect<WsWebSocket>().type.not.toBeAssignableTo<WebSocket>()
     // A route needs a handler.

@@ -8,13 +8,13 @@ import type {
   RouteOptions, SlowConsumer, WebSocket, WebsocketErrorHandler, WebsocketHandler, WebsocketRouteOptions
 } from '../../index.ts'
 
-describe('the options of a route', () => {
+describe('route options', () => {
   const app = fastify()
   const secure = fastify({ http2: true, https: { allowHTTP1: true } })
   app.register(websocket)
   secure.register(websocket)
 
-  test('all of them', () => {
+  test('all options', () => {
     app.get('/upload', {
       websocket: {
         protocols: ['upload.v2', 'upload.v1'],
@@ -44,13 +44,13 @@ describe('the options of a route', () => {
     }, (socket) => { expect(socket).type.toBe<WebSocket>() })
   })
 
-  test('none of them', () => {
+  test('no options', () => {
     app.get('/', { websocket: {} }, (socket) => { expect(socket).type.toBe<WebSocket>() })
     const none: Required<WebsocketRouteOptions>['protocols'] = []
     app.get('/none', { websocket: { protocols: none, perMessageDeflate: undefined, maxPayload: undefined } }, () => {})
   })
 
-  test('get() with the handler behind the options', () => {
+  test('get() with the handler as the last argument', () => {
     app.get('/', { websocket: { maxPayload: 1024 } }, function (socket, request) {
       expect(this).type.toBe<FastifyInstance>()
       expect(socket).type.toBe<WebSocket>()
@@ -106,7 +106,7 @@ describe('the options of a route', () => {
     })
   })
 
-  test('a page and a socket at one URL', () => {
+  test('a plain GET and a socket at one URL', () => {
     app.route({
       method: 'GET',
       url: '/both',
@@ -139,7 +139,7 @@ describe('the options of a route', () => {
     })
   })
 
-  test('what a request brings', () => {
+  test('types of the request', () => {
     interface Chat { Params: { room: string }, Querystring: { since: number } }
 
     app.get<Chat>('/:room', { websocket: { maxPayload: 1024 } }, (_socket, request) => {
@@ -153,7 +153,7 @@ describe('the options of a route', () => {
     })
   })
 
-  test('options that are declared apart', () => {
+  test('options that are declared separately', () => {
     const own: WebsocketRouteOptions = { protocols: undefined, sendLimit: undefined, errorHandler: undefined }
     const handler: WebsocketHandler = (socket) => { socket.close() }
     app.get('/get', { websocket: own }, handler)
@@ -170,7 +170,7 @@ describe('the options of a route', () => {
     app.get('/parts', { websocket: { protocols, errorHandler, slowConsumer } }, handler)
   })
 
-  test('a choice between true and options', () => {
+  test('websocket: true or options', () => {
     const choose = (limited: boolean): true | WebsocketRouteOptions => limited ? { maxPayload: 1024 } : true
     app.get('/', { websocket: choose(true) }, (socket) => { expect(socket).type.toBe<WebSocket>() })
   })

@@ -20,7 +20,7 @@ describe('TypeBox', () => {
   app.register(websocket)
   secure.register(websocket)
 
-  test('get() with the handler behind the options', () => {
+  test('get() with the handler as the last argument', () => {
     app.get('/rooms/:room', { websocket: true, schema: TYPEBOX }, function (socket, request) {
       expect(this).type.toBe<typeof app>()
       expect(socket).type.toBe<WebSocket>()
@@ -75,7 +75,7 @@ describe('TypeBox', () => {
     })
   })
 
-  test('a page and a socket at one URL', () => {
+  test('a plain GET and a socket at one URL', () => {
     app.route({
       method: 'GET',
       url: '/rooms/:room',
@@ -103,7 +103,7 @@ describe('TypeBox', () => {
     })
   })
 
-  test('a plugin of routes', () => {
+  test('a plugin with routes', () => {
     const routes: FastifyPluginAsyncTypebox<{ greeting: string }> = async (scope, { greeting }) => {
       scope.get('/:room', { websocket: true, schema: TYPEBOX }, (socket, request) => {
         socket.send(`${greeting}, ${request.params.room}`)
@@ -112,7 +112,7 @@ describe('TypeBox', () => {
     app.register(routes, { greeting: 'hello' })
   })
 
-  test('what has no schema', () => {
+  test('properties without a schema', () => {
     app.get('/:room', { websocket: true, schema: { params: TYPEBOX.params } }, (_socket, request) => {
       expect(request.params).type.toBe<Room>()
       expect(request.query).type.toBe<unknown>()
@@ -139,7 +139,7 @@ describe('Zod', () => {
   app.register(websocket)
   secure.register(websocket)
 
-  test('get() with the handler behind the options', () => {
+  test('get() with the handler as the last argument', () => {
     app.get('/rooms/:room', { websocket: { protocols: ['chat'] }, schema: ZOD }, function (socket, request) {
       expect(this).type.toBe<typeof app>()
       expect(socket).type.toBe<WebSocket>()
@@ -186,7 +186,7 @@ describe('Zod', () => {
     })
   })
 
-  test('a page and a socket at one URL', () => {
+  test('a plain GET and a socket at one URL', () => {
     app.route({
       method: 'GET',
       url: '/rooms/:room',
@@ -211,7 +211,7 @@ describe('Zod', () => {
     })
   })
 
-  test('what the schema makes of a value', () => {
+  test('a value that the schema transforms', () => {
     const schema = { querystring: z.object({ tags: z.string().transform((tags) => tags.split(',')) }) }
     app.get('/', { websocket: true, schema }, (_socket, request) => {
       expect(request.query).type.toBe<{ tags: string[] }>()
@@ -219,7 +219,7 @@ describe('Zod', () => {
     })
   })
 
-  test('a plugin of routes', () => {
+  test('a plugin with routes', () => {
     const routes: FastifyPluginAsyncZod<{ greeting: string }> = async (scope, { greeting }) => {
       scope.get('/:room', { websocket: true, schema: ZOD }, (socket, request) => {
         socket.send(`${greeting}, ${request.params.room}`)

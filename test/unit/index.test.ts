@@ -7,9 +7,10 @@ import fastify from 'fastify'
 import type { FastifyServerOptions } from 'fastify'
 import t from 'tap'
 import websocket, { fastifyWebsocketH2 } from '../../index.ts'
-import { H1, H1_BESIDE_H2, H2C, closed, start } from '../helpers/transports.ts'
+import { H1, H1_BESIDE_H2, H2C, start } from '../helpers/transports.ts'
+import { closed } from '../helpers/waiting.ts'
 
-void t.test('the plugin has its name, and is itself under both of its exports', async (t) => {
+void t.test('the plugin has a name, and is both the default and a named export', async (t) => {
   t.equal(websocket, fastifyWebsocketH2)
   t.equal(Reflect.get(websocket, Symbol.for('fastify.display-name')), 'fastify-websocket-h2')
 })
@@ -64,7 +65,7 @@ void t.test('a websocket route is hidden from API documents', async (t) => {
   t.same(schemas, [{ querystring: {}, hide: true }, undefined])
 })
 
-void t.test('a server without a websocket route gets no listener of ours', async (t) => {
+void t.test('a server without a websocket route has no listener of the plugin', async (t) => {
   const app = fastify({ http2: true })
   t.teardown(() => app.close())
   await app.register(websocket)
@@ -74,7 +75,7 @@ void t.test('a server without a websocket route gets no listener of ours', async
   t.equal(app.server.listenerCount('connect'), 0)
 })
 
-void t.test('HTTP/1.1: an Upgrade to another protocol is served as the plain request that it is', async (t) => {
+void t.test('HTTP/1.1: an Upgrade to another protocol is served as a plain request', async (t) => {
   const { app } = await start(t, H1, (app) => {
     app.get('/plain', async (request) => ({ ws: request.ws }))
     app.get('/ws', { websocket: true }, () => t.fail('not a socket'))
@@ -87,7 +88,7 @@ void t.test('HTTP/1.1: an Upgrade to another protocol is served as the plain req
   t.ok(answer.endsWith('{"ws":false}'))
 })
 
-void t.test('HTTP/1.1: a bad handshake is answered as ws answers it, and the connection ends', async (t) => {
+void t.test('HTTP/1.1: an invalid handshake is answered like by ws, and the connection ends', async (t) => {
   const { app } = await start(t, H1, (app) => {
     app.get('/ws', { websocket: true }, () => t.fail('not a socket'))
   })
@@ -98,7 +99,7 @@ void t.test('HTTP/1.1: a bad handshake is answered as ws answers it, and the con
   }
 })
 
-void t.test('HTTP/1.1: bytes that follow a refused Upgrade are no request', async (t) => {
+void t.test('HTTP/1.1: bytes after a refused Upgrade are not parsed as a request', async (t) => {
   const { app } = await start(t, H1, (app) => {
     app.get('/secret', async () => t.fail('smuggled'))
     app.get('/ws', { websocket: true, onRequest: async (_request, reply) => reply.code(403).send() }, () => {})
@@ -111,7 +112,7 @@ void t.test('HTTP/1.1: bytes that follow a refused Upgrade are no request', asyn
   t.equal(answer.match(/HTTP\/1\.1/g)?.length, 1)
 })
 
-void t.test('HTTP/1.1: an Upgrade behind a request that is still being answered ends its connection alone', async (t) => {
+void t.test('HTTP/1.1: an Upgrade behind an unanswered request ends only its own connection', async (t) => {
   const { app, open } = await start(t, H1, (app) => {
     app.get('/slow', async (request) => { await once(request.raw.socket, 'close') })
     app.get('/ws', { websocket: true }, (socket) => socket.close(4000))
@@ -123,7 +124,7 @@ void t.test('HTTP/1.1: an Upgrade behind a request that is still being answered 
   t.equal((await closed(await open('/ws'))).code, 4000)
 })
 
-void t.test('HTTP/1.1: a peer that never ends its side is dropped after the closing handshake', async (t) => {
+void t.test('HTTP/1.1: a peer that never ends its side is disconnected after the closing handshake', async (t) => {
   const { app } = await start(t, H1, (app) => {
     app.get('/ws', { websocket: true }, (socket) => {
       socket.on('close', (code) => app.server.emit('seen', code))
@@ -138,7 +139,7 @@ void t.test('HTTP/1.1: a peer that never ends its side is dropped after the clos
   t.same(await seen, [4001])
 })
 
-void t.test('HTTP/1.1 compresses, HTTP/2 declines to', async (t) => {
+void t.test('perMessageDeflate: HTTP/1.1 compresses, HTTP/2 declines', async (t) => {
   const options = { options: { perMessageDeflate: true } }
   for (const [transport, extensions] of [[H1, 'permessage-deflate'], [H2C, '']] as const) {
     const { open } = await start(t, transport, (app) => { app.get('/ws', { websocket: true }, () => {}) }, options)
@@ -157,7 +158,7 @@ void t.test('HTTP/2: a reply with an interim status opens no socket', async (t) 
   t.equal(app.websocketServer.clients.size, 0)
 })
 
-void t.test('HTTP/2: a refusal is freed though a hook reads the request', async (t) => {
+void t.test('HTTP/2: a refused stream is freed even if a hook reads the request', async (t) => {
   const { app, session, refused } = await start(t, H2C, (app) => {
     app.server.on('stream', (stream: ServerHttp2Stream) => stream.once('close', () => app.server.emit('freed')))
     app.addHook('onRequest', async (request, reply) => {
@@ -172,7 +173,7 @@ void t.test('HTTP/2: a refusal is freed though a hook reads the request', async 
   t.equal(session?.destroyed, false)
 })
 
-void t.test('a logger that cannot serialize errors ends no process', async (t) => {
+void t.test('a logger that fails to serialize an error does not end the process', async (t) => {
   for (const transport of [H1, H2C]) {
     const lines: string[] = []
     const { connect, refused } = await start(t, transport, (app) => {

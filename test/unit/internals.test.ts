@@ -12,7 +12,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInThisContext } from 'node:vm'
 import fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
-import { generate } from 'selfsigned'
+import { createCertificate } from '../helpers/certificate.js'
 import t from 'tap'
 import type { Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
@@ -24,7 +24,8 @@ import { hasReceiverFailed, overrideOptions, wsReceiverOf, sendsImmediately } fr
 import { createLoopback } from '../../lib/inject/loopback.ts'
 import { guardReceiver } from '../../lib/frames/ws-receiver.ts'
 import { BINARY, CLOSE, PING, PONG, TEXT, wsFrame, wsText } from '../helpers/ws-frames.ts'
-import { addEcho, hearEcho, openEcho, serve } from '../wire/server.ts'
+import { addEcho, expectEcho, openEcho } from '../helpers/echo.ts'
+import { startServer } from '../helpers/test-server.ts'
 
 /** A stream of a plain server, and its client's end. */
 async function openStream (t: Test): Promise<[stream: ServerHttp2Stream, client: ClientHttp2Stream]> {
@@ -98,19 +99,18 @@ function isFast (object: object): boolean {
 }
 
 void t.test('hookMethods: V8 keeps fast properties for the stream of a socket', async (t) => {
-  const wire = await serve(t, addEcho)
+  const wire = await startServer(t, addEcho)
   const client = await wire.client()
   await openEcho(client, 1)
   const [stream] = wire.streams
   t.ok(isFast(stream!))
-  await hearEcho(client, 1, 'and now?')
+  await expectEcho(client, 1, 'and now?')
   t.ok(isFast(stream!))
 })
 
 for (const secure of [false, true]) {
   void t.test(`readSendQueue: what a client has not taken yet of one write${secure ? ' over TLS' : ''}`, async (t) => {
-    const pems = await generate([{ name: 'commonName', value: 'localhost' }], { keyType: 'ec' })
-    const server = secure ? createTlsServer({ key: pems.private, cert: pems.cert }) : createTcpServer()
+    const server = secure ? createTlsServer(await createCertificate()) : createTcpServer()
     const accepted = once(server, secure ? 'secureConnection' : 'connection')
     await once(server.listen(0, '127.0.0.1'), 'listening')
     const tcp = connectTcp((server.address() as AddressInfo).port, '127.0.0.1')
@@ -155,7 +155,7 @@ void t.test('clearSessionTimeout: Node leaves the timer of a closed session runn
 
 /** The DATA chunks of two streams of one session, of which the second is sent some bytes by itself first. */
 async function receiveChunks (t: Test): Promise<{ alone: Buffer, shared: Buffer[] }> {
-  const wire = await serve(t, addEcho)
+  const wire = await startServer(t, addEcho)
   const client = await wire.client()
   for (const id of [1, 3]) await openEcho(client, id)
   const chunks: Buffer[] = []
@@ -167,15 +167,15 @@ async function receiveChunks (t: Test): Promise<{ alone: Buffer, shared: Buffer[
       }
     })
   }
-  await client.settled()
+  await client.roundTrip()
   client.data(3, Buffer.alloc(1000, 'a'))
   // A PING would be part of the same read.
   while (chunks.length === 0) await turn()
-  client.together(() => {
+  client.batch(() => {
     client.data(1, Buffer.alloc(500, 'b'))
     client.data(3, Buffer.alloc(500, 'c'))
   })
-  await client.settled()
+  await client.roundTrip()
   const [alone, ...shared] = chunks
   return { alone: alone!, shared }
 }
@@ -334,8 +334,7 @@ void t.test('sendsAtOnce: not while a Blob is read, be it empty or that of a pin
 })
 
 void t.test('injectConnection: a server of any kind serves what it is handed', async (t) => {
-  const pems = await generate([{ name: 'commonName', value: 'localhost' }], { keyType: 'ec' })
-  const tls = { key: pems.private, cert: pems.cert }
+  const tls = await createCertificate()
   const serverOnRequest = (_request: unknown, response: { end: (text: string) => unknown }): void => { response.end('served') }
 
   for (const server of [createHttpServer(serverOnRequest), createHttpsServer(tls, serverOnRequest)]) {
@@ -393,8 +392,7 @@ const UPGRADE = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: te
 void t.test('narrowUpgrades: what is no upgrade is a request, until it is undone', {
   skip: Number(process.versions.node.split('.')[0]) < 22 ? 'Node 20 has nothing like it' : false
 }, async (t) => {
-  const pems = await generate([{ name: 'commonName', value: 'localhost' }], { keyType: 'ec' })
-  const tls = { key: pems.private, cert: pems.cert }
+  const tls = await createCertificate()
   const servers = [createHttpServer(), createHttpsServer(tls), createSecureServer({ ...tls, allowHTTP1: true })]
   for (const server of servers) {
     server.on('request', (_request, response) => { response.end('request') })

@@ -14,9 +14,11 @@ import type { Test } from 'tap'
 import websocket from '../../index.ts'
 import type { WebsocketPluginOptions } from '../../index.ts'
 import { readSecondaryServers } from '../../lib/internals/fastify.ts'
+import { addEcho } from '../helpers/echo.ts'
 import { FrameClient } from '../helpers/h2-frames.ts'
-import { H1, H1_BESIDE_H2, H1_TLS, H2C, H2_TLS, addEcho, closed, start } from '../helpers/transports.ts'
+import { H1, H1_BESIDE_H2, H1_TLS, H2C, H2_TLS, start } from '../helpers/transports.ts'
 import type { Fixture, Transport } from '../helpers/transports.ts'
+import { closed } from '../helpers/waiting.ts'
 import { wsClose } from '../helpers/ws-frames.ts'
 
 const TRANSPORTS = [H1, H1_TLS, H1_BESIDE_H2, H2C, H2_TLS]
@@ -220,10 +222,10 @@ for (const transport of [H2C, H2_TLS]) {
     client.connect(1, '/echo')
     await client.response(1)
     const ended = fixture.app.close()
-    await client.untilSaid(1, 'Close 1001')
-    await idle.frame(({ type }) => type === 'GOAWAY')
+    await client.untilReceived(1, 'Close 1001')
+    await idle.waitForFrame(({ type }) => type === 'GOAWAY')
     client.connect(3, '/echo')
-    await client.frame(({ type, streamId }) => type === 'RST_STREAM' && streamId === 3)
+    await client.waitForFrame(({ type, streamId }) => type === 'RST_STREAM' && streamId === 3)
     t.strictSame(client.trace(3), ['RST_STREAM REFUSED_STREAM'])
     t.notOk(client.trace(0).includes('GOAWAY NO_ERROR'), 'a session that has a socket gets no GOAWAY')
     client.data(1, wsClose(1001), true)
@@ -316,9 +318,9 @@ void t.test('of a server that Fastify does not close, only the sockets are ended
   client.connect(1, '/echo')
   await client.response(1)
   other.connect(1, '/waits')
-  await other.settled()
+  await other.roundTrip()
   await app.close()
-  await client.frame(({ type }) => type === 'RST_STREAM')
+  await client.waitForFrame(({ type }) => type === 'RST_STREAM')
   t.strictSame(client.wsTrace(1), ['HEADERS', 'Close 1001', 'RST_STREAM CANCEL'])
   const again = await FrameClient.open(port)
   t.teardown(() => again.destroy())

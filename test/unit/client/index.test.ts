@@ -14,13 +14,14 @@ import type { Test } from 'tap'
 import websocket from '../../../index.ts'
 import { connect } from '../../../lib/client/index.ts'
 import type { ConnectOptions, WebSocket } from '../../../lib/client/index.ts'
-import { H1, H1_BESIDE_H2, H1_TLS, H2C, H2_TLS, closed, start, text } from '../../helpers/transports.ts'
+import { H1, H1_BESIDE_H2, H1_TLS, H2C, H2_TLS, start } from '../../helpers/transports.ts'
 import type { Transport } from '../../helpers/transports.ts'
+import { closed, nextText } from '../../helpers/waiting.ts'
 import { readWsFrames, wsFrame, wsText } from '../../helpers/ws-frames.ts'
 
 const NO_CHECK = { rejectUnauthorized: false }
 
-/** A server with an echo that first tells the version of HTTP, and how many connections it has had. */
+/** Starts a server with an echo that first sends its HTTP version. Counts the connections of the server. */
 async function serve (
   t: Test, transport: Transport, advertise = true
 ): Promise<{ app: FastifyInstance, url: string, connections: () => number }> {
@@ -40,7 +41,7 @@ async function portOf (server: Server | Http2Server): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-/** What a bare HTTP/2 server does with an Extended CONNECT. */
+/** Handler of an Extended CONNECT to an HTTP/2 server without the plugin. */
 async function serveBare (
   t: Test, serverOnStream: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void
 ): Promise<string> {
@@ -65,47 +66,47 @@ async function failure (socket: WebSocket): Promise<Error & { code?: string }> {
   return error
 }
 
-void t.test('over TLS it is HTTP/2 where the server has it, on one connection', async (t) => {
+void t.test('wss: uses HTTP/2 if the server supports it, on one connection', async (t) => {
   for (const transport of [H1_BESIDE_H2, H2_TLS]) {
     const { url, connections } = await serve(t, transport)
     const socket = connect(url, NO_CHECK)
-    t.equal(await text(socket), '2.0')
+    t.equal(await nextText(socket), '2.0')
     socket.send('hello')
-    t.equal(await text(socket), 'hello')
+    t.equal(await nextText(socket), 'hello')
     socket.close(4000, 'bye')
     t.same(await closed(socket), { code: 4000, reason: 'bye' })
     t.equal(connections(), 1)
   }
 })
 
-void t.test('over TLS it is HTTP/1.1 where the server has no HTTP/2, on the same connection', async (t) => {
+void t.test('wss: uses HTTP/1.1 if the server has no HTTP/2, on the same connection', async (t) => {
   const { url, connections } = await serve(t, H1_TLS)
-  t.equal(await text(connect(url, NO_CHECK)), '1.1')
+  t.equal(await nextText(connect(url, NO_CHECK)), '1.1')
   t.equal(connections(), 1)
 })
 
-void t.test('over TLS it is HTTP/1.1 where the server does not offer Extended CONNECT', async (t) => {
+void t.test('wss: falls back to HTTP/1.1 if the server does not offer Extended CONNECT', async (t) => {
   const { url } = await serve(t, H1_BESIDE_H2, false)
-  t.equal(await text(connect(url, NO_CHECK)), '1.1')
+  t.equal(await nextText(connect(url, NO_CHECK)), '1.1')
 })
 
-void t.test('without TLS it is HTTP/1.1, unless the server is known to speak HTTP/2', async (t) => {
+void t.test('ws: uses HTTP/1.1, unless http is \'2\'', async (t) => {
   const h1 = await serve(t, H1)
-  t.equal(await text(connect(new URL(h1.url))), '1.1')
+  t.equal(await nextText(connect(new URL(h1.url))), '1.1')
   const h2c = await serve(t, H2C)
-  t.equal(await text(connect(h2c.url, { http: '2' })), '2.0')
+  t.equal(await nextText(connect(h2c.url, { http: '2' })), '2.0')
 })
 
-void t.test('http: \'1.1\' is HTTP/1.1, and so is an agent', async (t) => {
+void t.test('http: \'1.1\', or an agent, selects HTTP/1.1', async (t) => {
   const { url } = await serve(t, H1_BESIDE_H2)
-  t.equal(await text(connect(url, { http: '1.1', ...NO_CHECK })), '1.1')
+  t.equal(await nextText(connect(url, { http: '1.1', ...NO_CHECK })), '1.1')
 
   const h1 = await serve(t, H1)
   const agent = new Agent()
-  t.equal(await text(connect(h1.url, { agent })), '1.1')
+  t.equal(await nextText(connect(h1.url, { agent })), '1.1')
 })
 
-void t.test('http: \'2\' fails where there is no WebSocket over HTTP/2', async (t) => {
+void t.test('http: \'2\' fails if the server does not offer WebSocket over HTTP/2', async (t) => {
   for (const [transport, advertise] of [[H1_TLS, true], [H2C, false], [H2_TLS, false]] as const) {
     const { url } = await serve(t, transport, advertise)
     const { code, message } = await failure(connect(url, { http: '2', ...NO_CHECK }))
@@ -114,13 +115,13 @@ void t.test('http: \'2\' fails where there is no WebSocket over HTTP/2', async (
   }
 })
 
-void t.test('many sockets share a session, which stays when they have gone', async (t) => {
+void t.test('many sockets share a session, which stays open when they have closed', async (t) => {
   const { app, url, connections } = await serve(t, H2_TLS)
   const session = openSession(url.replace('wss', 'https'), NO_CHECK)
   t.teardown(() => session.destroy())
 
   const sockets = Array.from({ length: 50 }, () => connect(session, { path: '/echo' }))
-  t.same(await Promise.all(sockets.map(text)), sockets.map(() => '2.0'))
+  t.same(await Promise.all(sockets.map(nextText)), sockets.map(() => '2.0'))
   t.equal(connections(), 1)
   t.equal(app.websocketServer.clients.size, 50)
 
@@ -130,10 +131,10 @@ void t.test('many sockets share a session, which stays when they have gone', asy
 
   const again = connect(session, { path: '/echo?again' })
   t.equal(again.url, `${url}?again`)
-  t.equal(await text(again), '2.0')
+  t.equal(await nextText(again), '2.0')
 })
 
-void t.test('a session whose server does not offer Extended CONNECT is an error, each time', async (t) => {
+void t.test('each socket of a session without Extended CONNECT emits an error', async (t) => {
   const { url } = await serve(t, H2C, false)
   const session = openSession(url.replace('ws', 'http'))
   t.teardown(() => session.destroy())
@@ -142,15 +143,15 @@ void t.test('a session whose server does not offer Extended CONNECT is an error,
   }
 })
 
-void t.test('a session that has ended is an error', async (t) => {
+void t.test('a socket of a destroyed session emits an error', async (t) => {
   const { url } = await serve(t, H2C)
   const session = openSession(url.replace('ws', 'http'))
-  await text(connect(session, { path: '/echo' }))
+  await nextText(connect(session, { path: '/echo' }))
   session.destroy()
   t.match(await failure(connect(session, { path: '/echo' })), { code: 'ERR_HTTP2_INVALID_SESSION' })
 })
 
-void t.test('a session of its own ends with its socket, however that ends', async (t) => {
+void t.test('the session of a URL closes with its socket, after close() and terminate()', async (t) => {
   const { app, url } = await serve(t, H2C)
   for (const end of ['close', 'terminate'] as const) {
     const [[session], socket] = await Promise.all([once(app.server, 'session'), opened(url, { http: '2' })])
@@ -160,7 +161,7 @@ void t.test('a session of its own ends with its socket, however that ends', asyn
   }
 })
 
-void t.test('the CONNECT says what RFC 8441 has it say, and nothing of HTTP/1.1', async (t) => {
+void t.test('the CONNECT has the fields of RFC 8441, and none of HTTP/1.1', async (t) => {
   const seen: IncomingHttpHeaders[] = []
   const url = await serveBare(t, (stream, headers) => {
     seen.push(Object.fromEntries(Object.entries(headers)))
@@ -190,7 +191,7 @@ void t.test('the CONNECT says what RFC 8441 has it say, and nothing of HTTP/1.1'
   }])
 })
 
-void t.test('a session gives its own authority, or that of the headers', async (t) => {
+void t.test(':authority is that of the session, or the Host of the headers', async (t) => {
   const seen: unknown[] = []
   const url = await serveBare(t, (stream, headers) => {
     seen.push(headers[':authority'])
@@ -203,7 +204,7 @@ void t.test('a session gives its own authority, or that of the headers', async (
   t.same(seen, [new URL(url).host, 'example.org'])
 })
 
-void t.test('messages that come in one packet with the answer are not lost', async (t) => {
+void t.test('messages in the same packet as the response are not lost', async (t) => {
   const url = await serveBare(t, (stream) => {
     stream.session!.socket.cork()
     stream.respond()
@@ -211,10 +212,10 @@ void t.test('messages that come in one packet with the answer are not lost', asy
     setImmediate(() => stream.session!.socket.uncork())
   })
   const socket = await opened(url, { http: '2' })
-  t.equal(await text(socket), 'early')
+  t.equal(await nextText(socket), 'early')
 })
 
-void t.test('what the client sends is masked, and is DATA of its stream', async (t) => {
+void t.test('the client sends masked frames in DATA of its stream', async (t) => {
   let received = Buffer.alloc(0)
   const url = await serveBare(t, (stream) => {
     stream.respond()
@@ -226,11 +227,11 @@ void t.test('what the client sends is masked, and is DATA of its stream', async 
   })
   const socket = await opened(url, { http: '2' })
   socket.send('hello')
-  t.equal(await text(socket), 'got it')
+  t.equal(await nextText(socket), 'got it')
   t.match(readWsFrames(received)[0], [{ opcode: 1, masked: true, payload: Buffer.from('hello') }])
 })
 
-void t.test('terminate() is a RST_STREAM with CANCEL, close() ends the stream', async (t) => {
+void t.test('terminate() sends RST_STREAM(CANCEL), close() ends the stream', async (t) => {
   const ends: unknown[] = []
   const url = await serveBare(t, (stream) => {
     stream.respond()
@@ -249,7 +250,7 @@ void t.test('terminate() is a RST_STREAM with CANCEL, close() ends the stream', 
   t.same(ends, [constants.NGHTTP2_CANCEL, constants.NGHTTP2_NO_ERROR])
 })
 
-void t.test('a refusal is an unexpected response, with status, headers and body', async (t) => {
+void t.test('a refusal emits unexpected-response with status, headers and body', async (t) => {
   const url = await serveBare(t, (stream) => {
     stream.respond({ ':status': 403, 'x-why': 'no', 'set-cookie': ['a=1', 'b=2'] })
     stream.end('go away')
@@ -265,7 +266,7 @@ void t.test('a refusal is an unexpected response, with status, headers and body'
   t.equal((await failure(connect(url, { http: '2' }))).message, 'Unexpected server response: 403')
 })
 
-void t.test('a server that resets the stream, or goes away, is an error', async (t) => {
+void t.test('a stream that is reset, or a connection that is lost, emits an error', async (t) => {
   const reset = await serveBare(t, (stream) => stream.close(constants.NGHTTP2_REFUSED_STREAM))
   t.match(await failure(connect(reset, { http: '2' })), { code: 'ERR_HTTP2_STREAM_ERROR', message: /REFUSED_STREAM/ })
   const gone = await serveBare(t, (stream) => stream.session!.destroy())
@@ -278,7 +279,7 @@ void t.test('a server that resets the stream, or goes away, is an error', async 
   t.type(await failure(connect(`wss://127.0.0.1:${port}`)), Error)
 })
 
-void t.test('where nobody listens, the error says so', async (t) => {
+void t.test('a refused connection emits ECONNREFUSED', async (t) => {
   const listener = createServer()
   const port = await portOf(listener)
   await new Promise((resolve) => listener.close(resolve))
@@ -288,12 +289,12 @@ void t.test('where nobody listens, the error says so', async (t) => {
   }
 })
 
-void t.test('a certificate that does not hold is an error', async (t) => {
+void t.test('an invalid certificate emits an error', async (t) => {
   const { url } = await serve(t, H2_TLS)
   t.match((await failure(connect(url))).code, /CERT/)
 })
 
-void t.test('handshakeTimeout holds from the first packet to the answer', async (t) => {
+void t.test('handshakeTimeout includes connecting, TLS and the response', async (t) => {
   const mute = createServer()
   t.teardown(() => mute.close())
   const connections = new Set<{ destroy: () => void }>()
@@ -308,7 +309,7 @@ void t.test('handshakeTimeout holds from the first packet to the answer', async 
   for (const connection of connections) connection.destroy()
 })
 
-void t.test('a socket that is given up while it connects leaves nothing behind', async (t) => {
+void t.test('a socket that is terminated while it connects frees its stream', async (t) => {
   const asking = new EventEmitter()
   const url = await serveBare(t, (stream, headers) => asking.emit('stream', stream, headers))
   const asked = once(asking, 'stream')
@@ -329,18 +330,18 @@ void t.test('a socket that is given up while it connects leaves nothing behind',
   t.equal(stream.rstCode, constants.NGHTTP2_CANCEL)
 })
 
-void t.test('redirects are followed where that is wanted, to other servers too', async (t) => {
+void t.test('followRedirects follows redirects, to other servers too', async (t) => {
   const { url } = await serve(t, H2C)
   const redirecting = await serveBare(t, (stream) => stream.respond({ ':status': 302, location: url }, { endStream: true }))
   const socket = connect(redirecting, { http: '2', followRedirects: true })
-  t.equal(await text(socket), '2.0')
+  t.equal(await nextText(socket), '2.0')
   t.equal(socket.url, url)
 })
 
-void t.test('the connection may be made by the user, and the request be changed', async (t) => {
+void t.test('createConnection makes the connection, finishRequest changes the request', async (t) => {
   const { url } = await serve(t, H2_TLS)
   const { port } = new URL(url)
-  t.equal(await text(connect('wss://example.org/echo', {
+  t.equal(await nextText(connect('wss://example.org/echo', {
     createConnection: ({ ALPNProtocols }) => connectTls({ port: Number(port), host: '127.0.0.1', ALPNProtocols, ...NO_CHECK })
   })), '2.0')
 
@@ -368,29 +369,29 @@ void t.test('the connection may be made by the user, and the request be changed'
   t.same(connected, ['by callback'])
 })
 
-void t.test('Unix domain socket', async (t) => {
+void t.test('ws+unix: connects to a Unix domain socket', async (t) => {
   for (const [transport, http, version] of [[H1, undefined, '1.1'], [H2C, '2', '2.0']] as const) {
     const path = join(t.testdir(), 'socket')
     const app: FastifyInstance = fastify(transport.server)
     await app.register(websocket)
     app.get('/echo', { websocket: true }, (socket, request) => { socket.send(request.raw.httpVersion) })
     await app.listen({ path })
-    t.equal(await text(connect(`ws+unix:${path}:/echo`, { http })), version)
+    t.equal(await nextText(connect(`ws+unix:${path}:/echo`, { http })), version)
     await app.close()
   }
 })
 
 const hasIPv6 = Object.values(networkInterfaces()).flat().some((each) => each?.family === 'IPv6')
 
-void t.test('an IPv6 address is a host', { skip: !hasIPv6 && 'this machine has none' }, async (t) => {
+void t.test('a URL may have an IPv6 address', { skip: !hasIPv6 && 'this machine has none' }, async (t) => {
   const { app } = await serve(t, H2C)
   const server = createServer((connection) => { app.server.emit('connection', connection) })
   t.teardown(() => server.close())
   await once(server.listen(0, '::1'), 'listening')
-  t.equal(await text(connect(`ws://[::1]:${await portOf(server)}/echo`, { http: '2' })), '2.0')
+  t.equal(await nextText(connect(`ws://[::1]:${await portOf(server)}/echo`, { http: '2' })), '2.0')
 })
 
-void t.test('a socket has what backpressure asks for, and limits only where they are set', async (t) => {
+void t.test('a client socket has the members for backpressure, and no limits by default', async (t) => {
   const url = await serveBare(t, (stream) => stream.respond())
   const free = await opened(url, { http: '2' })
   const limited = await opened(url, { http: '2', sendLimit: 1000, slowConsumer: 'drop' })
@@ -403,7 +404,7 @@ void t.test('a socket has what backpressure asks for, and limits only where they
   for (const socket of [free, limited]) socket.terminate()
 })
 
-void t.test('options that are none throw, and so does a URL that is none', async (t) => {
+void t.test('invalid options and URLs throw', async (t) => {
   t.throws(() => connect('ws://localhost', { http: '3' as never }), {
     code: 'FST_WS_INVALID_OPTION', message: 'option "http" must be "1.1" or "2", got "3"'
   })

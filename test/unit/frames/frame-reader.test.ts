@@ -25,15 +25,15 @@ interface Parts {
   reader: FrameReader
   stream: Readable
   socket: FakeSocket
-  /** What the stream brought. */
+  /** Data that the stream emitted. */
   read: Buffer[]
-  /** What was delivered past ws. */
+  /** Messages that were emitted directly. */
   delivered: Array<[data: Buffer, isBinary: boolean]>
-  /** How often the stream was asked to read. */
+  /** Number of calls of the stream's `read`. */
   reads: () => number
 }
 
-/** A stream that ws reads, and its socket. */
+/** Creates a stream that ws reads, and its socket. */
 function setUp (limits: Partial<MessageLimits> = {}, shape: Partial<FakeSocket> = {}): Parts {
   let reads = 0
   const stream = new Readable({ read () { reads++ } })
@@ -47,14 +47,14 @@ function setUp (limits: Partial<MessageLimits> = {}, shape: Partial<FakeSocket> 
   return { reader, stream, socket, read, delivered, reads: () => reads }
 }
 
-/** Returns whether the reader took a chunk; if not, the whole chunk is for ws. */
+/** Returns whether the reader has consumed a chunk. If not, the whole chunk is for ws. */
 function receive (reader: FrameReader, chunk: Buffer): boolean {
   const rest = reader.read(chunk)
   if (rest !== undefined && rest !== chunk) throw new Error('a part of the chunk was taken')
   return rest === undefined
 }
 
-/** What ws gets to see of the chunks: the frames, as they are masked now. */
+/** Returns the frames that ws receives of chunks, with their masks as they are now. */
 function left (t: Test, reader: FrameReader, ...chunks: Buffer[]): WsFrame[] {
   for (const chunk of chunks) t.equal(receive(reader, chunk), false, 'the chunk is left to ws')
   const [frames, rest] = readWsFrames(Buffer.concat(chunks))
@@ -62,12 +62,12 @@ function left (t: Test, reader: FrameReader, ...chunks: Buffer[]): WsFrame[] {
   return frames
 }
 
-/** The four bytes of a frame that ws takes for its mask. */
+/** Returns the four bytes of a frame that ws uses as its mask. */
 function maskOf (frame: Buffer): string {
   return frame.subarray(HEAD - 4, HEAD).toString('hex')
 }
 
-void t.test('a chunk that is one whole message is delivered', async (t) => {
+void t.test('a chunk with one whole message is emitted directly', async (t) => {
   const { reader, delivered } = setUp()
   const messages: Array<[number, string | Buffer]> = [
     [TEXT, 'grüße'], [BINARY, Buffer.of(0, 255, 1)], [TEXT, ''], [BINARY, ''],
@@ -78,7 +78,7 @@ void t.test('a chunk that is one whole message is delivered', async (t) => {
   t.strictSame(delivered, messages.map(([opcode, payload]) => [Buffer.from(payload as string), opcode === BINARY]))
 })
 
-void t.test('a message shares its memory with nothing that other streams brought, nor with Buffer\'s pool', async (t) => {
+void t.test('a message shares memory neither with data of other streams nor with Buffer\'s pool', async (t) => {
   const { reader, delivered } = setUp()
   const read = Buffer.alloc(65_536, 0xee)
   for (const size of [0, 1, 10, 64, 65, 100, 1000, 1100, 60_000]) {
@@ -92,7 +92,7 @@ void t.test('a message shares its memory with nothing that other streams brought
   }
 })
 
-void t.test('a message that came alone, but for the header of its frame, is not copied', async (t) => {
+void t.test('a message that fills the memory of its read, except for a frame header, is not copied', async (t) => {
   const { reader, delivered } = setUp()
   for (const [before, after, isCopied] of [[9, 0, false], [0, 0, false], [10, 0, true], [9, 1, true]] as const) {
     const read = Buffer.concat([Buffer.alloc(before), wsFrame(BINARY, Buffer.alloc(2000, 7)), Buffer.alloc(after)])
@@ -105,7 +105,7 @@ void t.test('a message that came alone, but for the header of its frame, is not 
   }
 })
 
-void t.test('a message in many chunks is delivered with the last', async (t) => {
+void t.test('a message in many chunks is emitted with the last one', async (t) => {
   for (const [opcode, payload] of [[TEXT, 'whole'], [BINARY, 'x'.repeat(300)], [BINARY, 'y'.repeat(70_000)]] as const) {
     const { reader, delivered } = setUp()
     const frame = wsFrame(opcode, payload)
@@ -122,7 +122,7 @@ void t.test('a message in many chunks is delivered with the last', async (t) => 
   }
 })
 
-void t.test('a message of which a part is there is left to ws with all that comes, once it must be', async (t) => {
+void t.test('an incomplete message is passed to ws after a pause, a listener, a Close or an error', async (t) => {
   const payload = 'a message in two'
   const frame = wsText(payload)
   const causes: Record<string, (parts: Parts) => void> = {
@@ -145,7 +145,7 @@ void t.test('a message of which a part is there is left to ws with all that come
   }
 })
 
-void t.test('a message of which the end never comes goes to ws as it is', async (t) => {
+void t.test('a message that never ends is passed to ws as far as it was received', async (t) => {
   const { reader, read } = setUp()
   const frame = wsText('unfinished')
   receive(reader, Buffer.from(frame.subarray(0, 9)))
@@ -155,7 +155,7 @@ void t.test('a message of which the end never comes goes to ws as it is', async 
   t.equal(read.length, 2, 'once')
 })
 
-void t.test('a message in many chunks that is not text, or not to be a Buffer, goes to ws whole', async (t) => {
+void t.test('a message in many chunks with invalid UTF-8, or another binaryType, is passed to ws', async (t) => {
   const bad = setUp()
   const invalid = wsFrame(TEXT, Buffer.of(0x61, 0x61, 0xff))
   const binary = setUp({}, { binaryType: 'arraybuffer' })
@@ -169,7 +169,7 @@ void t.test('a message in many chunks that is not text, or not to be a Buffer, g
   }
 })
 
-void t.test('all else is left to ws, unmasked', async (t) => {
+void t.test('fragments, control frames and several messages in a chunk are unmasked for ws', async (t) => {
   const cases: Record<string, Buffer[]> = {
     'two messages in a chunk': [Buffer.concat([wsText('one'), wsText('two')])],
     fragments: [wsFrame(TEXT, 'a', { fin: false }), wsFrame(CONTINUATION, 'b')],
@@ -186,7 +186,7 @@ void t.test('all else is left to ws, unmasked', async (t) => {
   }
 })
 
-void t.test('a mask of which ws has seen a part stays what it is', async (t) => {
+void t.test('a mask that is split between chunks is not changed', async (t) => {
   for (let at = 1; at < HEAD; at++) {
     const { reader, delivered } = setUp()
     const frame = wsText('cut in its head')
@@ -198,7 +198,7 @@ void t.test('a mask of which ws has seen a part stays what it is', async (t) => 
   }
 })
 
-void t.test('a head of any size is found again, byte by byte', async (t) => {
+void t.test('a frame header of any size may arrive byte by byte', async (t) => {
   for (const length of [0, 200, 65_536]) {
     const { reader } = setUp()
     const frame = wsFrame(BINARY, Buffer.alloc(length, 3))
@@ -209,12 +209,12 @@ void t.test('a head of any size is found again, byte by byte', async (t) => {
   }
 })
 
-void t.test('a frame without a mask is left as it is', async (t) => {
+void t.test('an unmasked frame is not changed', async (t) => {
   const { reader } = setUp()
   t.match(left(t, reader, wsFrame(TEXT, 'bare', { masked: false })), [{ payload: Buffer.from('bare'), masked: false }])
 })
 
-void t.test('what looks like a message, and is a part of one, is none', async (t) => {
+void t.test('a part of a message that looks like a message is not emitted as one', async (t) => {
   const inner = wsText('inner')
   const afterHead = setUp()
   receive(afterHead.reader, Buffer.of(0x82, 0x80 | inner.length, 0, 0, 0, 0))
@@ -226,20 +226,20 @@ void t.test('what looks like a message, and is a part of one, is none', async (t
   t.equal(afterByte.delivered.length, 0)
 })
 
-void t.test('an empty chunk changes nothing', async (t) => {
+void t.test('an empty chunk has no effect', async (t) => {
   const { reader } = setUp()
   t.equal(receive(reader, Buffer.alloc(0)), false)
   t.equal(receive(reader, wsText('next')), true)
 })
 
-void t.test('what follows fragments is delivered again', async (t) => {
+void t.test('a message after fragments is emitted directly again', async (t) => {
   const { reader, delivered } = setUp()
   left(t, reader, wsFrame(TEXT, 'a', { fin: false }), wsFrame(PING), wsFrame(CONTINUATION, 'b'))
   t.equal(receive(reader, wsText('c')), true)
   t.equal(String(delivered[0]?.[0]), 'c')
 })
 
-void t.test('limits: ws refuses what is too long, and what is not text', async (t) => {
+void t.test('messages above maxPayload, or with invalid UTF-8, are passed to ws', async (t) => {
   const small = setUp({ maxPayload: 3 }).reader
   t.equal(receive(small, wsText('abc')), true)
   t.match(left(t, small, wsText('abcd')), [{ payload: Buffer.from('abcd') }])
@@ -250,7 +250,7 @@ void t.test('limits: ws refuses what is too long, and what is not text', async (
   t.equal(receive(setUp({ skipUTF8Validation: true }).reader, wsFrame(TEXT, bad)), true)
 })
 
-void t.test('binaryType: what is no Buffer ws makes', async (t) => {
+void t.test('with another binaryType ws converts binary messages', async (t) => {
   const { reader, socket } = setUp()
   for (const binaryType of ['arraybuffer', 'fragments', 'blob']) {
     socket.binaryType = binaryType
@@ -259,18 +259,18 @@ void t.test('binaryType: what is no Buffer ws makes', async (t) => {
   }
 })
 
-void t.test('a socket on which messages wait for their turn, or are inflated, hears from ws alone', async (t) => {
+void t.test('with allowSynchronousEvents: false, or compression, all messages are passed to ws', async (t) => {
   left(t, setUp({ allowSynchronousEvents: false }).reader, wsText('x'))
   left(t, setUp({}, { extensions: 'permessage-deflate' }).reader, wsText('x'))
   left(t, new FrameReader(new Readable() as Http2Stream, new PrivateMemory()), wsText('x'))
 })
 
-void t.test('a socket that is not open, or has failed, hears from ws alone', async (t) => {
+void t.test('after a Close or an error all messages are passed to ws', async (t) => {
   left(t, setUp({}, { readyState: 2 }).reader, wsText('x'))
   left(t, setUp({}, { _receiver: { _errored: true } }).reader, wsText('x'))
 })
 
-void t.test('nothing overtakes what waits in the stream, nor passes who listens to it', async (t) => {
+void t.test('a message neither overtakes buffered data nor bypasses another listener for data', async (t) => {
   const paused = setUp()
   paused.stream.pause()
   left(t, paused.reader, wsText('x'))
@@ -287,7 +287,7 @@ void t.test('nothing overtakes what waits in the stream, nor passes who listens 
   left(t, watched.reader, wsText('x'))
 })
 
-void t.test('a stream that was paused reads on, though nothing was pushed', async (t) => {
+void t.test('a stream that is resumed continues to read, even if nothing was pushed', async (t) => {
   const { reader, stream, reads } = setUp()
   await new Promise(setImmediate)
   t.equal(receive(reader, wsText('x')), true)
@@ -298,14 +298,14 @@ void t.test('a stream that was paused reads on, though nothing was pushed', asyn
   t.ok(reads() > before)
 })
 
-void t.test('a listener that throws does not keep the next message from being found', async (t) => {
+void t.test('a message after a listener has thrown is emitted', async (t) => {
   const { reader, socket } = setUp()
   socket.once('message', () => { throw new Error('boom') })
   t.throws(() => receive(reader, wsText('x')), { message: 'boom' })
   t.equal(receive(reader, wsText('y')), true)
 })
 
-void t.test('a chunk that ends a message and begins another is read in two', async (t) => {
+void t.test('the end of a message and the beginning of the next may share a chunk', async (t) => {
   const { reader, delivered } = setUp()
   const first = wsText('one message')
   receive(reader, first.subarray(0, 9))
@@ -319,7 +319,7 @@ void t.test('a chunk that ends a message and begins another is read in two', asy
   t.equal(delivered.length, 3)
 })
 
-void t.test('a listener that throws does not take the data behind its message with it', async (t) => {
+void t.test('if a listener throws, the rest of the chunk is read, and the error is thrown in the next tick', async (t) => {
   const { reader, socket, delivered } = setUp()
   const first = wsText('one message')
   receive(reader, first.subarray(0, 9))

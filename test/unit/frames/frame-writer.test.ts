@@ -8,12 +8,12 @@ import type { Data } from '../../../lib/frames/frame-writer.ts'
 // @types/ws does not know it.
 const { Sender } = ws as unknown as { Sender: { frame: (data: Buffer, options: object) => Buffer[] } }
 
-/** What goes out, or undefined where it is left to ws. */
+/** Returns the bytes that are written, or undefined if the message is for ws. */
 function write (data: unknown, isBinary = typeof data !== 'string'): Buffer | undefined {
   const connection = new PassThrough()
   const isWritten = writeShort(connection, data as Data, isBinary, undefined)
   const bytes: Buffer | null = connection.read()
-  assert.equal(bytes !== null, isWritten, 'it is told whether something was written')
+  assert.equal(bytes !== null, isWritten, 'the result says whether something was written')
   return bytes ?? undefined
 }
 
@@ -22,7 +22,7 @@ function frameOfWs (data: string | Uint8Array, isBinary: boolean): Buffer {
   return Buffer.concat(Sender.frame(Buffer.from(data as string), options))
 }
 
-void t.test('a short message is, byte by byte, the frame that ws makes of it', async (t) => {
+void t.test('a short message has the same bytes as the frame of ws', async (t) => {
   for (const length of [0, 1, 125, 126, 1023, 1024]) {
     const bytes = new Uint8Array(length).fill(0xe5)
     t.strictSame(write(bytes), frameOfWs(bytes, true), `${length} bytes`)
@@ -35,18 +35,18 @@ void t.test('a short message is, byte by byte, the frame that ws makes of it', a
   t.strictSame(write('🐟🐠'), frameOfWs('🐟🐠', false))
 })
 
-void t.test('text can be sent as bytes, and bytes as text', async (t) => {
+void t.test('a string may be sent as binary, and a Buffer as text', async (t) => {
   t.strictSame(write('grüße', true), frameOfWs('grüße', true))
   t.strictSame(write(Buffer.from('grüße'), false), frameOfWs('grüße', false))
 })
 
-void t.test('a view of a buffer is sent, and not what is beside it', async (t) => {
+void t.test('only the bytes of a view are sent', async (t) => {
   const around = Uint8Array.of(1, 2, 3, 4, 5)
   t.strictSame(write(around.subarray(1, 3)), Buffer.of(0x82, 2, 2, 3))
   t.strictSame(write(new Uint8Array(new SharedArrayBuffer(2))), Buffer.of(0x82, 2, 0, 0))
 })
 
-void t.test('what is longer, or anything else, is left to ws', async (t) => {
+void t.test('long messages and other types are not written', async (t) => {
   const others = {
     'long bytes': Buffer.alloc(1025),
     'long text': 'x'.repeat(1025),
@@ -62,7 +62,7 @@ void t.test('what is longer, or anything else, is left to ws', async (t) => {
   for (const [name, data] of Object.entries(others)) t.equal(write(data), undefined, name)
 })
 
-void t.test('the callback is called when the message has gone, and with what went wrong', async (t) => {
+void t.test('the callback is called when the message is sent, or with the error', async (t) => {
   const connection = new PassThrough()
   const sent = await new Promise((resolve) => writeShort(connection, 'x', false, resolve))
   t.equal(sent, null)

@@ -5,7 +5,7 @@ const HEADER = Buffer.of(0x82, 0xff, 0, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0, 0)
 const SIZE = 655_360
 const CHUNK = 16_384
 
-void t.test('what comes is there, unmasked, and what is missing is known', async (t) => {
+void t.test('the received part is unmasked, and the missing bytes are counted', async (t) => {
   const message = new MessageAssembler(HEADER, 6, true, Buffer.of(1, 2, 3, 4).readInt32LE())
   message.add(Buffer.of(1, 2, 3))
   t.equal(message.missing, 3)
@@ -18,7 +18,7 @@ void t.test('what comes is there, unmasked, and what is missing is known', async
   t.strictSame(message.payload, Buffer.of(0, 0, 0, 0, 0, 1))
 })
 
-void t.test('nothing is kept of what a chunk came with, nor of its header', async (t) => {
+void t.test('chunks and headers are copied', async (t) => {
   const read = Buffer.concat([HEADER, Buffer.alloc(100, 7)])
   const message = new MessageAssembler(read.subarray(0, HEADER.length), 200, true, 0)
   message.add(read.subarray(HEADER.length))
@@ -26,7 +26,7 @@ void t.test('nothing is kept of what a chunk came with, nor of its header', asyn
   t.strictSame(message.frame, [HEADER, Buffer.alloc(100, 7)])
 })
 
-void t.test('a message has no more room than sixteen times what has come of it, and in the end no more than it needs', async (t) => {
+void t.test('the memory of a message is at most sixteen times its received part, and at most its size', async (t) => {
   const message = new MessageAssembler(HEADER, SIZE, true, 0)
   const rooms = new Set<number>()
   for (let come = 0; come < SIZE; come += CHUNK) {

@@ -4,7 +4,7 @@ import { PrivateMemory, copyPrivately } from '../../../lib/frames/private-memory
 const SLAB = 4096
 
 // The first of these tests: from then on there is no timer that is not its own.
-void t.test('what is quiet for a second keeps no slab, and nothing keeps the process', async (t) => {
+void t.test('a slab is released after a second, by a timer that does not keep the process alive', async (t) => {
   const { setTimeout } = globalThis
   const callbacks: Array<() => void> = []
   let unrefs = 0
@@ -26,7 +26,7 @@ void t.test('what is quiet for a second keeps no slab, and nothing keeps the pro
   }
 })
 
-void t.test('copyOf: a copy has its memory for itself', async (t) => {
+void t.test('copyPrivately: a copy has memory of its own', async (t) => {
   for (const size of [0, 1, 64, 65, 1000, 20_000]) {
     const copy = copyPrivately(Buffer.alloc(size, 7))
     t.ok(copy.equals(Buffer.alloc(size, 7)))
@@ -34,7 +34,7 @@ void t.test('copyOf: a copy has its memory for itself', async (t) => {
   }
 })
 
-void t.test('what is large, or small, or the first of a while has memory for itself', async (t) => {
+void t.test('large and small data, and the first data after a pause, has memory of its own', async (t) => {
   const memory = new PrivateMemory()
   for (const size of [0, 1, 64, 300, 1, 64, 1025, 20_000]) {
     const taken = memory.allocate(size)
@@ -43,7 +43,7 @@ void t.test('what is large, or small, or the first of a while has memory for its
   }
 })
 
-void t.test('all else shares slabs of zeros with what the same socket has received', async (t) => {
+void t.test('other data is in slabs of zeros, with data of the same socket only', async (t) => {
   const memory = new PrivateMemory()
   memory.allocate(100)
   const slabs = new Set<ArrayBufferLike>()

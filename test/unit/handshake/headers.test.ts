@@ -1,7 +1,8 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { OutgoingHttpHeaders } from 'node:http'
 import t from 'tap'
 import {
-  checkExtendedConnect, isWebSocketUpgrade, requestToConnect, responseToHttp2, responseToHttp1, requestToUpgrade
+  checkExtendedConnect, isWebSocketUpgrade, requestToConnect, responseToHttp2, responseToHttp1, addUpgradeFields
 } from '../../../lib/handshake/headers.ts'
 import { validateHead, combineValues, toHeaderLines, toRefusalFields } from '../../../lib/handshake/header-fields.ts'
 
@@ -28,13 +29,19 @@ void t.test('isWebSocketUpgrade', async (t) => {
   t.notOk(isWebSocketUpgrade({}))
 })
 
-void t.test('requestToUpgrade: a key is kept, and one is made up where there is none', async (t) => {
-  const own = requestToUpgrade({ ...CONNECT, 'sec-websocket-key': KEY, 'sec-websocket-extensions': 'permessage-deflate' })
-  t.equal(own['sec-websocket-key'], KEY)
-  t.equal(own.upgrade, 'websocket')
-  t.equal(own['sec-websocket-extensions'], undefined)
-  t.match(requestToUpgrade(CONNECT)['sec-websocket-key'], /^[+/0-9A-Za-z]{22}==$/)
-  t.match(requestToUpgrade({ 'sec-websocket-key': 'bad' })['sec-websocket-key'], /^[+/0-9A-Za-z]{22}==$/)
+void t.test('addUpgradeFields: a key is kept, and one is added if there is none', async (t) => {
+  const withKey: IncomingHttpHeaders = {
+    ...CONNECT, 'sec-websocket-key': KEY, 'sec-websocket-extensions': 'permessage-deflate'
+  }
+  addUpgradeFields(withKey)
+  t.match(withKey, { 'sec-websocket-key': KEY, upgrade: 'websocket', 'sec-websocket-extensions': undefined })
+
+  for (const key of [undefined, 'bad']) {
+    const headers: IncomingHttpHeaders = { ...CONNECT, 'sec-websocket-key': key }
+    addUpgradeFields(headers)
+    t.match(headers['sec-websocket-key'], /^[+/0-9A-Za-z]{22}==$/)
+    t.notOk('sec-websocket-extensions' in headers)
+  }
 })
 
 void t.test('responseToHttp2', async (t) => {

@@ -9,10 +9,12 @@ import type { FastifyInstance } from 'fastify'
 import fastify from 'fastify'
 import t from 'tap'
 import websocket from '../../../index.ts'
-import { H1, H1_BESIDE_H2, H1_TLS, addEcho, start, text as message } from '../../helpers/transports.ts'
+import { addEcho } from '../../helpers/echo.ts'
+import { H1, H1_BESIDE_H2, H1_TLS, start } from '../../helpers/transports.ts'
 import type { Fixture, Transport } from '../../helpers/transports.ts'
+import { nextText } from '../../helpers/waiting.ts'
 
-/** As Java's HttpClient sends it with its first request. */
+/** Fields that Java's HttpClient sends with its first request. */
 const H2C = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\n'
 const HOST = 'Host: localhost\r\n'
 const LAST = `GET /plain HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`
@@ -32,7 +34,7 @@ function connect ({ app }: Pick<Fixture, 'app'>, { secure }: Transport): Socket 
     : connectTcp(port, '127.0.0.1')
 }
 
-/** What comes next; nothing where the connection ends. */
+/** Returns the next data, or nothing if the connection ends. */
 async function receive (connection: Socket): Promise<string> {
   if (connection.closed) return ''
   const [data = ''] = await Promise.race([once(connection, 'data'), once(connection, 'close').then(() => [])])
@@ -99,14 +101,14 @@ for (const transport of [H1, H1_TLS, H1_BESIDE_H2]) {
   })
 }
 
-/** Gives a server time to read what was written: that of a request on another connection. */
+/** Waits until a server has read what was written: as long as a request on another connection takes. */
 async function beRead (fixture: Fixture): Promise<void> {
   const connection = connectTcp((fixture.app.server.address() as AddressInfo).port, '127.0.0.1')
   connection.end('no request\r\n\r\n')
   await new Promise((resolve) => connection.on('error', () => {}).resume().on('close', resolve))
 }
 
-void t.test('a body that never comes is waited for no longer than requestTimeout', async (t) => {
+void t.test('a body that never arrives is limited by requestTimeout', async (t) => {
   const fixture = await start(t, H1, addRoutes, {}, {
     requestTimeout: 100, http: { headersTimeout: 100, connectionsCheckingInterval: 20 }
   } as object)
@@ -124,7 +126,7 @@ void t.test('app.close() does not wait for a connection that had a request with 
   await Promise.all([once(connection, 'close'), fixture.app.close()])
 })
 
-void t.test('another listener for "upgrade" gets the upgrades to other protocols', async (t) => {
+void t.test('another listener for "upgrade" receives the upgrades to other protocols', async (t) => {
   const { app } = await start(t, H1, (app) => {
     app.server.on('upgrade', (request: IncomingMessage, socket: Socket) => {
       if (request.headers.upgrade === 'tea') socket.end(`HTTP/1.1 101 Switching Protocols\r\nX-For: ${request.url}\r\n\r\n`)
@@ -138,7 +140,7 @@ void t.test('another listener for "upgrade" gets the upgrades to other protocols
 
 const isAsked = 'shouldUpgradeCallback' in createServer()
 
-void t.test('the shouldUpgradeCallback of the user has its say, and is there again when the server has closed', {
+void t.test('the shouldUpgradeCallback of the user is called, and is restored when the server has closed', {
   skip: isAsked ? false : 'this Node has no shouldUpgradeCallback'
 }, async (t) => {
   const asked: unknown[] = []
@@ -162,7 +164,7 @@ void t.test('the shouldUpgradeCallback of the user has its say, and is there aga
   t.equal(Reflect.get(app.server, 'shouldUpgradeCallback'), shouldUpgradeCallback)
 })
 
-void t.test('listen({ host: "localhost" }): the second address serves such a request as well', async (t) => {
+void t.test('listen({ host: "localhost" }): the second address serves such a request, too', async (t) => {
   const app: FastifyInstance = fastify()
   t.teardown(() => app.close())
   await app.register(websocket)
@@ -198,7 +200,7 @@ void t.test(`a request behind one that is not answered yet ${isAsked ? 'is answe
   events.emit('answer')
 })
 
-void t.test('a request whose fields Node has cut is not made up again', async (t) => {
+void t.test('a request whose header fields Node has truncated is not parsed again', async (t) => {
   const served: string[] = []
   const fixture = await start(t, H1, (app) => {
     addRoutes(app)
@@ -215,13 +217,13 @@ void t.test('a request whose fields Node has cut is not made up again', async (t
   t.notOk(served.includes('smuggled'))
 })
 
-void t.test('a socket opens on a connection of which the other end is in memory', async (t) => {
+void t.test('a socket opens on a connection in memory', async (t) => {
   const app: FastifyInstance = fastify()
   t.teardown(() => app.close())
   await app.register(websocket)
   addRoutes(app)
   const socket = await app.injectWS('/echo')
   socket.send('hello')
-  t.equal(await message(socket), 'hello')
+  t.equal(await nextText(socket), 'hello')
   socket.terminate()
 })

@@ -34,7 +34,7 @@ function fill (client: ClientHttp2Session): ClientHttp2Stream {
   return stream
 }
 
-void t.test('a request for whose body there is no room is reset, and its session continues', async (t) => {
+void t.test('a request whose body exceeds sessionBudget is reset, and its session continues', async (t) => {
   const client = await serve(t, (stream) => {
     stream.on('error', () => {})
     stream.respond()
@@ -49,7 +49,7 @@ void t.test('a request for whose body there is no room is reset, and its session
   t.ok(await once(third, 'response'), 'the session serves requests')
 })
 
-void t.test('a socket for whose data there is no room is reset, and what it was sending is called back', async (t) => {
+void t.test('a socket whose data exceeds sessionBudget is reset, and the callback of its write is called', async (t) => {
   const errors: unknown[] = []
   let sockets = 0
   const client = await serve(t, (stream, sessions) => {

@@ -25,7 +25,7 @@ async function serve (t: Test): Promise<Served> {
 }
 
 // On a server that got its request listener late, a stream is reported before its 'connect'.
-void t.test('a session times out after its last socket, in whatever order its streams became known', async (t) => {
+void t.test('a session times out after its last socket, in whatever order its streams were registered', async (t) => {
   const { sessions, server, client } = await serve(t)
   const request = client.request({ ':method': 'POST' }, { endStream: false })
   const [stream] = await once(server, 'stream') as [ServerHttp2Stream]

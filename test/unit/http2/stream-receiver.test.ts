@@ -53,7 +53,7 @@ function view (bytes: Buffer | number): Buffer {
   return read.subarray(100, 100 + bytes.length)
 }
 
-void t.test('small chunks keep little more memory alive than their own', async (t) => {
+void t.test('small chunks keep little memory alive in addition to their own', async (t) => {
   const { stream } = setUp(true)
   for (let count = 0; count < 2000; count++) stream.push(view(100))
   t.ok(stream.pushed.every((each) => each!.equals(Buffer.alloc(100, 'x'))))
@@ -72,14 +72,14 @@ void t.test('a chunk that is read immediately, and is an eighth of its memory, i
   t.strictSame(calls, [`read ${READ_SIZE / 4}`, 'read 50', 'read 5000'])
 })
 
-void t.test('a chunk that nobody reads yet keeps only its own memory alive', async (t) => {
+void t.test('a chunk that is not read immediately keeps only its own memory alive', async (t) => {
   const { stream, calls } = setUp(false)
   stream.push(view(READ_SIZE / 4))
   t.equal(stream.pushed[0]!.buffer.byteLength, READ_SIZE / 4)
   t.strictSame(calls, [`reserve ${READ_SIZE / 4}`])
 })
 
-void t.test('a stream for whose data there is no room is refused once, and receives nothing more', async (t) => {
+void t.test('a stream that exceeds the budget is refused once, and receives nothing more', async (t) => {
   const { stream, calls } = setUp(false, false)
   t.equal(stream.push(view(1)), false)
   t.equal(stream.push(view(1)), false)
@@ -105,7 +105,7 @@ void t.test('frames are not read from a stream of which a part has been buffered
   t.equal(receiver.reader, undefined)
 })
 
-void t.test('the session is told when the stream closes', async (t) => {
+void t.test('the session is called when the stream closes', async (t) => {
   const { stream, calls } = setUp(true)
   stream.emit('close')
   t.strictSame(calls, ['remove'])

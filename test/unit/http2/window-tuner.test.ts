@@ -10,7 +10,7 @@ import { completeSizes } from '../../../lib/options/receive-window.ts'
 
 const MEGABYTE = 1024 * 1024
 
-void t.test('a window that holds its stream back grows, and shrinks when it is idle', async (t) => {
+void t.test('a window that limits its stream grows, and shrinks when it is idle', async (t) => {
   const server = createServer()
   const sizes: number[] = []
   server.on('session', (session: ServerHttp2Session) => {

@@ -11,9 +11,10 @@ import type { Test } from 'tap'
 import websocket from '../../../index.ts'
 import type { WebsocketPluginOptions } from '../../../index.ts'
 import { connect } from '../../../lib/client/index.ts'
-import { H1, H1_BESIDE_H2, H1_TLS, H2C, H2_TLS, certificate, closed, text } from '../../helpers/transports.ts'
+import { H1, H1_BESIDE_H2, H1_TLS, H2C, H2_TLS, certificate } from '../../helpers/transports.ts'
+import { closed, nextText } from '../../helpers/waiting.ts'
 
-/** A server that does not listen. */
+/** Creates a server that does not listen. */
 async function build (t: Test, server: object, options: WebsocketPluginOptions = {}): Promise<FastifyInstance> {
   const app: FastifyInstance = fastify(server)
   t.teardown(() => app.close())
@@ -22,21 +23,21 @@ async function build (t: Test, server: object, options: WebsocketPluginOptions =
   return app
 }
 
-void t.test('without a word it is what the server speaks best, on a server of any kind, and no port is opened', async (t) => {
+void t.test('injectWS uses HTTP/2 if the server supports it, else HTTP/1.1, without a port', async (t) => {
   for (const [{ server }, best] of [[H1, '1.1'], [H1_TLS, '1.1'], [H1_BESIDE_H2, '2.0'], [H2C, '2.0'], [H2_TLS, '2.0']] as const) {
     const app = await build(t, server)
-    t.equal(await text(await app.injectWS()), best)
+    t.equal(await nextText(await app.injectWS()), best)
     t.equal(app.server.listening, false)
   }
 })
 
-void t.test('where Extended CONNECT is not advertised it is HTTP/1.1, as with any client', async (t) => {
+void t.test('advertise: false makes injectWS use HTTP/1.1', async (t) => {
   const app = await build(t, H1_BESIDE_H2.server, { advertise: false })
-  t.equal(await text(await app.injectWS('/')), '1.1')
+  t.equal(await nextText(await app.injectWS('/')), '1.1')
   await t.rejects(app.injectWS('/', {}, { http: '2' }), { code: 'FST_WS_NO_EXTENDED_CONNECT' })
 })
 
-void t.test('a version that the server does not speak is refused', async (t) => {
+void t.test('an HTTP version that the server does not support is refused', async (t) => {
   const message = (expected: string, got: string): string => (
     `option "http" must be "${expected}", the only version that this server supports without TLS, got "${got}"`
   )
@@ -46,7 +47,7 @@ void t.test('a version that the server does not speak is refused', async (t) => 
   await t.rejects((await build(t, H2_TLS.server)).injectWS('/', {}, { http: '1.1' }), { name: 'Error', statusCode: 403 })
 })
 
-void t.test('plugins that are not loaded yet are waited for', async (t) => {
+void t.test('injectWS waits for plugins that are not loaded yet', async (t) => {
   const app: FastifyInstance = fastify()
   t.teardown(() => app.close())
   await app.register(websocket)
@@ -54,15 +55,15 @@ void t.test('plugins that are not loaded yet are waited for', async (t) => {
     await new Promise(setImmediate)
     scope.get('/late', { websocket: true }, (socket) => socket.send('here'))
   })
-  t.equal(await text(await app.injectWS('/late')), 'here')
+  t.equal(await nextText(await app.injectWS('/late')), 'here')
 })
 
-void t.test('a server that asks clients for certificates needs none here', async (t) => {
+void t.test('injectWS needs no client certificate', async (t) => {
   const app = await build(t, { http2: true, https: { ...certificate, requestCert: true, rejectUnauthorized: true } })
-  t.equal(await text(await app.injectWS()), '2.0')
+  t.equal(await nextText(await app.injectWS()), '2.0')
 })
 
-void t.test('the connection ends with its socket', async (t) => {
+void t.test('the connection closes with its socket', async (t) => {
   const h1 = await build(t, H1.server)
   let connection: Promise<[Duplex]> = once(h1.server, 'connection') as Promise<[Duplex]>
   for (const end of ['close', 'terminate'] as const) {
@@ -85,7 +86,7 @@ void t.test('the connection ends with its socket', async (t) => {
   }
 })
 
-void t.test('without a websocket route the socket is refused as the plain request that it is then', async (t) => {
+void t.test('without a websocket route the socket is refused with the response to a plain request', async (t) => {
   for (const { server } of [H1, H1_TLS, H1_BESIDE_H2]) {
     const app: FastifyInstance = fastify(server)
     t.teardown(() => app.close())
@@ -96,20 +97,20 @@ void t.test('without a websocket route the socket is refused as the plain reques
   }
 })
 
-void t.test('it does not need the timers that a test has faked', async (t) => {
+void t.test('injectWS works with fake timers', async (t) => {
   for (const { server } of [H1, H2C]) {
     const app = await build(t, server)
     await app.ready()
     mock.timers.enable({ apis: ['setImmediate', 'setInterval', 'setTimeout'] })
     const socket = await app.injectWS()
-    t.match(await text(socket), /^[12]/)
+    t.match(await nextText(socket), /^[12]/)
     socket.close()
     t.equal((await closed(socket)).code, 1005)
     mock.timers.reset()
   }
 })
 
-void t.test('a hundred at once are told apart', async (t) => {
+void t.test('a hundred sockets at once have their own upgradeContext', async (t) => {
   const app: FastifyInstance = fastify(H2C.server)
   t.teardown(() => app.close())
   await app.register(websocket)
@@ -117,18 +118,18 @@ void t.test('a hundred at once are told apart', async (t) => {
   await app.ready()
   const texts = await Promise.all(Array.from({ length: 100 }, async (_, index) => {
     const context = { index, socket: { remoteAddress: `192.0.2.${index}` } }
-    return await text(await app.injectWS('/', context))
+    return await nextText(await app.injectWS('/', context))
   }))
   t.same(texts, texts.map((_, index) => `192.0.2.${index} ${index}`))
 })
 
-void t.test('options.server is where sockets come from, on either version, injected or not', async (t) => {
+void t.test('options.server serves sockets, injected or not', async (t) => {
   const server = createServer()
   const app = await build(t, {}, { options: { server } })
-  t.equal(await text(await app.injectWS()), '2.0')
+  t.equal(await nextText(await app.injectWS()), '2.0')
 
   await once(server.listen(0, '127.0.0.1'), 'listening')
   const { port } = server.address() as AddressInfo
   t.teardown(() => server.close())
-  t.equal(await text(connect(`ws://127.0.0.1:${port}`, { http: '2' })), '2.0')
+  t.equal(await nextText(connect(`ws://127.0.0.1:${port}`, { http: '2' })), '2.0')
 })

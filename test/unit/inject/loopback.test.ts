@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import t from 'tap'
 import { createLoopback } from '../../../lib/inject/loopback.ts'
 
-void t.test('what one end sends the other reads, in a later turn, and then the end', async (t) => {
+void t.test('data of one end arrives at the other in a later turn, followed by the end', async (t) => {
   const [one, other] = createLoopback()
   const received = readAll(other)
   let arrived = false
@@ -21,7 +21,7 @@ void t.test('what one end sends the other reads, in a later turn, and then the e
   t.equal(await readAll(one), 'bye')
 })
 
-void t.test('who does not read holds back who sends', async (t) => {
+void t.test('an end that does not read blocks the writes of the other', async (t) => {
   const [one, other] = createLoopback()
   const chunk = Buffer.alloc(64 * 1024)
   let written = 0
@@ -37,7 +37,7 @@ void t.test('who does not read holds back who sends', async (t) => {
   t.ok(read >= 20 * chunk.length)
 })
 
-void t.test('when one end is destroyed the other reads what came before, and is destroyed', async (t) => {
+void t.test('when one end is destroyed, the other reads the data before that, and is destroyed', async (t) => {
   const [one, other] = createLoopback()
   one.write('last words')
   await new Promise(setImmediate)
@@ -47,7 +47,7 @@ void t.test('when one end is destroyed the other reads what came before, and is 
   t.equal(other.destroyed, true)
 })
 
-void t.test('who sends to an end that is gone is not kept waiting', async (t) => {
+void t.test('a write to a destroyed end does not stay pending', async (t) => {
   const [one, other] = createLoopback()
   for (let count = 0; count < 5; count++) one.write(Buffer.alloc(64 * 1024))
   await new Promise(setImmediate)

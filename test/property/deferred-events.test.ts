@@ -1,41 +1,32 @@
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import type { Server } from 'node:http'
-import { setImmediate as turn } from 'node:timers/promises'
 import type { Duplex, Writable } from 'node:stream'
 import fc from 'fast-check'
-import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import { WebSocket as WsWebSocket, WebSocketServer } from 'ws'
 import type { WebSocket } from 'ws'
 import { sendsImmediately } from '../../lib/internals/ws.ts'
 import { guardReceiver } from '../../lib/frames/ws-receiver.ts'
+import { KIB } from '../helpers/sizes.ts'
+import { startServer } from '../helpers/test-server.ts'
+import type { TestServer } from '../helpers/test-server.ts'
+import { OFFER_DEFLATE } from '../helpers/upgrade-request.ts'
 import { CLOSE, readWsFrames } from '../helpers/ws-frames.ts'
-import { echo, serve } from '../wire/server.ts'
-import type { Wire } from '../wire/server.ts'
-import { deflatedFrames, encodeFrame, frames, script, toPieces } from './frames.ts'
-import type { Script } from './frames.ts'
-import { MemoryPeer, Observed, streamPeers } from './peers.ts'
-import type { Peer } from './peers.ts'
-import { holds, until } from './runs.ts'
+import { compressedFrames, encodeFrame, frames, script } from './frame-arbitraries.ts'
+import type { Script } from './frame-arbitraries.ts'
+import { MemoryPeer, ObservedEchoes, outcomeOf, sendScript, streamPeers } from './peers.ts'
+import type { Outcome, Peer } from './peers.ts'
+import { testProperty, waitUntil } from './property.ts'
 
-// Where events are deferred, or messages inflated, ws's receiver has chunks in its queue.
+// With deferred events and with compression, ws's receiver has chunks in its queue.
 
 const RUNS = 150
-const MAX_PAYLOAD = 16 * 1024
-const DEFLATE = ['Sec-WebSocket-Extensions: permessage-deflate']
+const MAX_PAYLOAD = 16 * KIB
 
-/** What came of a script. */
-interface Outcome {
-  events: string[]
-  bytes: string
-  end: string | undefined
-}
+const echoes = new ObservedEchoes()
 
-const observed = new Map<string, Observed>()
-let count = 0
-
-/** A socket of ws alone, but for the guard: without it some scripts end the process. */
+/** A socket of ws without the plugin, except for its guard: without it some scripts end the process. */
 class GuardedSocket extends WsWebSocket {
   override emit (event: string, ...parameters: never[]): boolean {
     if (event === 'open') guardReceiver(this)
@@ -43,33 +34,24 @@ class GuardedSocket extends WsWebSocket {
   }
 }
 
-function observe (socket: WebSocket, path: string): void {
-  observed.set(path, new Observed(socket))
-  echo(socket)
-}
-
-function addRoute (app: FastifyInstance): void {
-  app.get('/:id', { websocket: true }, (socket, request) => { observe(socket, request.url) })
-}
-
 function serveBare (options: object): Server {
   const server = createServer()
   const bare = new WebSocketServer({ ...options, server, WebSocket: GuardedSocket as never })
-  bare.on('connection', (socket, request) => observe(socket, request.url!))
+  bare.on('connection', (socket, request) => echoes.add(socket, request.url!))
   return server
 }
 
-async function serveOwn (options: object, server: object = {}): Promise<Wire> {
-  return await serve(t, addRoute, { plugin: { options, errorHandler: () => {} }, server })
+async function serveOwn (options: object, server: object = {}): Promise<TestServer> {
+  return await startServer(t, (app) => echoes.addRoute(app), { plugin: { options, errorHandler: () => {} }, server })
 }
 
 const deferring = { maxPayload: MAX_PAYLOAD, allowSynchronousEvents: false }
-const deflating = { maxPayload: MAX_PAYLOAD, perMessageDeflate: true }
+const compressing = { maxPayload: MAX_PAYLOAD, perMessageDeflate: true }
 const h2 = await serveOwn(deferring)
 const h1 = (await serveOwn(deferring, { http2: false })).app.server as Server
-const h1Deflating = (await serveOwn(deflating, { http2: false })).app.server as Server
+const h1Compressing = (await serveOwn(compressing, { http2: false })).app.server as Server
 const bare = serveBare(deferring)
-const bareDeflating = serveBare(deflating)
+const bareCompressing = serveBare(compressing)
 
 const openStreamPeer = streamPeers(() => h2.client())
 
@@ -77,27 +59,21 @@ function overHttp1 (server: Server, fields?: string[]): () => Peer {
   return () => new MemoryPeer(server, fields)
 }
 
-/** Plays a script, and returns what came of it on both sides. */
+/** Plays a script, and returns its outcome. */
 async function play (peer: Peer, script: Script): Promise<Outcome> {
-  const path = `/${count++}`
-  const pieces = toPieces(script)
-  await peer.open(path, script.isEarly ? pieces.shift()! : Buffer.alloc(0))
-  const seen = observed.get(path)!
-  for (const [index, piece] of pieces.entries()) {
-    const padding = script.padding[index % script.padding.length]!
-    peer.say(piece, padding, script.end === 'with' && index === pieces.length - 1)
-    if (padding > 127) await turn()
-  }
-  // A peer that ends its side at once is not answered any more, or is: it depends on how quick it was.
+  const path = echoes.nextPath()
+  await sendScript(peer, path, script)
+  const observed = echoes.get(path)
+  // If a peer ends its side immediately, it depends on the timing whether it receives an answer.
   if (script.end === 'never') {
     await peer.settled()
-    await until(() => isIdle(seen.socket), 'all is read, and answered')
+    await waitUntil(() => isIdle(observed.socket), 'everything is read and answered')
   }
-  if (script.end !== 'never' || seen.socket.readyState === seen.socket.OPEN) peer.endSide()
-  await until(() => peer.end !== undefined, 'the server ends its side')
+  if (script.end !== 'never' || observed.socket.readyState === observed.socket.OPEN) peer.endSide()
+  await waitUntil(() => peer.end !== undefined, 'the server ends its side')
   peer.endSide()
-  await seen.closed
-  return { events: seen.events, bytes: peer.bytes.toString('hex'), end: peer.end }
+  await observed.closed
+  return outcomeOf(observed, peer)
 }
 
 function isIdle (socket: WebSocket): boolean {
@@ -106,7 +82,7 @@ function isIdle (socket: WebSocket): boolean {
   return _receiver.writableLength === 0 && _socket.readableLength === 0 && sendsImmediately(socket)
 }
 
-/** RFC 6455 section 7.1.7: an error fails the connection, so it is the last that happens before the close. */
+/** Checks that an error fails the connection (RFC 6455 section 7.1.7): it is the last event before the close. */
 function check ({ events, bytes }: Outcome): void {
   assert.equal(events.filter((event) => event.startsWith('close')).length, 1)
   assert.ok(events.at(-1)!.startsWith('close'))
@@ -116,14 +92,14 @@ function check ({ events, bytes }: Outcome): void {
   assert.ok(!closes.slice(0, -1).includes(true), 'a Close is the last frame')
 }
 
-/** After an error 'close' has 1006 or our code. A peer that ends its side at once is answered, or is not. */
+/** Omits the code of 'close' after an error, and the answer to a client that ended its side: they may differ. */
 function comparable ({ events, bytes, end }: Outcome, { end: ends }: Script): object {
   const isError = events.some((event) => event.startsWith('error '))
   const withoutCode = events.map((event) => isError ? event.replace(/^close .*/, 'close') : event)
   return { events: withoutCode, ...ends === 'never' ? { bytes, end } : {} }
 }
 
-/** Plays a script to several servers, and compares what came of it. */
+/** Plays a script to several servers, and compares the outcomes. */
 async function compare (script: Script, ...open: Array<() => Peer | Promise<Peer>>): Promise<void> {
   const outcomes: Outcome[] = []
   for (const each of open) outcomes.push(await play(await each(), script))
@@ -132,7 +108,7 @@ async function compare (script: Script, ...open: Array<() => Peer | Promise<Peer
   for (const other of others) assert.deepEqual(other, first)
 }
 
-/** Scripts, in most of which each frame is a piece by itself. */
+/** Returns scripts. In most of them each frame is a piece of its own. */
 function toScripts (list: typeof frames): fc.Arbitrary<Script> {
   return fc.record({ script, frames: list, isCutByFrame: fc.nat(3) }).map(({ script, frames, isCutByFrame }) => {
     const pieces = isCutByFrame === 0 ? script.pieces : frames.map((frame) => encodeFrame(frame).length)
@@ -140,10 +116,12 @@ function toScripts (list: typeof frames): fc.Arbitrary<Script> {
   })
 }
 
-await holds('deferred events are the same over HTTP/1.1, HTTP/2 and in ws alone, and an error is the last of them',
+await testProperty('deferred events are the same over HTTP/1.1, over HTTP/2 and in ws alone, and an error is the last before the close',
   { runs: RUNS }, toScripts(frames),
   async (script) => { await compare(script, overHttp1(bare), overHttp1(h1), openStreamPeer) })
 
-await holds('compressed messages, whole or corrupted, are the same with the plugin as in ws alone, and an error is the last',
-  { runs: RUNS }, toScripts(fc.oneof(deflatedFrames, frames)),
-  async (script) => { await compare(script, overHttp1(bareDeflating, DEFLATE), overHttp1(h1Deflating, DEFLATE)) })
+await testProperty('valid and corrupted compressed messages emit the same events as in ws alone, and an error is the last before the close',
+  { runs: RUNS }, toScripts(fc.oneof(compressedFrames, frames)),
+  async (script) => {
+    await compare(script, ...[bareCompressing, h1Compressing].map((server) => overHttp1(server, [OFFER_DEFLATE])))
+  })

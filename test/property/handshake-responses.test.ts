@@ -6,12 +6,12 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import fc from 'fast-check'
 import t from 'tap'
 import websocket from '../../index.ts'
-import { certificate } from '../wire/server.ts'
-import { holds } from './runs.ts'
+import { createCertificate } from '../helpers/certificate.js'
+import { testProperty } from './property.ts'
 
 const RUNS = 250
 
-/** Fields of a connection, of a body, of the moment, and of the key that only HTTP/1.1 has. */
+/** Fields of a connection, of a body, of the time, and of the key that only HTTP/1.1 has. */
 const NOT_COMPARED = new Set([
   'connection', 'proxy-connection', 'keep-alive', 'transfer-encoding', 'upgrade', 'te', 'http2-settings', 'date',
   'content-length', 'content-type', 'content-encoding', 'trailer', 'sec-websocket-accept'
@@ -19,14 +19,14 @@ const NOT_COMPARED = new Set([
 
 type Values = string | number | string[]
 
-/** What a user's functions do with a handshake. */
-interface Doings {
+/** The results of the user's functions during a handshake. */
+interface UserActions {
   headers: Record<string, Values>
-  /** What a hook replies. */
+  /** The reply of a hook. */
   reply: { status: number, body: Body } | undefined
-  /** What verifyClient refuses with. */
+  /** The refusal of verifyClient. */
   refusal: { status: unknown, message: unknown, headers: Record<string, Values | undefined> } | undefined
-  /** What a listener of 'headers' adds. */
+  /** Lines that a 'headers' listener adds. */
   lines: string[]
   protocol: unknown
 }
@@ -48,14 +48,14 @@ const name = fc.oneof(
   )
 )
 const visible = fc.string({ unit: fc.constantFrom(...'ab:;, "=\t\xe9\xa0\xff\x80\x7e'), maxLength: 12 })
-const evil = fc.constantFrom(
+const malicious = fc.constantFrom(
   'a\r\nx-split: c', 'a\nx-split: c', 'a\rx-split: c', '\0', '\x7f', '\u010d\u010ax-split: c', '\u20ac', '\ufeff',
   '\ud800'
 )
-const text = fc.oneof({ weight: 6, arbitrary: visible }, { weight: 1, arbitrary: evil })
+const text = fc.oneof({ weight: 6, arbitrary: visible }, { weight: 1, arbitrary: malicious })
 const values = fc.oneof(text, fc.integer(), fc.array(text, { minLength: 1, maxLength: 3 }))
 const anyName = fc.oneof(
-  { weight: 8, arbitrary: name }, { weight: 1, arbitrary: evil }, { weight: 1, arbitrary: visible }
+  { weight: 8, arbitrary: name }, { weight: 1, arbitrary: malicious }, { weight: 1, arbitrary: visible }
 )
 const fields = (max: number): fc.Arbitrary<Record<string, Values>> => fc.dictionary(anyName, values, { maxKeys: max })
 
@@ -63,16 +63,16 @@ function omit (headers: Record<string, Values>, ...names: string[]): Record<stri
   return Object.fromEntries(Object.entries(headers).filter(([field]) => !names.includes(field)))
 }
 
-const nothing: Doings = { headers: {}, reply: undefined, refusal: undefined, lines: [], protocol: false }
-const doings: fc.Arbitrary<Doings> = fc.oneof(
+const nothing: UserActions = { headers: {}, reply: undefined, refusal: undefined, lines: [], protocol: false }
+const userActions: fc.Arbitrary<UserActions> = fc.oneof(
   fields(4).map((headers) => ({ ...nothing, headers })),
   fc.record({
-    // How long its body is, a hook may say: what it says of that goes out over HTTP/1.1, as with any reply.
+    // A hook may set the length of its body. Over HTTP/1.1 that is sent, as with any reply.
     headers: fields(3).map((headers) => omit(headers, 'transfer-encoding', 'content-length')),
     reply: fc.record({
       status: fc.integer({ min: 300, max: 599 }), body: fc.constantFrom<Body>('none', 'text', 'bytes', 'object', 'stream')
     })
-  }).map((given) => ({ ...nothing, ...given })),
+  }).map((reply) => ({ ...nothing, ...reply })),
   fc.record({
     status: fc.oneof(fc.integer({ min: 90, max: 620 }), fc.constantFrom(undefined, 0, '403', 'abc', 1e9, '9\r\n', {})),
     message: fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom(undefined, 7, 'a\r\nx-split: c', {}, Object.create(null))),
@@ -84,10 +84,10 @@ const doings: fc.Arbitrary<Doings> = fc.oneof(
 )
 
 let current = nothing
-const tls = await certificate()
+const tls = await createCertificate()
 const app: FastifyInstance = fastify({ http2: true, https: { ...tls, allowHTTP1: true } }) as never
 t.teardown(() => app.close())
-app.addHook('onRequest', async (_request, reply) => { answer(reply) })
+app.addHook('onRequest', async (_request, reply) => { applyActions(reply) })
 await app.register(websocket, {
   options: {
     verifyClient: (_info, done) => {
@@ -101,7 +101,7 @@ await app.register(websocket, {
 app.websocketServer.on('headers', (lines) => { lines.push(...current.lines) })
 app.get('/', { websocket: true }, () => {})
 
-function answer (reply: FastifyReply): void {
+function applyActions (reply: FastifyReply): void {
   const { headers, reply: replied } = current
   for (const [field, value] of Object.entries(headers)) reply.header(field, value)
   if (replied === undefined) return
@@ -115,7 +115,7 @@ function bodyOf (body: Body): unknown {
   return body === 'stream' ? Readable.from(['caf', '\xe9']) : undefined
 }
 
-async function ask (http: '1.1' | '2'): Promise<Outcome> {
+async function handshake (http: '1.1' | '2'): Promise<Outcome> {
   let outcome: Outcome | undefined
   const socket = await app.injectWS('/', { headers: { 'x-offers': 'chat' } }, {
     http,
@@ -140,15 +140,15 @@ function toOutcome ({ statusCode, rawHeaders }: IncomingMessage): Outcome {
   return { status: statusCode!, fields: fields.sort(([one], [other]) => one < other ? -1 : 1) }
 }
 
-/** RFC 9110 sections 5.3 and 5.6.1: lines of one field are one list, of which elements that are empty do not count. */
+/** Joins the lines of a field to one list, and omits its empty elements (RFC 9110 sections 5.3 and 5.6.1). */
 function toElements (texts: string[]): string[] {
   return texts.join(',').split(',').map((element) => element.replace(/^[\t ]+|[\t ]+$/g, '')).filter((element) => element !== '')
 }
 
-await holds('a handshake is answered alike over HTTP/1.1 and HTTP/2, and no value becomes a field', { runs: RUNS }, doings,
+await testProperty('a handshake has the same response over HTTP/1.1 and HTTP/2, and no value injects a field', { runs: RUNS }, userActions,
   async (each) => {
     current = each
-    const [over1, over2] = [await ask('1.1'), await ask('2')]
+    const [over1, over2] = [await handshake('1.1'), await handshake('2')]
     assert.deepEqual(over2, over1)
     assert.ok(!over1.fields.some(([field]) => field === 'x-split'))
     if (each.refusal !== undefined || each.reply !== undefined) assert.ok(over1.status >= 300)

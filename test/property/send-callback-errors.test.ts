@@ -9,15 +9,17 @@ import { SendBudget } from '../../lib/http2/send-budget.ts'
 import { Callbacks } from '../helpers/callbacks.ts'
 import { ERROR_CODES, SETTINGS_INITIAL_WINDOW_SIZE } from '../helpers/h2-frames.ts'
 import type { FrameClient } from '../helpers/h2-frames.ts'
-import { serve } from '../wire/server.ts'
-import type { Wire } from '../wire/server.ts'
-import { holds, until } from './runs.ts'
+import { MIB } from '../helpers/sizes.ts'
+import { startServer } from '../helpers/test-server.ts'
+import type { TestServer } from '../helpers/test-server.ts'
+import { OFFER_DEFLATE, upgradeRequest } from '../helpers/upgrade-request.ts'
+import { waitTurns } from '../helpers/waiting.ts'
+import { testProperty, waitUntil } from './property.ts'
 
-const MEGABYTE = 1024 * 1024
 const KINDS = ['binary', 'text', 'ping', 'pong'] as const
-/** More than the kernel takes from a server whose client reads nothing. */
-const BLOCKADE = 12 * MEGABYTE
-// Before Node 26 a reset over TLS may go unnoticed during a write (nodejs/node#55804): the heartbeat ends it.
+/** More than the kernel buffers for a client that does not read. */
+const BACKLOG = 12 * MIB
+// Before Node 26 a reset over TLS may stay unnoticed during a write (nodejs/node#55804). Then the heartbeat ends it.
 const OPTIONS = {
   sendLimit: Infinity, heartbeat: 300, errorHandler: () => {}, options: { closeTimeout: 50, perMessageDeflate: true }
 }
@@ -30,7 +32,7 @@ const sent: fc.Arbitrary<Sent> = fc.record({
 })
 const sends = fc.array(sent, { minLength: 1, maxLength: 12 })
 
-/** Bytes that sessions hold, by their budget. */
+/** Bytes that sessions have reserved, by their budgets. */
 const held = new Map<SendBudget, number>()
 const { reserve, release } = SendBudget.prototype
 SendBudget.prototype.reserve = function () {
@@ -43,7 +45,7 @@ SendBudget.prototype.release = function (size) {
   held.set(this, (held.get(this) ?? 0) - size)
 }
 
-/** Sends something, and returns how many bytes of the stream it takes. */
+/** Sends a message, and returns the size of its frame. */
 function send (socket: WebSocket, { kind, size }: Sent, callback: (error?: Error | null) => void): number {
   if (kind === 'ping' || kind === 'pong') {
     const length = Math.min(size, 125)
@@ -58,7 +60,7 @@ function addRoute (app: FastifyInstance): void {
   app.get('/', { websocket: true }, () => {})
 }
 
-type End = (real: { client: FrameClient, socket: WebSocket, wire: Wire }) => void
+type End = (real: { client: FrameClient, socket: WebSocket, server: TestServer }) => void
 
 const STREAM_ENDS: Record<string, End> = {
   ...Object.fromEntries(ERROR_CODES.map((code): [string, End] => [`RST_STREAM ${code}`, ({ client }) => client.rst(1, code)])),
@@ -71,16 +73,16 @@ const STREAM_ENDS: Record<string, End> = {
   'close()': ({ socket }) => socket.close(1000),
   'close() and RST_STREAM': ({ socket, client }) => { socket.close(1000); client.rst(1, 'NO_ERROR') },
   'terminate() and RST_STREAM': ({ socket, client }) => { socket.terminate(); client.rst(1) },
-  'session.destroy()': ({ wire }) => { for (const session of wire.sessions) session.destroy() }
+  'session.destroy()': ({ server }) => { for (const session of server.sessions) session.destroy() }
 }
 
-// All before the first test: tap takes a wait between two for the end.
-const h2c = await serve(t, addRoute, { plugin: OPTIONS })
-const h2 = await serve(t, addRoute, { tls: true, plugin: OPTIONS })
-const h1 = await serve(t, addRoute, { server: { http2: false }, plugin: OPTIONS })
+// All servers start before the first test, because tap ends if it has to wait between two tests.
+const h2c = await startServer(t, addRoute, { plugin: OPTIONS })
+const h2 = await startServer(t, addRoute, { tls: true, plugin: OPTIONS })
+const h1 = await startServer(t, addRoute, { server: { http2: false }, plugin: OPTIONS })
 
-for (const [name, wire] of [['TCP', h2c], ['TLS', h2]] as const) {
-  await holds(`over HTTP/2 (${name}) a callback gets an error if its data cannot have left, and the budget is returned`,
+for (const [name, server] of [['TCP', h2c], ['TLS', h2]] as const) {
+  await testProperty(`over HTTP/2 (${name}) a callback receives an error if its data cannot have been sent, and the budget is released`,
     { runs: 100 },
     fc.record({
       sends,
@@ -92,30 +94,30 @@ for (const [name, wire] of [['TCP', h2c], ['TLS', h2]] as const) {
     }),
     async ({ sends, isCorked, window, opens, end, settles }) => {
       const settings = { [SETTINGS_INITIAL_WINDOW_SIZE]: window }
-      const client = await wire.client({ settings, windowUpdates: false })
-      client.windowUpdate(0, 16 * MEGABYTE)
+      const client = await server.client({ settings, windowUpdates: false })
+      client.windowUpdate(0, 16 * MIB)
       client.connect(1, '/')
       await client.response(1)
-      const socket = wire.sockets.at(-1)!
-      const [stream] = wire.streams
+      const socket = server.sockets.at(-1)!
+      const [stream] = server.streams
       const callbacks = new Callbacks()
       if (isCorked) stream!.cork()
       let bytes = 0
       const ends = sends.map((each) => (bytes += send(socket, each, callbacks.next)))
       if (isCorked) process.nextTick(() => stream!.uncork())
       for (const increment of opens) client.windowUpdate(1, increment)
-      if (settles) await client.settled()
-      STREAM_ENDS[end]!({ client, socket, wire })
-      await until(() => wire.streams.size === 0 && wire.app.websocketServer.clients.size === 0, 'nothing is left')
+      if (settles) await client.roundTrip()
+      STREAM_ENDS[end]!({ client, socket, server })
+      await waitUntil(() => server.streams.size === 0 && server.app.websocketServer.clients.size === 0, 'no stream and no socket is left')
       await callbacks.settled()
 
       const granted = opens.reduce((sum, increment) => sum + increment, window)
-      callbacks.words.forEach((word, index) => {
-        assert.ok(word === 'sent' || word === 'not sent', `${index}: ${word}`)
-        if (ends[index]! > granted) assert.equal(word, 'not sent', `${index}: byte ${ends[index]} of ${granted}`)
+      callbacks.results.forEach((result, index) => {
+        assert.ok(result === 'sent' || result === 'not sent', `${index}: ${result}`)
+        if (ends[index]! > granted) assert.equal(result, 'not sent', `${index}: byte ${ends[index]} of ${granted}`)
       })
       assert.equal(socket.bufferedAmount, 0)
-      assert.ok([...held.values()].every((size) => size === 0), 'all was given back')
+      assert.ok([...held.values()].every((size) => size === 0), 'everything is released')
       held.clear()
       client.destroy()
     })
@@ -129,19 +131,17 @@ const CONNECTION_ENDS: Record<string, (client: Socket, socket: WebSocket) => voi
   'close() and TCP reset': (client, socket) => { socket.close(1000); client.resetAndDestroy() }
 }
 
-/** Opens a socket whose client reads nothing. */
+/** Opens a socket whose client does not read. */
 async function openUnread (deflates: boolean): Promise<[client: Socket, socket: WebSocket]> {
   const count = h1.sockets.length
   const client = connectTcp(h1.port, '127.0.0.1')
   client.on('error', () => {})
-  client.write(['GET / HTTP/1.1', 'Host: localhost', 'Connection: Upgrade', 'Upgrade: websocket',
-    'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-    ...(deflates ? ['Sec-WebSocket-Extensions: permessage-deflate'] : []), '', ''].join('\r\n'))
-  await until(() => h1.sockets.length > count, 'the socket')
+  client.write(upgradeRequest('/', deflates ? [OFFER_DEFLATE] : []))
+  await waitUntil(() => h1.sockets.length > count, 'the socket')
   return [client, h1.sockets.at(-1)!]
 }
 
-await holds('over HTTP/1.1, compressed or not, a callback gets an error if its data cannot have left', { runs: 40 },
+await testProperty('over HTTP/1.1, compressed or not, a callback receives an error if its data cannot have been sent', { runs: 40 },
   fc.record({
     sends,
     deflates: fc.boolean(),
@@ -152,13 +152,13 @@ await holds('over HTTP/1.1, compressed or not, a callback gets an error if its d
   async ({ sends, deflates, blocks, end, turns }) => {
     const [client, socket] = await openUnread(deflates)
     const callbacks = new Callbacks()
-    if (blocks) socket.send(Buffer.alloc(BLOCKADE), { compress: false }, callbacks.next)
+    if (blocks) socket.send(Buffer.alloc(BACKLOG), { compress: false }, callbacks.next)
     for (const each of sends) send(socket, each, callbacks.next)
-    for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate)
+    await waitTurns(turns)
     CONNECTION_ENDS[end]!(client, socket)
-    await until(() => h1.app.websocketServer.clients.size === 0, 'the socket has gone')
+    await waitUntil(() => h1.app.websocketServer.clients.size === 0, 'the socket is closed')
     await callbacks.settled()
 
-    for (const word of callbacks.words) assert.ok(word === 'not sent' || (word === 'sent' && !blocks), word)
+    for (const result of callbacks.results) assert.ok(result === 'not sent' || (result === 'sent' && !blocks), result)
     client.destroy()
   })

@@ -1,45 +1,41 @@
-import { constants, deflateRawSync } from 'node:zlib'
 import fc from 'fast-check'
-import { BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT } from '../helpers/ws-frames.ts'
+import { BINARY, CLOSE, CONTINUATION, PING, PONG, RSV1, TEXT, cut, deflate, wsFrame } from '../helpers/ws-frames.ts'
+import type { LengthSize } from '../helpers/ws-frames.ts'
 
-/** A WebSocket frame as somebody sends it, right or wrong: RFC 6455 section 5.2. */
+/** A WebSocket frame of a client, valid or not: RFC 6455 section 5.2. */
 export interface RawFrame {
   opcode: number
   fin: boolean
   rsv: number
   masked: boolean
-  /** In hexadecimal, where it is not that of all frames. */
-  mask?: string
-  /** In hexadecimal, for whoever reads a counterexample. */
+  /** In hexadecimal. Default: the same key for all frames. */
+  maskingKey?: string
+  /** In hexadecimal, so that a counterexample is readable. */
   payload: string
-  /** How many bytes the length takes, where it is not the fewest. */
-  lengthSize?: 2 | 8
-  /** The length that the frame says it has. */
-  says?: bigint
+  /** Number of bytes of the extended payload length. Default: the fewest. */
+  lengthSize?: LengthSize
+  /** The length that the frame claims. Default: that of its payload. */
+  claimedLength?: bigint
 }
 
-/** What a client sends on an open connection, and how. */
+/** The frames that a client sends, and the pieces in which it sends them. */
 export interface Script {
   frames: RawFrame[]
-  /** Bytes that are missing at the end. */
+  /** Number of bytes that are missing at the end. */
   missing: number
-  /** Sizes of the pieces that it is sent in; the rest is the last. */
+  /** Sizes of the pieces. The rest is the last piece. */
   pieces: number[]
   padding: number[]
-  /** Whether the first piece goes out before the handshake is answered. */
+  /** Whether the first piece is sent before the handshake is answered. */
   isEarly: boolean
-  /** Whether the client ends its side after it, with the last piece or on its own; or else breaks off. */
+  /** When the client ends its side: with the last piece, after it, or never. */
   end: 'with' | 'after' | 'never'
 }
 
-const MASK = Buffer.of(0x9d, 0x00, 0x4c, 0xf1)
+const MASKING_KEY = Buffer.of(0x9d, 0x00, 0x4c, 0xf1)
 
-/** What fits into the first window of a stream, with some padding. */
+/** Number of bytes that fits into the first window of a stream, together with some padding. */
 const LARGEST_SCRIPT = 40_000
-
-// RFC 7692 section 7.2.1.
-const RSV1 = 4
-const SYNC_TAIL = 4
 
 const BAD_TEXT = ['ff', 'c080', 'eda080', 'f8a1a1a1a1', 'e282', '616263ff', 'f4908080']
 const BAD_CODES = [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535]
@@ -59,7 +55,7 @@ const close = fc.oneof(
   fc.tuple(fc.constantFrom(...GOOD_CODES), controlText).map(([code, reason]) => closeFrame(code, reason))
 )
 
-/** A message in one frame or more, with pings between them. The cuts may be in the middle of a letter. */
+/** A message in one or more frames, with pings between them. A frame may end inside a character. */
 const message = fc.record({
   kind: fc.oneof(
     fc.tuple(fc.constant(TEXT), text), fc.tuple(fc.constant(BINARY), bytes), fc.tuple(fc.constant(TEXT), bytes)
@@ -75,8 +71,8 @@ const message = fc.record({
   })
 })
 
-/** A frame that a client must not send, or must not send there. */
-const wrong: fc.Arbitrary<RawFrame> = fc.oneof(
+/** A frame that a client must not send, or not at this point. */
+const invalid: fc.Arbitrary<RawFrame> = fc.oneof(
   fc.integer({ min: 0, max: 15 }).map((opcode) => frame(opcode, '00')),
   fc.integer({ min: 1, max: 7 }).map((rsv) => ({ ...frame(TEXT, '61'), rsv })),
   fc.constantFrom(TEXT, PING, CLOSE, BINARY).map((opcode) => ({ ...frame(opcode, '03e8'), masked: false })),
@@ -88,8 +84,8 @@ const wrong: fc.Arbitrary<RawFrame> = fc.oneof(
   fc.constantFrom(PING, PONG, CLOSE).map((opcode) => frame(opcode, '03e8'.repeat(63))),
   fc.constantFrom(TEXT, BINARY, PING).map((opcode) => ({ ...frame(opcode, '61'), lengthSize: 2 as const })),
   fc.constantFrom(TEXT, BINARY, PING).map((opcode) => ({ ...frame(opcode, '61'), lengthSize: 8 as const })),
-  fc.constantFrom(70_000n, 2n ** 31n, 2n ** 53n - 1n, 2n ** 53n, 2n ** 63n, 2n ** 64n - 1n).map((says) => {
-    return { ...frame(BINARY, '61'), lengthSize: 8 as const, says }
+  fc.constantFrom(70_000n, 2n ** 31n, 2n ** 53n - 1n, 2n ** 53n, 2n ** 63n, 2n ** 64n - 1n).map((claimedLength) => {
+    return { ...frame(BINARY, '61'), lengthSize: 8 as const, claimedLength }
   })
 )
 
@@ -97,10 +93,10 @@ export const frames: fc.Arbitrary<RawFrame[]> = fc.array(fc.oneof(
   { weight: 8, arbitrary: message },
   { weight: 3, arbitrary: ping.map((one) => [one]) },
   { weight: 1, arbitrary: close.map((one) => [one]) },
-  { weight: 2, arbitrary: wrong.map((one) => [one]) }
+  { weight: 2, arbitrary: invalid.map((one) => [one]) }
 ), { maxLength: 12 }).map((groups) => groups.flat())
 
-/** A compressed message, in one frame or more; of some, bytes have been changed or are missing. */
+/** A compressed message in one or more frames. In some of them bytes are changed or missing. */
 const compressed = fc.record({
   kind: fc.oneof(
     fc.tuple(fc.constant(TEXT), text), fc.tuple(fc.constant(BINARY), bytes), fc.tuple(fc.constant(TEXT), bytes),
@@ -113,10 +109,10 @@ const compressed = fc.record({
   ),
   missing: fc.oneof({ weight: 5, arbitrary: fc.constant(0) }, fc.nat(4))
 }).map(({ kind: [opcode, payload], cuts, changes, missing }) => {
-  const whole = deflateRawSync(Buffer.from(payload, 'hex'), { finishFlush: constants.Z_SYNC_FLUSH })
-  const deflated = whole.subarray(0, Math.max(0, whole.length - SYNC_TAIL - missing))
-  for (const [at, byte] of changes) if (at < deflated.length) deflated[at] = byte
-  const parts = cut(deflated, cuts)
+  const whole = deflate(Buffer.from(payload, 'hex'))
+  const bytes = whole.subarray(0, Math.max(0, whole.length - missing))
+  for (const [at, byte] of changes) if (at < bytes.length) bytes[at] = byte
+  const parts = cut(bytes, cuts)
   return parts.map((part, index) => {
     const fin = index === parts.length - 1
     return index === 0 ? { ...frame(opcode, hex(part)), fin, rsv: RSV1 } : { ...frame(CONTINUATION, hex(part)), fin }
@@ -124,12 +120,12 @@ const compressed = fc.record({
 })
 
 /** Frames of a client that has negotiated permessage-deflate (RFC 7692). */
-export const deflatedFrames: fc.Arbitrary<RawFrame[]> = fc.array(fc.oneof(
+export const compressedFrames: fc.Arbitrary<RawFrame[]> = fc.array(fc.oneof(
   { weight: 8, arbitrary: compressed },
   { weight: 3, arbitrary: message },
   { weight: 2, arbitrary: ping.map((one) => [one]) },
   { weight: 1, arbitrary: close.map((one) => [one]) },
-  { weight: 2, arbitrary: wrong.map((one) => [one]) }
+  { weight: 2, arbitrary: invalid.map((one) => [one]) }
 ), { maxLength: 12 }).map((groups) => groups.flat())
 
 export const script: fc.Arbitrary<Script> = fc.record({
@@ -141,29 +137,15 @@ export const script: fc.Arbitrary<Script> = fc.record({
   end: fc.constantFrom('with', 'after', 'never')
 })
 
-/** The pieces that a script is sent in; empty ones among them. */
+/** Returns the pieces in which a script is sent. Some of them may be empty. */
 export function toPieces ({ frames, missing, pieces }: Script): Buffer[] {
   const whole = Buffer.concat(frames.map(encodeFrame)).subarray(0, LARGEST_SCRIPT)
   return cut(whole.subarray(0, Math.max(0, whole.length - missing)), pieces)
 }
 
-export function encodeFrame ({ opcode, fin, rsv, masked, payload, lengthSize, says, ...rest }: RawFrame): Buffer {
-  const body = Buffer.from(payload, 'hex')
-  const first = (fin ? 0x80 : 0) | (rsv << 4) | opcode
-  const length = encodeLength(says ?? BigInt(body.length), lengthSize)
-  if (!masked) return Buffer.concat([Buffer.of(first), length, body])
-  length[0]! |= 0x80
-  const mask = rest.mask === undefined ? MASK : Buffer.from(rest.mask, 'hex')
-  return Buffer.concat([Buffer.of(first), length, mask, body.map((byte, index) => byte ^ mask[index % 4]!)])
-}
-
-function encodeLength (length: bigint, size: 0 | 2 | 8 = length < 126n ? 0 : length < 65536n ? 2 : 8): Buffer {
-  const bytes = Buffer.alloc(1 + size)
-  if (size === 0) bytes[0] = Number(length)
-  if (size === 2) bytes.writeUInt16BE(Number(length), 1)
-  if (size === 8) bytes.writeBigUInt64BE(length, 1)
-  if (size > 0) bytes[0] = size === 2 ? 126 : 127
-  return bytes
+export function encodeFrame ({ opcode, payload, maskingKey, ...shape }: RawFrame): Buffer {
+  const key = maskingKey === undefined ? MASKING_KEY : Buffer.from(maskingKey, 'hex')
+  return wsFrame(opcode, Buffer.from(payload, 'hex'), { ...shape, maskingKey: key })
 }
 
 function frame (opcode: number, payload: string): RawFrame {
@@ -176,14 +158,4 @@ function closeFrame (code: number, reason: string): RawFrame {
 
 function hex (data: string | Uint8Array): string {
   return Buffer.from(data as string).toString('hex')
-}
-
-export function cut (whole: Buffer, sizes: number[]): Buffer[] {
-  const parts: Buffer[] = []
-  let rest = whole
-  for (const size of sizes) {
-    parts.push(rest.subarray(0, size))
-    rest = rest.subarray(size)
-  }
-  return [...parts, rest]
 }
