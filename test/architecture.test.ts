@@ -124,3 +124,31 @@ void t.test('few files import a server, a stream, ws or Fastify at run time', as
 void t.test('no file has more than 220 lines', async (t) => {
   for (const [file, text] of texts) t.ok(text.trimEnd().split('\n').length <= 220, file)
 })
+
+/** Files without a unit test, and the reason. */
+const WITHOUT_UNIT_TEST: Record<string, string> = {
+  'lib/errors.ts': 'only creates the classes of errors, which test/docs/tables.test.ts compares with docs/errors.md',
+  'lib/symbols.ts': 'only constants',
+  'lib/handshake/upgrade.ts': 'only types'
+}
+
+/** Returns the path of the unit test of a file: that of lib/http2/server.ts is test/unit/http2/server.test.ts. */
+function unitTestOf (file: string): string {
+  return file.replace(/^(?:lib\/)?/, 'test/unit/').replace(/\.ts$/, '.test.ts')
+}
+
+void t.test('every file has a unit test at the same path, and every unit test belongs to a file', async (t) => {
+  const tested = files.filter((file) => !file.startsWith('types/') && !(file in WITHOUT_UNIT_TEST))
+  const unitTests = list('test/unit').filter((file) => file.endsWith('.test.ts'))
+  t.strictSame(unitTests.sort(), tested.map(unitTestOf).sort())
+  for (const file of Object.keys(WITHOUT_UNIT_TEST)) t.ok(texts.has(file), file)
+})
+
+void t.test('every function of lib/internals has a unit test whose title begins with its name', async (t) => {
+  for (const file of files.filter((file) => file.startsWith('lib/internals/'))) {
+    const functions = [...texts.get(file)!.matchAll(/^export (?:async )?function (\w+)/gm)].map(([, name]) => name!)
+    const unitTest = readFileSync(new URL(unitTestOf(file), root), 'utf8')
+    t.ok(functions.length > 0, file)
+    for (const name of functions) t.match(unitTest, new RegExp(`['\`]${name}: `), `${name} of ${file}`)
+  }
+})

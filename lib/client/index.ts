@@ -2,6 +2,7 @@ import type { ClientRequest } from 'node:http'
 import type { ClientHttp2Session } from 'node:http2'
 import { WebSocket as WsWebSocket } from 'ws'
 import type { ClientOptions } from 'ws'
+import { whenEnded } from '../internals/http1.ts'
 import { readConnectOptions } from '../options/client.ts'
 import { connectTransport, useSession } from './transport.ts'
 import type { CreateConnection, ConnectionRequest, Done, HandshakeTransport } from './transport.ts'
@@ -113,16 +114,6 @@ async function attach (
 
 function endRequest (request: ClientRequest): void {
   request.end()
-}
-
-/** Resolves when a request is ended, and so has all its fields. Without a connection Node emits no event for that. */
-async function whenEnded (request: ClientRequest): Promise<void> {
-  await new Promise<void>((resolve) => {
-    request.end = (...parameters: unknown[]) => {
-      resolve()
-      return Object.getPrototypeOf(request).end.apply(request, parameters)
-    }
-  })
 }
 
 /** Starts a timeout that includes connecting. Node's timeout of a request starts when it has a connection. */

@@ -115,14 +115,16 @@ async function offersExtendedConnect (session: ClientHttp2Session): Promise<bool
 
 async function askForExtendedConnect (session: ClientHttp2Session): Promise<boolean> {
   return await new Promise((resolve, reject) => {
-    const sessionOnConnect = (): void => {
+    const ping = (): void => {
       session.ping((error) => { if (error === null) resolve(session.remoteSettings.enableConnectProtocol === true) })
     }
+    // Node emits 'connect' even if the session has been destroyed, and ping() would throw.
+    const sessionOnConnect = (): void => { if (!session.destroyed) ping() }
     session.on('remoteSettings', ({ enableConnectProtocol }) => { if (enableConnectProtocol === true) resolve(true) })
     session.on('error', reject)
     session.once('close', () => reject(new Error('the HTTP/2 session closed before its server answered')))
     if (session.connecting) session.once('connect', sessionOnConnect)
-    else sessionOnConnect()
+    else ping()
   })
 }
 

@@ -1,6 +1,6 @@
 import type { WebSocket } from 'ws'
 import { fillsItsMemory } from '../internals/streams.ts'
-import { wsReceiverOf } from '../internals/ws.ts'
+import { hookReceiver, wsEmit, wsWrite } from '../internals/ws.ts'
 import type { WriteCallback } from '../internals/streams.ts'
 import type { Receiver } from '../internals/ws.ts'
 import { PrivateMemory } from './private-memory.ts'
@@ -23,14 +23,14 @@ let parsed: ArrayBufferLike | undefined
  *   in parts, or of memory that zlib has not cleared, so the `buffer` of a message could contain data of other sockets.
  */
 export function guardReceiver (websocket: WebSocket): void {
-  Object.assign(wsReceiverOf(websocket), { _write: writeUnlessFailed, emit: emitOwn })
+  hookReceiver(websocket, { _write: writeUnlessFailed, emit: emitOwn })
 }
 
 function writeUnlessFailed (this: Receiver, chunk: Buffer, encoding: BufferEncoding, done: WriteCallback): void {
   if (this._errored) return done()
   parsed = fillsItsMemory(chunk) ? chunk.buffer : undefined
   try {
-    Object.getPrototypeOf(this)._write.call(this, chunk, encoding, done)
+    wsWrite(this, chunk, encoding, done)
   } finally {
     parsed = undefined
   }
@@ -38,7 +38,7 @@ function writeUnlessFailed (this: Receiver, chunk: Buffer, encoding: BufferEncod
 
 function emitOwn (this: GuardedReceiver, event: string, first?: unknown, second?: unknown): boolean {
   const hasData = event === 'message' || event === 'ping' || event === 'pong'
-  return Object.getPrototypeOf(this).emit.call(this, event, hasData ? toOwn(this, first) : first, second)
+  return wsEmit(this, event, hasData ? toOwn(this, first) : first, second)
 }
 
 function toOwn (receiver: GuardedReceiver, data: unknown): unknown {

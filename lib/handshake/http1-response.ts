@@ -1,7 +1,6 @@
-import { ServerResponse } from 'node:http'
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { readResponse } from '../internals/http1.ts'
+import { assignResponse, readResponse, releaseConnection } from '../internals/http1.ts'
 
 /**
  * Creates the response for a connection that is detached from Node's HTTP parser. The connection ends with the response
@@ -17,15 +16,15 @@ export function createResponse (request: IncomingMessage, socket: Socket): Serve
   // Node has removed its own listener. Without this one, a client that resets its connection would end the process.
   socket.on('error', socketOnError)
 
-  const response = new ServerResponse(request)
-  response.shouldKeepAlive = false
-  response.on('finish', responseOnFinish)
+  let response: ServerResponse
   try {
-    response.assignSocket(socket)
+    response = assignResponse(request, socket)
   } catch {
     socket.destroy()
     return undefined
   }
+  response.shouldKeepAlive = false
+  response.on('finish', responseOnFinish)
   // Node has removed its listener that forwards 'drain' to the response. Without one, a large refusal would stall.
   socket.on('drain', () => { if (response.socket === socket) response.emit('drain') })
   return response
@@ -33,7 +32,7 @@ export function createResponse (request: IncomingMessage, socket: Socket): Serve
 
 /** Detaches the connection from a response, to use it for another protocol. */
 export function detachResponse (response: ServerResponse, socket: Socket): void {
-  response.detachSocket(socket)
+  releaseConnection(response)
   socket.off('error', socketOnError)
 }
 

@@ -1,6 +1,5 @@
-import { ServerResponse } from 'node:http'
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { constants } from 'node:http2'
-import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import type { Http2ServerRequest, ServerHttp2Stream, ServerStreamResponseOptions } from 'node:http2'
 import type { Server, Socket } from 'node:net'
 import { Writable } from 'node:stream'
@@ -10,6 +9,8 @@ import type { WebSocketServer } from 'ws'
 import type { Sessions } from '../http2/sessions.ts'
 import type { HeadWriter } from '../http2/stream-sender.ts'
 import type { StreamHandshake, StreamSocket } from '../http2/stream-socket.ts'
+import { assignResponse, releaseConnection } from '../internals/http1.ts'
+import { onConnect } from '../internals/http2.ts'
 import { kUpgrade } from '../symbols.ts'
 import { completeUpgrade } from './complete-upgrade.ts'
 import { combineValues } from './header-fields.ts'
@@ -18,9 +19,6 @@ import { createResponse } from './http1-response.ts'
 import type { Dispatch, OnSocket, Upgrade } from './upgrade.ts'
 
 const NOTHING_AHEAD = Buffer.alloc(0)
-
-/** Request for which Node writes a response head as over HTTP/1.1: its encoding depends on how the body is sent. */
-const HTTP1_REQUEST: Partial<IncomingMessage> = { method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} }
 
 const SWITCHING_PROTOCOLS = 'HTTP/1.1 101 '
 
@@ -58,10 +56,7 @@ export function serveExtendedConnect (
     dispatch(Object.assign(request, { method: 'GET', [kUpgrade]: upgrade }), upgrade.response)
   }
 
-  server.on('connect', serverOnConnect)
-  // Node creates requests, and emits this event, only for a server that has ever had a listener for 'request'.
-  if (server.listenerCount('request') === 0) server.once('request', () => {})
-  return () => { server.off('connect', serverOnConnect) }
+  return onConnect(server, serverOnConnect)
 }
 
 /**
@@ -84,8 +79,7 @@ class H2Upgrade implements Upgrade, HeadWriter, StreamHandshake {
     this.#request = request
     this.#streamSocket = streamSocket
     this.#hasKey = hasKey(request.headers)
-    this.response = Object.assign(new ServerResponse(HTTP1_REQUEST as IncomingMessage), { req: request })
-    this.response.assignSocket(this.#createSink())
+    this.response = assignResponse(request, this.#createSink())
     this.response.on('finish', responseOnFinish)
     streamSocket.handshake = this
     streamSocket.writer.head = this
@@ -95,8 +89,8 @@ class H2Upgrade implements Upgrade, HeadWriter, StreamHandshake {
     const { stream, headers } = this.#request
     addUpgradeFields(headers)
     server.handleUpgrade(this.#request as unknown as IncomingMessage, stream, NOTHING_AHEAD, (websocket) => {
-      // An open socket may live long, and no longer needs its handshake.
-      this.response.detachSocket(this.response.socket!)
+      // An open socket lives long, and no longer needs the handshake.
+      releaseConnection(this.response)
       this.#streamSocket.handshake = undefined
       completeUpgrade(websocket, this.#streamSocket, server, onSocket)
     })
@@ -135,11 +129,11 @@ class H2Upgrade implements Upgrade, HeadWriter, StreamHandshake {
     this.response.socket?.destroy()
   }
 
-  /** Returns a connection for the response, which converts the response head, and is destroyed with the stream. */
-  #createSink (): Socket {
+  /** Returns a connection for the response, which passes the response head on, and ends with the stream. */
+  #createSink (): Writable {
     const { stream } = this.#request
-    const sink = new Writable({
-      // A body is discarded, so the response never has to wait for 'drain'.
+    return new Writable({
+      // A body goes nowhere, and nothing has to wait for it.
       highWaterMark: Number.MAX_SAFE_INTEGER,
       write: (chunk: Buffer, _encoding, done) => {
         this.refuse(chunk.toString('latin1'))
@@ -150,7 +144,6 @@ class H2Upgrade implements Upgrade, HeadWriter, StreamHandshake {
         done(null)
       }
     })
-    return sink as unknown as Socket
   }
 
   /** @param mayOpen true if a 101 is that of ws, and not that of a reply with this status */

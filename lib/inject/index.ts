@@ -1,5 +1,4 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { ServerHttp2Session } from 'node:http2'
 import type { Server } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Server as TlsServer } from 'node:tls'
@@ -8,7 +7,7 @@ import type { FastifyInstance, InjectWSContext } from 'fastify'
 import { connect } from '../client/index.ts'
 import { FST_WS_INVALID_OPTION, FST_WS_UNEXPECTED_RESPONSE } from '../errors.ts'
 import { injectConnection } from '../internals/http1.ts'
-import { guardDestroy } from '../internals/http2.ts'
+import { guardDestroy, onSession } from '../internals/http2.ts'
 import { createLoopback } from './loopback.ts'
 import { kOwnListener } from '../symbols.ts'
 import { isHttp2Server } from '../http2/server.ts'
@@ -75,17 +74,16 @@ function toConnectOptions (injectedHeaders: IncomingHttpHeaders = {}): ConnectOp
 function connectInMemory (server: Server, alpnProtocol: string, context: Context): Duplex {
   const [clientEnd, serverEnd] = createLoopback()
   Object.assign(clientEnd, { alpnProtocol })
-  Object.assign(serverEnd, { alpnProtocol, server, remoteAddress: LOCALHOST, encrypted: server instanceof TlsServer })
+  Object.assign(serverEnd, { remoteAddress: LOCALHOST, encrypted: server instanceof TlsServer })
 
   let key: object = serverEnd
   const guard = guardDestroy(serverEnd)
-  const serverOnSession = (session: ServerHttp2Session): void => {
+  const stop = onSession(server, (session) => {
     key = session
     guard(session)
-  }
-  server.once('session', serverOnSession)
-  injectConnection(server, serverEnd)
-  server.off('session', serverOnSession)
+  })
+  injectConnection(server, serverEnd, alpnProtocol)
+  stop()
 
   const { headers: _, method: __, url: ___, socket = {}, ...properties } = context
   const requestSocket = Object.create(serverEnd, Object.getOwnPropertyDescriptors(socket))

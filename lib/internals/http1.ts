@@ -1,7 +1,7 @@
-import http from 'node:http'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import http, { ServerResponse } from 'node:http'
+import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Server, Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
+import type { Duplex, Writable } from 'node:stream'
 import { Server as TlsServer } from 'node:tls'
 
 /**
@@ -10,8 +10,11 @@ import { Server as TlsServer } from 'node:tls'
  *
  * Emitting 'connection' is documented, emitting 'secureConnection' is not. The documented way is a TLS handshake in
  * memory. It needs a client certificate if the server requests one, and cannot set the address of the client.
+ *
+ * @param alpnProtocol the protocol that ALPN would have selected: a server for both HTTP versions chooses by it
  */
-export function injectConnection (server: Server, connection: Duplex): void {
+export function injectConnection (server: Server, connection: Duplex, alpnProtocol: string): void {
+  Object.assign(connection, { alpnProtocol, server })
   server.emit(server instanceof TlsServer ? 'secureConnection' : 'connection', connection as Socket)
 }
 
@@ -51,4 +54,40 @@ export function parseAgain (server: Server, connection: Duplex): void {
  */
 export function readResponse (connection: Duplex): ServerResponse | undefined {
   return (connection as { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined
+}
+
+/** The properties of a request by which Node decides how to encode its response: as over HTTP/1.1. */
+const HTTP1_REQUEST: Partial<IncomingMessage> = { method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} }
+
+/**
+ * Creates a response of HTTP/1.1 to a request of either HTTP version, and assigns it to a connection.
+ *
+ * It is documented that Node creates the responses. For the events 'upgrade' and 'connect' it creates none, and without
+ * one Fastify cannot route their requests. light-my-request, a dependency of Fastify, creates them in the same way.
+ *
+ * @throws ERR_HTTP_SOCKET_ASSIGNED if another response is assigned to the connection
+ */
+export function assignResponse (request: Pick<IncomingMessage, 'httpVersionMajor'>, connection: Writable): ServerResponse {
+  const encodedFor = request.httpVersionMajor === 1 ? request : HTTP1_REQUEST
+  const response = new ServerResponse(encodedFor as IncomingMessage)
+  response.assignSocket(connection as Socket)
+  return Object.assign(response, { req: request as IncomingMessage })
+}
+
+/** Detaches a response from its connection, to use the connection for another protocol. */
+export function releaseConnection (response: ServerResponse): void {
+  response.detachSocket(response.socket!)
+}
+
+/**
+ * Resolves when a request of a client is ended, and so has all its header fields. Node emits no event for that before
+ * the request has a connection.
+ */
+export async function whenEnded (request: ClientRequest): Promise<void> {
+  await new Promise<void>((resolve) => {
+    request.end = (...parameters: unknown[]) => {
+      resolve()
+      return Object.getPrototypeOf(request).end.apply(request, parameters)
+    }
+  })
 }

@@ -1,4 +1,5 @@
-import type { Http2Server, Http2Session, Http2Stream, Settings } from 'node:http2'
+import type { Http2Server, Http2ServerRequest, Http2Session, Http2Stream, Settings } from 'node:http2'
+import type { Server, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setImmediate } from 'node:timers'
 import { readSymbol } from './read-symbol.ts'
@@ -32,11 +33,12 @@ const CONNECTION_EVENTS = ['connection', 'secureConnection']
  * Calls a listener with each session of a server, and with the connection that carries it. Returns a function that
  * stops it.
  *
- * Node documents neither: `session.socket` is a Proxy that refuses `destroy()`. Node creates the session of a
- * connection while it emits the event of that connection, so the last connection is that of the next session.
+ * Node does not document how to get the connection: `session.socket` is a Proxy, whose `destroy()` throws, or destroys
+ * the session from Node 24 on. Node creates the session of a connection while it emits the event of that connection, so
+ * the last connection is that of the next session.
  */
 export function onSession (
-  server: Http2Server, listener: (session: Http2Session, connection: Duplex) => void
+  server: Server, listener: (session: Http2Session, connection: Duplex) => void
 ): () => void {
   let last: Duplex
   const serverOnConnection = (connection: Duplex): void => { last = connection }
@@ -47,6 +49,21 @@ export function onSession (
     for (const event of CONNECTION_EVENTS) server.off(event, serverOnConnection)
     server.off('session', serverOnSession)
   }
+}
+
+/**
+ * Calls a listener with each CONNECT request of a server, and with its connection if it came over HTTP/1.1. Returns a
+ * function that stops it.
+ *
+ * Node documents the event for HTTP/1.1 only. Of a stream it makes a request, and then this event, once the server has
+ * had a listener for 'request'.
+ */
+export function onConnect (
+  server: Server, listener: (request: Http2ServerRequest, connection: Socket) => void
+): () => void {
+  server.on('connect', listener)
+  if (server.listenerCount('request') === 0) server.once('request', () => {})
+  return () => { server.off('connect', listener) }
 }
 
 /**

@@ -29,6 +29,21 @@ export function wsReceiverOf (websocket: WebSocket): Receiver {
   return (websocket as unknown as { _receiver: Receiver })._receiver
 }
 
+/** Replaces methods of the receiver of a socket that has just opened, and has parsed nothing yet. */
+export function hookReceiver (websocket: WebSocket, hooks: Pick<Receiver, '_write' | 'emit'>): void {
+  Object.assign(wsReceiverOf(websocket), hooks)
+}
+
+/** Calls the original `_write` of a receiver. */
+export function wsWrite (receiver: Receiver, chunk: Buffer, encoding: BufferEncoding, done: WriteCallback): void {
+  Object.getPrototypeOf(receiver)._write.call(receiver, chunk, encoding, done)
+}
+
+/** Calls the original `emit` of a receiver. */
+export function wsEmit (receiver: Receiver, event: string, first?: unknown, second?: unknown): boolean {
+  return Object.getPrototypeOf(receiver).emit.call(receiver, event, first, second)
+}
+
 /** Returns true after a protocol error of the peer, which ws emits a tick later. */
 export function hasReceiverFailed (websocket: WebSocket): boolean {
   return wsReceiverOf(websocket)._errored !== false

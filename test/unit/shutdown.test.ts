@@ -37,7 +37,7 @@ function portOf ({ origin }: Fixture): number {
   return Number(new URL(origin).port)
 }
 
-/** Opens a connection below HTTP, which the test's server closes by force if nothing else does. */
+/** Opens a TCP or TLS connection, and sends nothing. The end of the test destroys it. */
 async function connectBare (t: Test, fixture: Fixture, { secure, httpVersion }: Transport): Promise<Socket> {
   const options = {
     port: portOf(fixture),
@@ -52,11 +52,11 @@ async function connectBare (t: Test, fixture: Fixture, { secure, httpVersion }: 
   return socket
 }
 
-/** What peers may do, or leave undone, while the server closes. Each resolves when the server has noticed the peer. */
+/** Behaviours of peers while the server closes. Each resolves when the server has received what the peer sends. */
 const PEERS: Record<string, (t: Test, fixture: Fixture, transport: Transport) => Promise<unknown>> = {
-  async 'nobody' () {},
+  async 'no client' () {},
 
-  async 'a client that says nothing on its TCP connection' (t, fixture) {
+  async 'a client that sends nothing on its TCP connection' (t, fixture) {
     const connected = once(fixture.app.server, 'connection')
     await connectBare(t, fixture, H1)
     await connected
@@ -81,23 +81,23 @@ const PEERS: Record<string, (t: Test, fixture: Fixture, transport: Transport) =>
     await received
   },
 
-  async 'sockets whose clients do not read' (_t, { open }) {
+  async 'sockets of clients that do not read' (_t, { open }) {
     for (let count = 0; count < 3; count++) (await open('/echo')).pause()
   },
 
-  async 'a socket whose client sends without end to a handler that does not read' (_t, { open }) {
+  async 'a client that sends 8 MB to a handler that does not read' (_t, { open }) {
     const socket = await open('/reads-nothing')
     socket.on('error', () => {})
     for (let count = 0; count < 8; count++) socket.send(Buffer.alloc(1024 * 1024))
   },
 
-  async 'a handshake that a hook never answers' (_t, { app, connect }) {
+  async 'a handshake that a hook does not answer' (_t, { app, connect }) {
     const waits = once(app.server, 'waits')
     connect('/waits').on('error', () => {})
     await waits
   },
 
-  async 'a stopped process' (t, fixture, { httpVersion }) {
+  async 'a client whose process is stopped' (t, fixture, { httpVersion }) {
     const opened = once(fixture.app.websocketServer, 'connection')
     const child = spawn(process.execPath, ['-e', httpVersion === '2.0' ? H2_CLIENT : H1_CLIENT, fixture.origin], {
       env: { NODE_TLS_REJECT_UNAUTHORIZED: '0' }, stdio: 'ignore'
@@ -123,7 +123,7 @@ const H2_CLIENT = `
 
 for (const transport of TRANSPORTS) {
   for (const [name, appear] of Object.entries(PEERS)) {
-    void t.test(`${transport.name}: app.close() resolves, and nothing stays open, with ${name}`, async (t) => {
+    void t.test(`${transport.name}: app.close() resolves and every connection is closed, with ${name}`, async (t) => {
       const fixture = await start(t, transport, addRoutes, SHORT)
       const { app, logs } = fixture
       const open = follow(app)
@@ -136,7 +136,7 @@ for (const transport of TRANSPORTS) {
   }
 }
 
-/** The connections of a server from now on. */
+/** Follows the connections of a server from now on. */
 function follow (app: FastifyInstance): { ended: () => Promise<unknown> } {
   const ends: Array<Promise<unknown>> = []
   app.server.on('connection', (connection: Socket) => {
@@ -146,14 +146,14 @@ function follow (app: FastifyInstance): { ended: () => Promise<unknown> } {
 }
 
 for (const transport of TRANSPORTS) {
-  void t.test(`${transport.name}: sockets are closed although clientTracking is false`, async (t) => {
+  void t.test(`${transport.name}: app.close() closes sockets even with clientTracking: false`, async (t) => {
     const { app, open } = await start(t, transport, addRoutes, { options: { clientTracking: false } })
     const ends = [await open('/echo'), await open('/echo')].map(closed)
     await app.close()
     t.same((await Promise.all(ends)).map(({ code }) => code), [1001, 1001])
   })
 
-  void t.test(`${transport.name}: shutdown sets the code and reason of the Close frames`, async (t) => {
+  void t.test(`${transport.name}: the option shutdown sets the code and reason of Close frames`, async (t) => {
     const shutdown = { code: 1012, reason: 'update' }
     const { app, open } = await start(t, transport, addRoutes, { shutdown })
     const end = closed(await open('/echo'))
@@ -161,7 +161,7 @@ for (const transport of TRANSPORTS) {
     t.same(await end, shutdown)
   })
 
-  void t.test(`${transport.name}: a preClose that never ends is not waited for past shutdownTimeout`, async (t) => {
+  void t.test(`${transport.name}: a preClose that does not end delays app.close() for shutdownTimeout at most`, async (t) => {
     const never = (): Promise<never> => new Promise(() => {})
     const { app, open } = await start(t, transport, addRoutes, { ...SHORT, preClose: never })
     const end = closed(await open('/echo'))
@@ -169,7 +169,7 @@ for (const transport of TRANSPORTS) {
     t.equal((await end).code, 1006)
   })
 
-  void t.test(`${transport.name}: a preClose that closes no socket has them ended after shutdownTimeout`, async (t) => {
+  void t.test(`${transport.name}: after a preClose that closes no socket, sockets are terminated after shutdownTimeout`, async (t) => {
     const { app, open, logs } = await start(t, transport, addRoutes, { ...SHORT, preClose: (done) => done() })
     const end = closed(await open('/echo'))
     await app.close()
@@ -179,12 +179,12 @@ for (const transport of TRANSPORTS) {
     }])
   })
 
-  void t.test(`${transport.name}: a handshake whose hooks end while the server closes is refused with 503`, async (t) => {
-    let goOn = (): void => {}
+  void t.test(`${transport.name}: a handshake whose hooks end during app.close() is refused with 503`, async (t) => {
+    let finishHook = (): void => {}
     const { app, connect } = await start(t, transport, (app) => {
       app.get('/slow', {
         websocket: true,
-        onRequest: (_request, _reply, done) => { goOn = done; app.server.emit('waits') }
+        onRequest: (_request, _reply, done) => { finishHook = done; app.server.emit('waits') }
       }, () => { t.fail('the handler must not be called') })
     }, { preClose: (done) => { app.server.emit('closing'); done() } })
     const [waits, closing] = [once(app.server, 'waits'), once(app.server, 'closing')]
@@ -193,7 +193,7 @@ for (const transport of TRANSPORTS) {
     await waits
     const ended = app.close()
     await closing
-    goOn()
+    finishHook()
     const [request, response] = await answered
     t.equal(response.statusCode, 503)
     socket.on('error', () => {})
@@ -202,7 +202,7 @@ for (const transport of TRANSPORTS) {
   })
 }
 
-void t.test('over HTTP/1.1 a handshake is answered with 503 while the server closes', async (t) => {
+void t.test('HTTP/1.1: a handshake during app.close() is refused with 503', async (t) => {
   const { app, open, refused } = await start(t, H1, addRoutes, { shutdownTimeout: 9000 }, { return503OnClosing: false })
   const socket = await open('/echo')
   socket.pause()
@@ -214,7 +214,7 @@ void t.test('over HTTP/1.1 a handshake is answered with 503 while the server clo
 })
 
 for (const transport of [H2C, H2_TLS]) {
-  void t.test(`${transport.name}: sockets are refused with REFUSED_STREAM, then GOAWAY ends each session`, async (t) => {
+  void t.test(`${transport.name}: a handshake during app.close() is refused with REFUSED_STREAM, and GOAWAY ends each session`, async (t) => {
     const fixture = await start(t, transport, addRoutes, { shutdownTimeout: 9000 })
     const client = await FrameClient.open(portOf(fixture), { tls: transport.secure })
     const idle = await FrameClient.open(portOf(fixture), { tls: transport.secure })
@@ -227,14 +227,14 @@ for (const transport of [H2C, H2_TLS]) {
     client.connect(3, '/echo')
     await client.waitForFrame(({ type, streamId }) => type === 'RST_STREAM' && streamId === 3)
     t.strictSame(client.trace(3), ['RST_STREAM REFUSED_STREAM'])
-    t.notOk(client.trace(0).includes('GOAWAY NO_ERROR'), 'a session that has a socket gets no GOAWAY')
+    t.notOk(client.trace(0).includes('GOAWAY NO_ERROR'), 'a session that has a socket receives no GOAWAY')
     client.data(1, wsClose(1001), true)
     await Promise.all([ended, client.closed])
     t.equal(client.trace(0).at(-1), 'GOAWAY NO_ERROR')
   })
 }
 
-void t.test('the Close frames of many sockets go out in batches', async (t) => {
+void t.test('Close frames are sent in batches of the size of the option shutdown.batch', async (t) => {
   const { app, open } = await start(t, H1, addRoutes, { shutdownTimeout: 3000, shutdown: { batch: 4 } })
   const sockets = await Promise.all(Array.from({ length: 10 }, () => open('/echo')))
   const seen: number[] = []
@@ -248,7 +248,7 @@ void t.test('the Close frames of many sockets go out in batches', async (t) => {
   t.equal(seen.at(-1), 0)
 })
 
-void t.test('app.close() ends while another preClose hook never does', async (t) => {
+void t.test('app.close() closes sockets although another preClose hook does not end', async (t) => {
   const app = fastify({ pluginTimeout: 1000 })
   app.addHook('preClose', () => new Promise(() => {}))
   await app.register(websocket, SHORT)
@@ -262,13 +262,13 @@ void t.test('app.close() ends while another preClose hook never does', async (t)
     'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n')
   await opened
   socket.resume()
-  // Fastify reports the hook, and closes all the same.
+  // Fastify rejects because of the hook, and closes nevertheless.
   await Promise.allSettled([app.close(), once(socket, 'close')])
   t.equal(app.websocketServer.clients.size, 0)
   t.notOk(app.server.listening)
 })
 
-void t.test('after app.close() the process ends by itself', async (t) => {
+void t.test('after app.close() the process exits by itself', async (t) => {
   const program = fileURLToPath(new URL('../helpers/closing-app.ts', import.meta.url))
   for (const transport of TRANSPORTS) {
     const child = spawn(process.execPath, [...process.execArgv, program], { stdio: ['pipe', 'inherit', 'inherit'] })
@@ -278,7 +278,7 @@ void t.test('after app.close() the process ends by itself', async (t) => {
   }
 })
 
-void t.test('connections of further addresses are ended too', async (t) => {
+void t.test('app.close() closes connections of secondary servers, too', async (t) => {
   const { app, second } = await listenTwice(t)
   const accepted = once(second, 'connection')
   const socket = connectTcp({ host: '127.0.0.1', port: (second.address() as AddressInfo).port })
@@ -289,7 +289,7 @@ void t.test('connections of further addresses are ended too', async (t) => {
   await end
 })
 
-/** Listens on two addresses, as Fastify does for "localhost" where that has two. */
+/** Listens on two addresses, as Fastify does for "localhost" if it resolves to two. */
 async function listenTwice (t: Test): Promise<{ app: FastifyInstance, second: Server }> {
   const app: FastifyInstance = fastify()
   t.teardown(() => app.close())
@@ -304,7 +304,7 @@ async function listenTwice (t: Test): Promise<{ app: FastifyInstance, second: Se
   return { app, second }
 }
 
-void t.test('of a server that Fastify does not close, only the sockets are ended', async (t) => {
+void t.test('with options.server only sockets are closed, and other connections of that server stay open', async (t) => {
   const server = createHttp2Server({}, (_request, response) => { response.end('still here') })
   const app = fastify()
   t.teardown(() => { server.close() })
@@ -328,7 +328,7 @@ void t.test('of a server that Fastify does not close, only the sockets are ended
   t.match(await again.response(1), { ':status': '200' })
 })
 
-void t.test('a session that has closed is not kept until http2SessionTimeout', async (t) => {
+void t.test('a closed session has no timer that retains it until http2SessionTimeout', async (t) => {
   const app: FastifyInstance = fastify({ http2: true } as object)
   t.teardown(() => app.close())
   await app.register(websocket)
@@ -365,14 +365,14 @@ const REFUSED: Array<[options: WebsocketPluginOptions, message: string, pluginTi
 ]
 
 for (const [options, message, pluginTimeout] of REFUSED) {
-  void t.test(`register refuses ${message}`, async (t) => {
+  void t.test(`register rejects: ${message}`, async (t) => {
     const app = fastify(pluginTimeout === undefined ? {} : { pluginTimeout })
     t.teardown(() => app.close())
     await t.rejects(Promise.resolve(app.register(websocket, options)), { code: 'FST_WS_INVALID_OPTION', message })
   })
 }
 
-void t.test('the default of shutdownTimeout fits any pluginTimeout', async (t) => {
+void t.test('the default of shutdownTimeout is valid with any pluginTimeout', async (t) => {
   for (const pluginTimeout of [0, 100, 3000]) {
     const app = fastify({ pluginTimeout })
     await app.register(websocket)

@@ -14,7 +14,7 @@ import { H1, H1_BESIDE_H2, H1_TLS, start } from '../../helpers/transports.ts'
 import type { Fixture, Transport } from '../../helpers/transports.ts'
 import { nextText } from '../../helpers/waiting.ts'
 
-/** Fields that Java's HttpClient sends with its first request. */
+/** The fields that Java's HttpClient sends with its first request. */
 const H2C = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\n'
 const HOST = 'Host: localhost\r\n'
 const LAST = `GET /plain HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`
@@ -34,7 +34,7 @@ function connect ({ app }: Pick<Fixture, 'app'>, { secure }: Transport): Socket 
     : connectTcp(port, '127.0.0.1')
 }
 
-/** Returns the next data, or nothing if the connection ends. */
+/** Waits for the next data. Returns an empty string if the connection ends. */
 async function receive (connection: Socket): Promise<string> {
   if (connection.closed) return ''
   const [data = ''] = await Promise.race([once(connection, 'data'), once(connection, 'close').then(() => [])])
@@ -57,7 +57,7 @@ const PLAIN = '200 {"ws":false}'
 
 for (const transport of [H1, H1_TLS, H1_BESIDE_H2]) {
   for (const [framing, parts] of [['content-length', LENGTH], ['chunked', CHUNKED]] as const) {
-    void t.test(`${transport.name}: a ${framing} body of a request with Upgrade: h2c arrives, at once or bit by bit`, async (t) => {
+    void t.test(`${transport.name}: a request with Upgrade: h2c and a ${framing} body is served, from one segment or several`, async (t) => {
       const fixture = await start(t, transport, addRoutes)
 
       for (const segments of [[parts.join('')], parts]) {
@@ -65,16 +65,16 @@ for (const transport of [H1, H1_TLS, H1_BESIDE_H2]) {
         const answered = receive(connection)
         for (const segment of segments) {
           connection.write(segment)
-          await beRead(fixture)
+          await waitUntilRead(fixture)
         }
         t.same(bodiesOf(await answered), [BODY], `in ${segments.length} segments`)
         connection.write(LAST)
-        t.same(bodiesOf(await text(connection)), [PLAIN], 'and the next request')
+        t.same(bodiesOf(await text(connection)), [PLAIN], 'the next request on the connection is served')
       }
     })
   }
 
-  void t.test(`${transport.name}: a request with Upgrade: h2c keeps its connection, for a socket too`, async (t) => {
+  void t.test(`${transport.name}: after requests with Upgrade: h2c the connection serves requests, and then a socket`, async (t) => {
     const fixture = await start(t, transport, addRoutes)
     const connection = connect(fixture, transport)
     for (let count = 0; count < 3; count++) {
@@ -89,7 +89,7 @@ for (const transport of [H1, H1_TLS, H1_BESIDE_H2]) {
     connection.destroy()
   })
 
-  void t.test(`${transport.name}: Expect: 100-continue of a request with Upgrade: h2c is answered`, async (t) => {
+  void t.test(`${transport.name}: a request with Upgrade: h2c and Expect: 100-continue is answered with 100`, async (t) => {
     const fixture = await start(t, transport, addRoutes)
     const connection = connect(fixture, transport)
     const [head = '', ...rest] = LENGTH
@@ -101,14 +101,14 @@ for (const transport of [H1, H1_TLS, H1_BESIDE_H2]) {
   })
 }
 
-/** Waits until a server has read what was written: as long as a request on another connection takes. */
-async function beRead (fixture: Fixture): Promise<void> {
+/** Waits until a server has read what was written: it answers a request on another connection. */
+async function waitUntilRead (fixture: Fixture): Promise<void> {
   const connection = connectTcp((fixture.app.server.address() as AddressInfo).port, '127.0.0.1')
   connection.end('no request\r\n\r\n')
   await new Promise((resolve) => connection.on('error', () => {}).resume().on('close', resolve))
 }
 
-void t.test('a body that never arrives is limited by requestTimeout', async (t) => {
+void t.test('requestTimeout limits the wait for the body of a request with Upgrade: h2c', async (t) => {
   const fixture = await start(t, H1, addRoutes, {}, {
     requestTimeout: 100, http: { headersTimeout: 100, connectionsCheckingInterval: 20 }
   } as object)
@@ -117,7 +117,7 @@ void t.test('a body that never arrives is limited by requestTimeout', async (t) 
   t.match(await text(connection), /^HTTP\/1\.1 408 /)
 })
 
-void t.test('app.close() does not wait for a connection that had a request with Upgrade: h2c', async (t) => {
+void t.test('app.close() closes an idle connection that served a request with Upgrade: h2c', async (t) => {
   const fixture = await start(t, H1, addRoutes)
   const connection = connect(fixture, H1)
   connection.write(`GET /plain HTTP/1.1\r\n${HOST}${H2C}\r\n`)
@@ -126,7 +126,7 @@ void t.test('app.close() does not wait for a connection that had a request with 
   await Promise.all([once(connection, 'close'), fixture.app.close()])
 })
 
-void t.test('another listener for "upgrade" receives the upgrades to other protocols', async (t) => {
+void t.test('another listener for "upgrade" receives upgrades to other protocols', async (t) => {
   const { app } = await start(t, H1, (app) => {
     app.server.on('upgrade', (request: IncomingMessage, socket: Socket) => {
       if (request.headers.upgrade === 'tea') socket.end(`HTTP/1.1 101 Switching Protocols\r\nX-For: ${request.url}\r\n\r\n`)
@@ -138,10 +138,10 @@ void t.test('another listener for "upgrade" receives the upgrades to other proto
   t.match(await text(connection), /^HTTP\/1\.1 101 Switching Protocols\r\nX-For: \/plain\r\n\r\n/)
 })
 
-const isAsked = 'shouldUpgradeCallback' in createServer()
+const hasShouldUpgradeCallback = 'shouldUpgradeCallback' in createServer()
 
-void t.test('the shouldUpgradeCallback of the user is called, and is restored when the server has closed', {
-  skip: isAsked ? false : 'this Node has no shouldUpgradeCallback'
+void t.test('shouldUpgradeCallback of the user applies to WebSocket upgrades, and is restored by app.close()', {
+  skip: hasShouldUpgradeCallback ? false : 'this version of Node has no shouldUpgradeCallback'
 }, async (t) => {
   const asked: unknown[] = []
   const shouldUpgradeCallback = ({ url, headers }: IncomingMessage): boolean => {
@@ -164,7 +164,7 @@ void t.test('the shouldUpgradeCallback of the user is called, and is restored wh
   t.equal(Reflect.get(app.server, 'shouldUpgradeCallback'), shouldUpgradeCallback)
 })
 
-void t.test('listen({ host: "localhost" }): the second address serves such a request, too', async (t) => {
+void t.test('listen({ host: "localhost" }): each address serves a request with Upgrade: h2c and a body', async (t) => {
   const app: FastifyInstance = fastify()
   t.teardown(() => app.close())
   await app.register(websocket)
@@ -178,7 +178,7 @@ void t.test('listen({ host: "localhost" }): the second address serves such a req
   }
 })
 
-void t.test(`a request behind one that is not answered yet ${isAsked ? 'is answered after it' : 'ends the connection'}`, async (t) => {
+void t.test(`a pipelined request with Upgrade: h2c ${hasShouldUpgradeCallback ? 'is answered in order' : 'ends the connection'}`, async (t) => {
   const events = new EventEmitter()
   const fixture = await start(t, H1, (app) => {
     addRoutes(app)
@@ -191,16 +191,16 @@ void t.test(`a request behind one that is not answered yet ${isAsked ? 'is answe
   const connection = connect(fixture, H1)
   const [answer] = [text(connection), connection.write(`GET /slow HTTP/1.1\r\n${HOST}\r\n${LENGTH.join('')}`)]
   await once(events, 'asked')
-  if (isAsked) {
+  if (hasShouldUpgradeCallback) {
     events.emit('answer')
     await once(connection, 'data')
     connection.end()
   }
-  t.same(bodiesOf(await answer), isAsked ? ['200 slow', BODY] : [])
+  t.same(bodiesOf(await answer), hasShouldUpgradeCallback ? ['200 slow', BODY] : [])
   events.emit('answer')
 })
 
-void t.test('a request whose header fields Node has truncated is not parsed again', async (t) => {
+void t.test('a request with more header fields than Node keeps is not parsed again', async (t) => {
   const served: string[] = []
   const fixture = await start(t, H1, (app) => {
     addRoutes(app)
@@ -217,7 +217,7 @@ void t.test('a request whose header fields Node has truncated is not parsed agai
   t.notOk(served.includes('smuggled'))
 })
 
-void t.test('a socket opens on a connection in memory', async (t) => {
+void t.test('a handshake on a connection in memory opens a socket', async (t) => {
   const app: FastifyInstance = fastify()
   t.teardown(() => app.close())
   await app.register(websocket)

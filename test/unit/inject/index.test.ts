@@ -14,7 +14,7 @@ import { connect } from '../../../lib/client/index.ts'
 import { H1, H1_BESIDE_H2, H1_TLS, H2C, H2_TLS, certificate } from '../../helpers/transports.ts'
 import { closed, nextText } from '../../helpers/waiting.ts'
 
-/** Creates a server that does not listen. */
+/** Creates an app that does not listen. */
 async function build (t: Test, server: object, options: WebsocketPluginOptions = {}): Promise<FastifyInstance> {
   const app: FastifyInstance = fastify(server)
   t.teardown(() => app.close())
@@ -23,7 +23,7 @@ async function build (t: Test, server: object, options: WebsocketPluginOptions =
   return app
 }
 
-void t.test('injectWS uses HTTP/2 if the server supports it, else HTTP/1.1, without a port', async (t) => {
+void t.test('by default it uses HTTP/2 if the server supports it, and opens no port', async (t) => {
   for (const [{ server }, best] of [[H1, '1.1'], [H1_TLS, '1.1'], [H1_BESIDE_H2, '2.0'], [H2C, '2.0'], [H2_TLS, '2.0']] as const) {
     const app = await build(t, server)
     t.equal(await nextText(await app.injectWS()), best)
@@ -31,13 +31,13 @@ void t.test('injectWS uses HTTP/2 if the server supports it, else HTTP/1.1, with
   }
 })
 
-void t.test('advertise: false makes injectWS use HTTP/1.1', async (t) => {
+void t.test('with advertise: false it uses HTTP/1.1', async (t) => {
   const app = await build(t, H1_BESIDE_H2.server, { advertise: false })
   t.equal(await nextText(await app.injectWS('/')), '1.1')
   await t.rejects(app.injectWS('/', {}, { http: '2' }), { code: 'FST_WS_NO_EXTENDED_CONNECT' })
 })
 
-void t.test('an HTTP version that the server does not support is refused', async (t) => {
+void t.test('an HTTP version that the server does not support rejects', async (t) => {
   const message = (expected: string, got: string): string => (
     `option "http" must be "${expected}", the only version that this server supports without TLS, got "${got}"`
   )
@@ -47,7 +47,7 @@ void t.test('an HTTP version that the server does not support is refused', async
   await t.rejects((await build(t, H2_TLS.server)).injectWS('/', {}, { http: '1.1' }), { name: 'Error', statusCode: 403 })
 })
 
-void t.test('injectWS waits for plugins that are not loaded yet', async (t) => {
+void t.test('it waits for plugins that are not loaded yet', async (t) => {
   const app: FastifyInstance = fastify()
   t.teardown(() => app.close())
   await app.register(websocket)
@@ -58,12 +58,12 @@ void t.test('injectWS waits for plugins that are not loaded yet', async (t) => {
   t.equal(await nextText(await app.injectWS('/late')), 'here')
 })
 
-void t.test('injectWS needs no client certificate', async (t) => {
+void t.test('it needs no client certificate if the server requires one', async (t) => {
   const app = await build(t, { http2: true, https: { ...certificate, requestCert: true, rejectUnauthorized: true } })
   t.equal(await nextText(await app.injectWS()), '2.0')
 })
 
-void t.test('the connection closes with its socket', async (t) => {
+void t.test('the connection is closed after close() and terminate() of its socket', async (t) => {
   const h1 = await build(t, H1.server)
   let connection: Promise<[Duplex]> = once(h1.server, 'connection') as Promise<[Duplex]>
   for (const end of ['close', 'terminate'] as const) {
@@ -86,7 +86,7 @@ void t.test('the connection closes with its socket', async (t) => {
   }
 })
 
-void t.test('without a websocket route the socket is refused with the response to a plain request', async (t) => {
+void t.test('without a websocket route it rejects with the status of the plain response', async (t) => {
   for (const { server } of [H1, H1_TLS, H1_BESIDE_H2]) {
     const app: FastifyInstance = fastify(server)
     t.teardown(() => app.close())
@@ -97,7 +97,7 @@ void t.test('without a websocket route the socket is refused with the response t
   }
 })
 
-void t.test('injectWS works with fake timers', async (t) => {
+void t.test('it works while a test mocks timers', async (t) => {
   for (const { server } of [H1, H2C]) {
     const app = await build(t, server)
     await app.ready()
@@ -110,7 +110,7 @@ void t.test('injectWS works with fake timers', async (t) => {
   }
 })
 
-void t.test('a hundred sockets at once have their own upgradeContext', async (t) => {
+void t.test('a hundred concurrent calls each set the properties of their own request', async (t) => {
   const app: FastifyInstance = fastify(H2C.server)
   t.teardown(() => app.close())
   await app.register(websocket)
@@ -123,7 +123,7 @@ void t.test('a hundred sockets at once have their own upgradeContext', async (t)
   t.same(texts, texts.map((_, index) => `192.0.2.${index} ${index}`))
 })
 
-void t.test('options.server serves sockets, injected or not', async (t) => {
+void t.test('with options.server sockets are injected into that server, and clients may connect to it', async (t) => {
   const server = createServer()
   const app = await build(t, {}, { options: { server } })
   t.equal(await nextText(await app.injectWS()), '2.0')

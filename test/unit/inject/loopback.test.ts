@@ -2,8 +2,9 @@ import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import t from 'tap'
 import { createLoopback } from '../../../lib/inject/loopback.ts'
+import { waitTurns } from '../../helpers/waiting.ts'
 
-void t.test('data of one end arrives at the other in a later turn, followed by the end', async (t) => {
+void t.test('data arrives at the other end in a later turn, and then the end of the stream', async (t) => {
   const [one, other] = createLoopback()
   const received = readAll(other)
   let arrived = false
@@ -15,19 +16,19 @@ void t.test('data of one end arrives at the other in a later turn, followed by t
   await new Promise(process.nextTick)
   t.equal(arrived, false)
   t.equal(await received, 'abc')
-  t.equal(one.destroyed, false, 'the other way is open still')
+  t.equal(one.destroyed, false, 'the other direction is still open')
 
   other.end('bye')
   t.equal(await readAll(one), 'bye')
 })
 
-void t.test('an end that does not read blocks the writes of the other', async (t) => {
+void t.test('an end that does not read applies backpressure to the other', async (t) => {
   const [one, other] = createLoopback()
   const chunk = Buffer.alloc(64 * 1024)
   let written = 0
   while (one.write(chunk)) written++
   for (let count = 0; count < 20; count++) one.write(chunk, () => { written++ })
-  await new Promise((resolve) => setTimeout(resolve, 20))
+  await waitTurns(50)
   t.ok(written < 20, String(written))
   t.ok(other.readableLength <= 2 * chunk.length, String(other.readableLength))
 
@@ -37,7 +38,7 @@ void t.test('an end that does not read blocks the writes of the other', async (t
   t.ok(read >= 20 * chunk.length)
 })
 
-void t.test('when one end is destroyed, the other reads the data before that, and is destroyed', async (t) => {
+void t.test('after destroy() of one end the other receives the data sent before, and is destroyed', async (t) => {
   const [one, other] = createLoopback()
   one.write('last words')
   await new Promise(setImmediate)
@@ -47,7 +48,7 @@ void t.test('when one end is destroyed, the other reads the data before that, an
   t.equal(other.destroyed, true)
 })
 
-void t.test('a write to a destroyed end does not stay pending', async (t) => {
+void t.test('an end whose peer is destroyed is closed without an error, although it has unsent data', async (t) => {
   const [one, other] = createLoopback()
   for (let count = 0; count < 5; count++) one.write(Buffer.alloc(64 * 1024))
   await new Promise(setImmediate)

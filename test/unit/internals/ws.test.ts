@@ -1,0 +1,198 @@
+import { once } from 'node:events'
+import { createServer as createHttpServer } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import t from 'tap'
+import type { Test } from 'tap'
+import { WebSocket, WebSocketServer } from 'ws'
+import {
+  hasReceiverFailed, hookReceiver, overrideOptions, sendsImmediately, wsEmit, wsReceiverOf, wsWrite
+} from '../../../lib/internals/ws.ts'
+import { hasFastProperties } from '../../helpers/fast-properties.ts'
+import { MemoryConnection } from '../../helpers/memory-connection.ts'
+import { recordTexts } from '../../helpers/texts.ts'
+import { KEY } from '../../helpers/upgrade-request.ts'
+import { waitTurns, waitUntil } from '../../helpers/waiting.ts'
+import { BINARY, CLOSE, PING, PONG, TEXT, wsFrame, wsText } from '../../helpers/ws-frames.ts'
+
+const REQUEST = {
+  method: 'GET',
+  url: '/',
+  headers: { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': KEY }
+} as unknown as IncomingMessage
+
+/** Opens a socket of ws on a connection in memory. */
+async function openSocket (t: Test): Promise<[socket: WebSocket, connection: MemoryConnection]> {
+  const connection = new MemoryConnection()
+  t.teardown(() => connection.duplex.destroy())
+  const server = new WebSocketServer({ noServer: true })
+  const socket = await new Promise<WebSocket>((resolve) => {
+    server.handleUpgrade(REQUEST, connection.duplex, Buffer.alloc(0), resolve)
+  })
+  await connection.takeHead()
+  // The connection flows from the next tick on.
+  await waitTurns()
+  return [socket, connection]
+}
+
+/** Opens a socket whose `options` are overridden, and its client. */
+async function openOverridden (t: Test, server: WebSocketServer, options: object): Promise<WebSocket> {
+  const overridden = overrideOptions(server, new WebSocketServer({ ...server.options, ...options } as object).options)
+  const http = createHttpServer()
+  t.teardown(() => http.close())
+  http.on('upgrade', (request, connection, head) => {
+    overridden.handleUpgrade(request, connection, head, (socket) => {
+      socket.on('error', () => {})
+      socket.on('message', (data) => socket.send(data))
+    })
+  })
+  await once(http.listen(0, '127.0.0.1'), 'listening')
+  return new WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}`)
+}
+
+void t.test('overrideOptions: the server has the other options, and the listeners and clients of the given one', async (t) => {
+  const server = new WebSocketServer({ noServer: true, maxPayload: 10 })
+  server.once('headers', (lines) => lines.push('x-from: listener'))
+  const client = await openOverridden(t, server, { maxPayload: 100 })
+  const [[response]] = await Promise.all([once(client, 'upgrade'), once(client, 'open')])
+  t.equal(response.headers['x-from'], 'listener')
+  t.equal(server.clients.size, 1)
+
+  client.send(Buffer.alloc(50))
+  await once(client, 'message')
+  client.send(Buffer.alloc(101))
+  t.equal((await once(client, 'close'))[0], 1009)
+  await waitUntil(() => server.clients.size === 0, 'the socket is no longer a client')
+  t.equal(server.options.maxPayload, 10)
+})
+
+void t.test('overrideOptions: close() of the given server waits for the sockets of the other', async (t) => {
+  const server = new WebSocketServer({ noServer: true })
+  const client = await openOverridden(t, server, {})
+  await once(client, 'open')
+  let isClosed = false
+  const end = new Promise<void>((resolve) => server.close(() => { isClosed = true; resolve() }))
+  await waitTurns(2)
+  t.equal(isClosed, false)
+  client.close()
+  await end
+  await t.rejects(new Promise((_resolve, reject) => server.close(reject)), { message: 'The server is not running' })
+})
+
+void t.test('wsReceiverOf: returns the Writable in which ws parses the data of a connection', async (t) => {
+  const [socket, connection] = await openSocket(t)
+  const texts = recordTexts(socket)
+  const receiver = wsReceiverOf(socket)
+  t.equal(receiver._errored, false)
+  connection.push(wsText('by the connection'))
+  wsWrite(receiver, wsText('by the receiver'), 'utf8', () => {})
+  t.same(texts, ['by the connection', 'by the receiver'])
+})
+
+void t.test('hookReceiver: each chunk passes _write before ws parses it, and each event passes emit', async (t) => {
+  const [socket, connection] = await openSocket(t)
+  const calls: unknown[] = []
+  hookReceiver(socket, {
+    _write (chunk, encoding, done) {
+      calls.push(['_write', chunk.length])
+      wsWrite(this, chunk, encoding, done)
+    },
+    emit (event, first, second) {
+      calls.push([event, String(first), second])
+      return wsEmit(this, event, first, second)
+    }
+  })
+  const chunk = Buffer.concat([wsText('a'), wsFrame(BINARY, 'b'), wsFrame(PING, 'c'), wsFrame(PONG, 'd')])
+  connection.push(chunk)
+  t.same(calls, [
+    ['_write', chunk.length],
+    ['message', 'a', false], ['message', 'b', true], ['ping', 'c', undefined], ['pong', 'd', undefined]
+  ])
+})
+
+void t.test('hookReceiver: V8 keeps fast properties for the receiver', async (t) => {
+  const [socket] = await openSocket(t)
+  hookReceiver(socket, { _write: wsReceiverOf(socket)._write, emit: wsReceiverOf(socket).emit })
+  t.ok(hasFastProperties(wsReceiverOf(socket)))
+})
+
+/** Writes a chunk to the receiver of a socket, as Writable does even after the error of an earlier chunk. */
+function writeToReceiver (socket: WebSocket, chunk: Buffer): Error | null | undefined {
+  let result: Error | null | undefined
+  wsWrite(wsReceiverOf(socket), chunk, 'utf8', (error) => { result = error })
+  return result
+}
+
+void t.test('wsWrite: after an error ws emits a message of a later chunk', async (t) => {
+  const [socket] = await openSocket(t)
+  const texts = recordTexts(socket)
+  t.match(writeToReceiver(socket, wsFrame(TEXT, '', { masked: false })), { code: 'WS_ERR_EXPECTED_MASK' })
+  writeToReceiver(socket, wsText('late'))
+  t.same(texts, ['late'], 'if this and the next test fail, guardReceiver need not discard such chunks')
+})
+
+void t.test('wsWrite: after invalid UTF-8 ws throws for a later chunk', async (t) => {
+  const [socket] = await openSocket(t)
+  t.match(writeToReceiver(socket, wsFrame(TEXT, Buffer.of(0xff))), { code: 'WS_ERR_INVALID_UTF8' })
+  t.throws(() => writeToReceiver(socket, wsText('late')), TypeError)
+})
+
+void t.test('wsEmit: the socket emits the data that it is called with', async (t) => {
+  const [socket, connection] = await openSocket(t)
+  const texts = recordTexts(socket)
+  const pings: string[] = []
+  socket.on('ping', (data) => pings.push(String(data)))
+  hookReceiver(socket, {
+    _write (chunk, encoding, done) { wsWrite(this, chunk, encoding, done) },
+    emit (event, first, second) { return wsEmit(this, event, Buffer.from(`own ${first}`), second) }
+  })
+  connection.push(wsText('text'), wsFrame(PING, 'ping'))
+  t.same([texts, pings], [['own text'], ['own ping']])
+})
+
+void t.test('hasReceiverFailed: returns true after an error of the peer, before ws emits it', async (t) => {
+  for (const invalid of [wsFrame(TEXT, Buffer.of(0xff)), wsFrame(TEXT, 'x', { rsv: 4 }), wsFrame(CLOSE, 'x')]) {
+    const [socket, connection] = await openSocket(t)
+    t.equal(hasReceiverFailed(socket), false)
+    connection.push(Buffer.concat([wsText('valid'), wsFrame(PING)]))
+    t.equal(hasReceiverFailed(socket), false)
+    const failed = once(socket, 'error')
+    connection.push(invalid)
+    t.equal(hasReceiverFailed(socket), true)
+    t.equal(socket.readyState, socket.OPEN)
+    await failed
+  }
+})
+
+void t.test('sendsImmediately: returns false while ws reads a Blob, and what is sent meanwhile waits', async (t) => {
+  const [socket, connection] = await openSocket(t)
+  for (const send of [() => socket.send(new Blob([])), () => socket.ping(new Blob(['x']))]) {
+    const { length } = connection.bytes
+    t.equal(sendsImmediately(socket), true)
+    send()
+    t.equal(sendsImmediately(socket), false)
+    socket.send('after')
+    t.equal(connection.bytes.length, length)
+    await new Promise((resolve) => socket.pong('', false, resolve))
+    t.equal(sendsImmediately(socket), true)
+  }
+})
+
+void t.test('sendsImmediately: returns false while ws compresses a message', async (t) => {
+  const server = new WebSocketServer({ noServer: true, perMessageDeflate: { threshold: 0 } })
+  const client = await openOverridden(t, server, {})
+  const [socket] = await Promise.all([
+    new Promise<WebSocket>((resolve) => server.once('headers', () => setImmediate(() => resolve([...server.clients][0]!)))),
+    once(client, 'open')
+  ])
+  t.equal(socket.extensions, 'permessage-deflate')
+  const received = once(client, 'message')
+  t.equal(sendsImmediately(socket), true)
+  await new Promise<void>((resolve) => {
+    socket.send('compressed', () => resolve())
+    t.equal(sendsImmediately(socket), false)
+  })
+  t.equal(sendsImmediately(socket), true)
+  await received
+  client.terminate()
+})
