@@ -25,11 +25,11 @@ interface Parts {
   reader: FrameReader
   stream: Readable
   socket: FakeSocket
-  /** Data that the stream emitted. */
+  /** Chunks that the stream emitted, for ws. */
   read: Buffer[]
-  /** Messages that were emitted directly. */
+  /** Messages that were delivered without ws. */
   delivered: Array<[data: Buffer, isBinary: boolean]>
-  /** Number of calls of the stream's `read`. */
+  /** Returns how often the stream was asked to read. */
   reads: () => number
 }
 
@@ -47,27 +47,27 @@ function setUp (limits: Partial<MessageLimits> = {}, shape: Partial<FakeSocket> 
   return { reader, stream, socket, read, delivered, reads: () => reads }
 }
 
-/** Returns whether the reader has consumed a chunk. If not, the whole chunk is for ws. */
+/** Returns whether the reader took a chunk; if not, the whole chunk is for ws. */
 function receive (reader: FrameReader, chunk: Buffer): boolean {
   const rest = reader.read(chunk)
   if (rest !== undefined && rest !== chunk) throw new Error('a part of the chunk was taken')
   return rest === undefined
 }
 
-/** Returns the frames that ws receives of chunks, with their masks as they are now. */
-function left (t: Test, reader: FrameReader, ...chunks: Buffer[]): WsFrame[] {
-  for (const chunk of chunks) t.equal(receive(reader, chunk), false, 'the chunk is left to ws')
+/** Reads chunks that are all for ws, and returns their frames, as they are masked now. */
+function passedToWs (t: Test, reader: FrameReader, ...chunks: Buffer[]): WsFrame[] {
+  for (const chunk of chunks) t.equal(receive(reader, chunk), false, 'the chunk is for ws')
   const [frames, rest] = readWsFrames(Buffer.concat(chunks))
   t.equal(rest.length, 0)
   return frames
 }
 
-/** Returns the four bytes of a frame that ws uses as its mask. */
+/** Returns the four bytes of a frame that ws takes for its masking key. */
 function maskOf (frame: Buffer): string {
   return frame.subarray(HEAD - 4, HEAD).toString('hex')
 }
 
-void t.test('a chunk with one whole message is emitted directly', async (t) => {
+void t.test('a chunk that is one whole message is delivered', async (t) => {
   const { reader, delivered } = setUp()
   const messages: Array<[number, string | Buffer]> = [
     [TEXT, 'grüße'], [BINARY, Buffer.of(0, 255, 1)], [TEXT, ''], [BINARY, ''],
@@ -78,7 +78,7 @@ void t.test('a chunk with one whole message is emitted directly', async (t) => {
   t.strictSame(delivered, messages.map(([opcode, payload]) => [Buffer.from(payload as string), opcode === BINARY]))
 })
 
-void t.test('a message shares memory neither with data of other streams nor with Buffer\'s pool', async (t) => {
+void t.test('a message shares no memory with data of other streams, nor with Buffer\'s pool', async (t) => {
   const { reader, delivered } = setUp()
   const read = Buffer.alloc(65_536, 0xee)
   for (const size of [0, 1, 10, 64, 65, 100, 1000, 1100, 60_000]) {
@@ -92,11 +92,11 @@ void t.test('a message shares memory neither with data of other streams nor with
   }
 })
 
-void t.test('a message that fills the memory of its read, except for a frame header, is not copied', async (t) => {
+void t.test('a message that fills the memory of its read, except for the HTTP/2 frame header, is not copied', async (t) => {
   const { reader, delivered } = setUp()
   for (const [before, after, isCopied] of [[9, 0, false], [0, 0, false], [10, 0, true], [9, 1, true]] as const) {
     const read = Buffer.concat([Buffer.alloc(before), wsFrame(BINARY, Buffer.alloc(2000, 7)), Buffer.alloc(after)])
-    // Copied, or else all that is tested here would be in the same memory.
+    // Copied: otherwise all cases would share one memory.
     const own = Buffer.from(new Uint8Array(read).buffer)
     receive(reader, own.subarray(before, own.length - after))
     const [data] = delivered.at(-1)!
@@ -105,7 +105,7 @@ void t.test('a message that fills the memory of its read, except for a frame hea
   }
 })
 
-void t.test('a message in many chunks is emitted with the last one', async (t) => {
+void t.test('a message in many chunks is delivered with the last of them', async (t) => {
   for (const [opcode, payload] of [[TEXT, 'whole'], [BINARY, 'x'.repeat(300)], [BINARY, 'y'.repeat(70_000)]] as const) {
     const { reader, delivered } = setUp()
     const frame = wsFrame(opcode, payload)
@@ -122,13 +122,13 @@ void t.test('a message in many chunks is emitted with the last one', async (t) =
   }
 })
 
-void t.test('an incomplete message is passed to ws after a pause, a listener, a Close or an error', async (t) => {
+void t.test('a message of which a part was received is passed to ws, with the rest, when the fast path closes', async (t) => {
   const payload = 'a message in two'
   const frame = wsText(payload)
   const causes: Record<string, (parts: Parts) => void> = {
     'a pause': ({ stream }) => stream.pause(),
     'another listener': ({ stream }) => stream.on('data', () => {}),
-    'a Close': ({ socket }) => { socket.readyState = 2 },
+    'a Close frame': ({ socket }) => { socket.readyState = 2 },
     'an error': ({ socket }) => { socket._receiver._errored = true }
   }
   for (const [name, cause] of Object.entries(causes)) {
@@ -145,7 +145,7 @@ void t.test('an incomplete message is passed to ws after a pause, a listener, a 
   }
 })
 
-void t.test('a message that never ends is passed to ws as far as it was received', async (t) => {
+void t.test('an unfinished message is passed to ws as far as it was received, once', async (t) => {
   const { reader, read } = setUp()
   const frame = wsText('unfinished')
   receive(reader, Buffer.from(frame.subarray(0, 9)))
@@ -155,7 +155,7 @@ void t.test('a message that never ends is passed to ws as far as it was received
   t.equal(read.length, 2, 'once')
 })
 
-void t.test('a message in many chunks with invalid UTF-8, or another binaryType, is passed to ws', async (t) => {
+void t.test('a message in many chunks that is invalid UTF-8, or not to be a Buffer, is passed to ws as a whole', async (t) => {
   const bad = setUp()
   const invalid = wsFrame(TEXT, Buffer.of(0x61, 0x61, 0xff))
   const binary = setUp({}, { binaryType: 'arraybuffer' })
@@ -169,52 +169,52 @@ void t.test('a message in many chunks with invalid UTF-8, or another binaryType,
   }
 })
 
-void t.test('fragments, control frames and several messages in a chunk are unmasked for ws', async (t) => {
+void t.test('fragments, control frames and several messages in a chunk are for ws, unmasked', async (t) => {
   const cases: Record<string, Buffer[]> = {
     'two messages in a chunk': [Buffer.concat([wsText('one'), wsText('two')])],
     fragments: [wsFrame(TEXT, 'a', { fin: false }), wsFrame(CONTINUATION, 'b')],
     'a control frame': [wsFrame(PING, 'x')],
-    'a message amidst fragments': [wsFrame(TEXT, 'a', { fin: false }), wsText('b')],
-    'a message with a bit of an extension': [wsFrame(TEXT, 'x', { rsv: 4 })]
+    'a message between fragments': [wsFrame(TEXT, 'a', { fin: false }), wsText('b')],
+    'a message with a reserved bit': [wsFrame(TEXT, 'x', { rsv: 4 })]
   }
   for (const [name, chunks] of Object.entries(cases)) {
     const { reader, delivered } = setUp()
     const expected = readWsFrames(Buffer.concat(chunks))[0].map(({ payload }) => payload)
-    t.strictSame(left(t, reader, ...chunks).map(({ payload }) => payload), expected, name)
-    t.equal(maskOf(chunks[0]!), '00000000', `${name}: ws has nothing to unmask`)
+    t.strictSame(passedToWs(t, reader, ...chunks).map(({ payload }) => payload), expected, name)
+    t.equal(maskOf(chunks[0]!), '00000000', `${name}: the masking key is zero`)
     t.equal(delivered.length, 0, name)
   }
 })
 
-void t.test('a mask that is split between chunks is not changed', async (t) => {
+void t.test('a masking key of which ws has a part is not changed', async (t) => {
   for (let at = 1; at < HEAD; at++) {
     const { reader, delivered } = setUp()
-    const frame = wsText('cut in its head')
+    const frame = wsText('cut in its header')
     const mask = maskOf(frame)
-    t.match(left(t, reader, frame.subarray(0, at), frame.subarray(at))[0], { payload: Buffer.from('cut in its head') })
+    t.match(passedToWs(t, reader, frame.subarray(0, at), frame.subarray(at))[0], { payload: Buffer.from('cut in its header') })
     t.equal(maskOf(frame), mask)
-    t.equal(receive(reader, wsText('next')), true, 'the next message is found')
+    t.equal(receive(reader, wsText('next')), true, 'the next message is delivered')
     t.equal(delivered.length, 1)
   }
 })
 
-void t.test('a frame header of any size may arrive byte by byte', async (t) => {
+void t.test('a frame header that arrives byte by byte is parsed, whatever its size', async (t) => {
   for (const length of [0, 200, 65_536]) {
     const { reader } = setUp()
     const frame = wsFrame(BINARY, Buffer.alloc(length, 3))
-    const [{ payload }] = left(t, reader, ...Array.from(frame.subarray(0, 16), (byte) => Buffer.of(byte)),
+    const [{ payload }] = passedToWs(t, reader, ...Array.from(frame.subarray(0, 16), (byte) => Buffer.of(byte)),
       Buffer.from(frame.subarray(16))) as [WsFrame]
     t.ok(payload.equals(Buffer.alloc(length, 3)))
     t.equal(receive(reader, wsText('next')), true)
   }
 })
 
-void t.test('an unmasked frame is not changed', async (t) => {
+void t.test('a frame that is not masked is for ws, unchanged', async (t) => {
   const { reader } = setUp()
-  t.match(left(t, reader, wsFrame(TEXT, 'bare', { masked: false })), [{ payload: Buffer.from('bare'), masked: false }])
+  t.match(passedToWs(t, reader, wsFrame(TEXT, 'bare', { masked: false })), [{ payload: Buffer.from('bare'), masked: false }])
 })
 
-void t.test('a part of a message that looks like a message is not emitted as one', async (t) => {
+void t.test('a payload that looks like a message is not delivered as one', async (t) => {
   const inner = wsText('inner')
   const afterHead = setUp()
   receive(afterHead.reader, Buffer.of(0x82, 0x80 | inner.length, 0, 0, 0, 0))
@@ -222,72 +222,72 @@ void t.test('a part of a message that looks like a message is not emitted as one
   t.strictSame(afterHead.delivered, [[inner, true]])
 
   const afterByte = setUp()
-  left(t, afterByte.reader, Buffer.of(0x82), Buffer.of(0x81, 0x80, 0, 0, 0, 1))
+  passedToWs(t, afterByte.reader, Buffer.of(0x82), Buffer.of(0x81, 0x80, 0, 0, 0, 1))
   t.equal(afterByte.delivered.length, 0)
 })
 
-void t.test('an empty chunk has no effect', async (t) => {
+void t.test('an empty chunk changes no state', async (t) => {
   const { reader } = setUp()
   t.equal(receive(reader, Buffer.alloc(0)), false)
   t.equal(receive(reader, wsText('next')), true)
 })
 
-void t.test('a message after fragments is emitted directly again', async (t) => {
+void t.test('a message after fragments is delivered without ws again', async (t) => {
   const { reader, delivered } = setUp()
-  left(t, reader, wsFrame(TEXT, 'a', { fin: false }), wsFrame(PING), wsFrame(CONTINUATION, 'b'))
+  passedToWs(t, reader, wsFrame(TEXT, 'a', { fin: false }), wsFrame(PING), wsFrame(CONTINUATION, 'b'))
   t.equal(receive(reader, wsText('c')), true)
   t.equal(String(delivered[0]?.[0]), 'c')
 })
 
-void t.test('messages above maxPayload, or with invalid UTF-8, are passed to ws', async (t) => {
+void t.test('a message that exceeds maxPayload or is invalid UTF-8 is for ws, which refuses it', async (t) => {
   const small = setUp({ maxPayload: 3 }).reader
   t.equal(receive(small, wsText('abc')), true)
-  t.match(left(t, small, wsText('abcd')), [{ payload: Buffer.from('abcd') }])
+  t.match(passedToWs(t, small, wsText('abcd')), [{ payload: Buffer.from('abcd') }])
 
   const bad = Buffer.of(0x61, 0xff)
-  t.match(left(t, setUp().reader, wsFrame(TEXT, bad)), [{ payload: bad }])
+  t.match(passedToWs(t, setUp().reader, wsFrame(TEXT, bad)), [{ payload: bad }])
   t.equal(receive(setUp().reader, wsFrame(BINARY, bad)), true)
   t.equal(receive(setUp({ skipUTF8Validation: true }).reader, wsFrame(TEXT, bad)), true)
 })
 
-void t.test('with another binaryType ws converts binary messages', async (t) => {
+void t.test('a binary message is for ws if binaryType is not nodebuffer', async (t) => {
   const { reader, socket } = setUp()
   for (const binaryType of ['arraybuffer', 'fragments', 'blob']) {
     socket.binaryType = binaryType
-    left(t, reader, wsFrame(BINARY, 'x'))
-    t.equal(receive(reader, wsText('x')), true, 'text is a Buffer whatever it says')
+    passedToWs(t, reader, wsFrame(BINARY, 'x'))
+    t.equal(receive(reader, wsText('x')), true, 'text is a Buffer with every binaryType')
   }
 })
 
-void t.test('with allowSynchronousEvents: false, or compression, all messages are passed to ws', async (t) => {
-  left(t, setUp({ allowSynchronousEvents: false }).reader, wsText('x'))
-  left(t, setUp({}, { extensions: 'permessage-deflate' }).reader, wsText('x'))
-  left(t, new FrameReader(new Readable() as Http2Stream, new PrivateMemory()), wsText('x'))
+void t.test('all frames are for ws without allowSynchronousEvents, with an extension, and before the start', async (t) => {
+  passedToWs(t, setUp({ allowSynchronousEvents: false }).reader, wsText('x'))
+  passedToWs(t, setUp({}, { extensions: 'permessage-deflate' }).reader, wsText('x'))
+  passedToWs(t, new FrameReader(new Readable() as Http2Stream, new PrivateMemory()), wsText('x'))
 })
 
-void t.test('after a Close or an error all messages are passed to ws', async (t) => {
-  left(t, setUp({}, { readyState: 2 }).reader, wsText('x'))
-  left(t, setUp({}, { _receiver: { _errored: true } }).reader, wsText('x'))
+void t.test('all frames are for ws if the socket is not open, or after a protocol error', async (t) => {
+  passedToWs(t, setUp({}, { readyState: 2 }).reader, wsText('x'))
+  passedToWs(t, setUp({}, { _receiver: { _errored: true } }).reader, wsText('x'))
 })
 
-void t.test('a message neither overtakes buffered data nor bypasses another listener for data', async (t) => {
+void t.test('messages are for ws while the stream is paused, has buffered data, or has another data listener', async (t) => {
   const paused = setUp()
   paused.stream.pause()
-  left(t, paused.reader, wsText('x'))
+  passedToWs(t, paused.reader, wsText('x'))
   paused.stream.push('something')
   paused.stream.resume()
-  left(t, paused.reader, wsText('y'))
+  passedToWs(t, paused.reader, wsText('y'))
   await new Promise(setImmediate)
-  t.equal(receive(paused.reader, wsText('z')), true, 'nothing waits any more')
+  t.equal(receive(paused.reader, wsText('z')), true, 'nothing is buffered any more')
 
   const watched = setUp()
   watched.stream.on('data', () => {})
-  left(t, watched.reader, wsText('x'))
+  passedToWs(t, watched.reader, wsText('x'))
   watched.stream.removeAllListeners('data').resume()
-  left(t, watched.reader, wsText('x'))
+  passedToWs(t, watched.reader, wsText('x'))
 })
 
-void t.test('a stream that is resumed continues to read, even if nothing was pushed', async (t) => {
+void t.test('a stream that is resumed reads on, though nothing was pushed since it last read', async (t) => {
   const { reader, stream, reads } = setUp()
   await new Promise(setImmediate)
   t.equal(receive(reader, wsText('x')), true)
@@ -298,14 +298,14 @@ void t.test('a stream that is resumed continues to read, even if nothing was pus
   t.ok(reads() > before)
 })
 
-void t.test('a message after a listener has thrown is emitted', async (t) => {
+void t.test('a message after one whose listener throws is delivered', async (t) => {
   const { reader, socket } = setUp()
   socket.once('message', () => { throw new Error('boom') })
   t.throws(() => receive(reader, wsText('x')), { message: 'boom' })
   t.equal(receive(reader, wsText('y')), true)
 })
 
-void t.test('the end of a message and the beginning of the next may share a chunk', async (t) => {
+void t.test('a chunk that ends a message and begins another delivers both, or leaves the rest for ws', async (t) => {
   const { reader, delivered } = setUp()
   const first = wsText('one message')
   receive(reader, first.subarray(0, 9))
@@ -319,7 +319,7 @@ void t.test('the end of a message and the beginning of the next may share a chun
   t.equal(delivered.length, 3)
 })
 
-void t.test('if a listener throws, the rest of the chunk is read, and the error is thrown in the next tick', async (t) => {
+void t.test('the data behind a message whose listener throws is delivered, and the error thrown in the next tick', async (t) => {
   const { reader, socket, delivered } = setUp()
   const first = wsText('one message')
   receive(reader, first.subarray(0, 9))

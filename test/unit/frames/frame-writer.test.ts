@@ -5,15 +5,15 @@ import * as ws from 'ws'
 import { writeShort } from '../../../lib/frames/frame-writer.ts'
 import type { Data } from '../../../lib/frames/frame-writer.ts'
 
-// @types/ws does not know it.
+// @types/ws does not declare it.
 const { Sender } = ws as unknown as { Sender: { frame: (data: Buffer, options: object) => Buffer[] } }
 
-/** Returns the bytes that are written, or undefined if the message is for ws. */
+/** Returns the bytes that are written; undefined if the message is for ws. */
 function write (data: unknown, isBinary = typeof data !== 'string'): Buffer | undefined {
   const connection = new PassThrough()
   const isWritten = writeShort(connection, data as Data, isBinary, undefined)
   const bytes: Buffer | null = connection.read()
-  assert.equal(bytes !== null, isWritten, 'the result says whether something was written')
+  assert.equal(bytes !== null, isWritten, 'it returns whether it has written')
   return bytes ?? undefined
 }
 
@@ -22,7 +22,7 @@ function frameOfWs (data: string | Uint8Array, isBinary: boolean): Buffer {
   return Buffer.concat(Sender.frame(Buffer.from(data as string), options))
 }
 
-void t.test('a short message has the same bytes as the frame of ws', async (t) => {
+void t.test('a short message is written as the frame that ws would write', async (t) => {
   for (const length of [0, 1, 125, 126, 1023, 1024]) {
     const bytes = new Uint8Array(length).fill(0xe5)
     t.strictSame(write(bytes), frameOfWs(bytes, true), `${length} bytes`)
@@ -35,18 +35,18 @@ void t.test('a short message has the same bytes as the frame of ws', async (t) =
   t.strictSame(write('🐟🐠'), frameOfWs('🐟🐠', false))
 })
 
-void t.test('a string may be sent as binary, and a Buffer as text', async (t) => {
+void t.test('a string can be sent as a binary message, and bytes as a text message', async (t) => {
   t.strictSame(write('grüße', true), frameOfWs('grüße', true))
   t.strictSame(write(Buffer.from('grüße'), false), frameOfWs('grüße', false))
 })
 
-void t.test('only the bytes of a view are sent', async (t) => {
+void t.test('a view of a buffer is sent without the bytes around it', async (t) => {
   const around = Uint8Array.of(1, 2, 3, 4, 5)
   t.strictSame(write(around.subarray(1, 3)), Buffer.of(0x82, 2, 2, 3))
   t.strictSame(write(new Uint8Array(new SharedArrayBuffer(2))), Buffer.of(0x82, 2, 0, 0))
 })
 
-void t.test('long messages and other types are not written', async (t) => {
+void t.test('messages over 1024 bytes, and data that is neither text nor bytes, are for ws', async (t) => {
   const others = {
     'long bytes': Buffer.alloc(1025),
     'long text': 'x'.repeat(1025),
@@ -62,7 +62,7 @@ void t.test('long messages and other types are not written', async (t) => {
   for (const [name, data] of Object.entries(others)) t.equal(write(data), undefined, name)
 })
 
-void t.test('the callback is called when the message is sent, or with the error', async (t) => {
+void t.test('the callback is called when the message was sent, or with the error', async (t) => {
   const connection = new PassThrough()
   const sent = await new Promise((resolve) => writeShort(connection, 'x', false, resolve))
   t.equal(sent, null)

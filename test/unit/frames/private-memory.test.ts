@@ -3,8 +3,8 @@ import { PrivateMemory, copyPrivately } from '../../../lib/frames/private-memory
 
 const SLAB = 4096
 
-// The first of these tests: from then on there is no timer that is not its own.
-void t.test('a slab is released after a second, by a timer that does not keep the process alive', async (t) => {
+// The first of these tests: an earlier one would have started a timer.
+void t.test('a memory that is not used for a second keeps no slab, and its timer does not keep the process alive', async (t) => {
   const { setTimeout } = globalThis
   const callbacks: Array<() => void> = []
   let unrefs = 0
@@ -17,7 +17,7 @@ void t.test('a slab is released after a second, by a timer that does not keep th
   const [one, other] = [new PrivateMemory(), new PrivateMemory()]
   for (let second = 1; second <= 2; second++) {
     for (const memory of [one, other]) {
-      t.equal(memory.allocate(100).buffer.byteLength, 100, 'the first of a while')
+      t.equal(memory.allocate(100).buffer.byteLength, 100, 'the first after a pause')
       t.equal(memory.allocate(100).buffer.byteLength, SLAB)
     }
     t.equal(callbacks.length, second)
@@ -26,7 +26,7 @@ void t.test('a slab is released after a second, by a timer that does not keep th
   }
 })
 
-void t.test('copyPrivately: a copy has memory of its own', async (t) => {
+void t.test('copyPrivately returns a copy that shares no memory', async (t) => {
   for (const size of [0, 1, 64, 65, 1000, 20_000]) {
     const copy = copyPrivately(Buffer.alloc(size, 7))
     t.ok(copy.equals(Buffer.alloc(size, 7)))
@@ -34,7 +34,7 @@ void t.test('copyPrivately: a copy has memory of its own', async (t) => {
   }
 })
 
-void t.test('large and small data, and the first data after a pause, has memory of its own', async (t) => {
+void t.test('a Buffer that is large, small, or the first after a pause shares no memory', async (t) => {
   const memory = new PrivateMemory()
   for (const size of [0, 1, 64, 300, 1, 64, 1025, 20_000]) {
     const taken = memory.allocate(size)
@@ -43,7 +43,7 @@ void t.test('large and small data, and the first data after a pause, has memory 
   }
 })
 
-void t.test('other data is in slabs of zeros, with data of the same socket only', async (t) => {
+void t.test('other Buffers share slabs of the same memory, filled with zeros', async (t) => {
   const memory = new PrivateMemory()
   memory.allocate(100)
   const slabs = new Set<ArrayBufferLike>()
@@ -54,11 +54,11 @@ void t.test('other data is in slabs of zeros, with data of the same socket only'
     t.ok(rest.equals(Buffer.alloc(rest.length)), 'zeros')
     return each.fill(index)
   })
-  t.ok(taken.every((each, index) => each.equals(Buffer.alloc(100, index))), 'none is another')
+  t.ok(taken.every((each, index) => each.equals(Buffer.alloc(100, index))), 'none overlaps another')
   t.strictSame([...slabs].map(({ byteLength }) => byteLength), [SLAB, SLAB, SLAB])
 })
 
-void t.test('no two sockets share a slab', async (t) => {
+void t.test('two memories share no slab', async (t) => {
   const [one, other] = [new PrivateMemory(), new PrivateMemory()]
   for (const memory of [one, other]) memory.allocate(100)
   t.not(one.allocate(100).buffer, other.allocate(100).buffer)

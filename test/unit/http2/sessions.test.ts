@@ -24,8 +24,8 @@ async function serve (t: Test): Promise<Served> {
   return { sessions, server, client }
 }
 
-// On a server that got its request listener late, a stream is reported before its 'connect'.
-void t.test('a session times out after its last socket, in whatever order its streams were registered', async (t) => {
+// On a server whose first request listener was added late, 'stream' is emitted before 'connect'.
+void t.test('a session times out after its last socket, in whichever order a stream and its socket were registered', async (t) => {
   const { sessions, server, client } = await serve(t)
   const request = client.request({ ':method': 'POST' }, { endStream: false })
   const [stream] = await once(server, 'stream') as [ServerHttp2Stream]
@@ -37,4 +37,78 @@ void t.test('a session times out after its last socket, in whatever order its st
   request.resume().end()
   await once(session, 'timeout')
   t.ok(stream.destroyed)
+})
+
+void t.test('the session of a stream is registered once, with the connection of its server', async (t) => {
+  const { sessions, server, client } = await serve(t)
+  const connected = once(server, 'connection')
+  const [first, second] = [client.request({ ':method': 'POST' }), client.request({ ':method': 'POST' })]
+  for (const each of [first, second]) each.on('error', () => {})
+  const streams: ServerHttp2Stream[] = []
+  await new Promise<void>((resolve) => {
+    server.on('stream', (stream: ServerHttp2Stream) => { if (streams.push(stream) === 2) resolve() })
+  })
+  const session = sessions.forStream(streams[0]!)
+  t.ok(session !== undefined && session === sessions.forStream(streams[1]!))
+  t.equal(session!.transport, (await connected)[0])
+})
+
+void t.test('a session that another listener has ended is undefined, and a closed one is forgotten', async (t) => {
+  const { sessions, server, client } = await serve(t)
+  client.on('error', () => {})
+  const request = client.request({ ':method': 'POST' }, { endStream: false })
+  request.on('error', () => {})
+  const [stream] = await once(server, 'stream') as [ServerHttp2Stream]
+  stream.on('error', () => {})
+  const session = stream.session as ServerHttp2Session
+  const known = sessions.forStream(stream)
+  const closed = once(session, 'close')
+  session.destroy()
+  await closed
+  t.equal(sessions.forStream({ session: undefined } as unknown as ServerHttp2Stream), undefined)
+  t.not(sessions.forStream({ session } as unknown as ServerHttp2Stream), known)
+})
+
+void t.test('track() registers the streams that can receive data, until it is stopped', async (t) => {
+  const { sessions, server, client } = await serve(t)
+  const counts: number[] = []
+  server.on('stream', (stream: ServerHttp2Stream) => {
+    stream.respond()
+    counts.push(sessions.forStream(stream)!.budget.size)
+  })
+  const answer = async (endStream: boolean): Promise<void> => {
+    const request = client.request({ ':method': 'POST' }, { endStream })
+    request.on('error', () => {})
+    await once(request, 'response')
+  }
+  await answer(true)
+  await answer(false)
+  t.same(counts, [0, 1], 'END_STREAM on the request is no data')
+})
+
+void t.test('close() sends GOAWAY on every session, and on one that starts after it', async (t) => {
+  const { sessions, server, client } = await serve(t)
+  if (client.connecting) await once(client, 'connect')
+  // The server may report its session later than the client.
+  const ready = client.request({ ':method': 'GET' }).on('error', () => {})
+  const [stream] = await once(server, 'stream') as [ServerHttp2Stream]
+  stream.respond({}, { endStream: true })
+  ready.resume()
+  const goaway = once(client, 'goaway')
+  sessions.close()
+  await goaway
+
+  const late = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  t.teardown(() => late.destroy())
+  await once(late, 'goaway')
+})
+
+void t.test('destroy() destroys every session', async (t) => {
+  const { sessions, server, client } = await serve(t)
+  client.on('error', () => {})
+  const [session] = await once(server, 'session') as [ServerHttp2Session]
+  const closed = once(session, 'close')
+  sessions.destroy()
+  await closed
+  t.ok(session.destroyed)
 })

@@ -1,11 +1,12 @@
 import { EventEmitter } from 'node:events'
 import type { ServerHttp2Stream } from 'node:http2'
 import t from 'tap'
+import type { WebSocket } from 'ws'
 import { StreamReceiver } from '../../../lib/http2/stream-receiver.ts'
 import type { ReceivingSession } from '../../../lib/http2/stream-receiver.ts'
-import { wsText } from '../../helpers/ws-frames.ts'
+import { PING, wsFrame, wsText } from '../../helpers/ws-frames.ts'
 
-/** Size, in bytes, of what one read of a connection receives. */
+/** Size, in bytes, of one read of a connection. */
 const READ_SIZE = 64 * 1024
 
 class FakeStream extends EventEmitter {
@@ -45,7 +46,7 @@ function setUp (readableFlowing: boolean, hasRoom = true): Parts {
   return { stream: stream as Parts['stream'], receiver, calls }
 }
 
-/** Returns a view of what one read of a connection received. */
+/** Returns a chunk that is a view of one read of a connection. */
 function view (bytes: Buffer | number): Buffer {
   const read = Buffer.allocUnsafeSlow(READ_SIZE).fill('x')
   if (typeof bytes === 'number') return read.subarray(100, 100 + bytes)
@@ -53,7 +54,7 @@ function view (bytes: Buffer | number): Buffer {
   return read.subarray(100, 100 + bytes.length)
 }
 
-void t.test('small chunks keep little memory alive in addition to their own', async (t) => {
+void t.test('small chunks keep little more memory alive than their own', async (t) => {
   const { stream } = setUp(true)
   for (let count = 0; count < 2000; count++) stream.push(view(100))
   t.ok(stream.pushed.every((each) => each!.equals(Buffer.alloc(100, 'x'))))
@@ -62,7 +63,7 @@ void t.test('small chunks keep little memory alive in addition to their own', as
   t.ok(kept < 2 * 2000 * 100, `${kept} bytes for 200,000`)
 })
 
-void t.test('a chunk that is read immediately, and is an eighth of its memory, is not copied', async (t) => {
+void t.test('a chunk that is read immediately, and is at least an eighth of its memory, is not copied', async (t) => {
   const { stream, calls } = setUp(true)
   const [large, alone, small] = [view(READ_SIZE / 4), Buffer.from(new ArrayBuffer(50)), view(5000)]
   for (const chunk of [large, alone, small]) stream.push(chunk)
@@ -72,14 +73,14 @@ void t.test('a chunk that is read immediately, and is an eighth of its memory, i
   t.strictSame(calls, [`read ${READ_SIZE / 4}`, 'read 50', 'read 5000'])
 })
 
-void t.test('a chunk that is not read immediately keeps only its own memory alive', async (t) => {
+void t.test('a chunk that nobody reads yet keeps only its own memory alive', async (t) => {
   const { stream, calls } = setUp(false)
   stream.push(view(READ_SIZE / 4))
   t.equal(stream.pushed[0]!.buffer.byteLength, READ_SIZE / 4)
   t.strictSame(calls, [`reserve ${READ_SIZE / 4}`])
 })
 
-void t.test('a stream that exceeds the budget is refused once, and receives nothing more', async (t) => {
+void t.test('a stream whose data exceeds the budget is refused once, and receives nothing more', async (t) => {
   const { stream, calls } = setUp(false, false)
   t.equal(stream.push(view(1)), false)
   t.equal(stream.push(view(1)), false)
@@ -98,6 +99,44 @@ void t.test('frames are unmasked for ws, and the end of the stream follows them'
   t.strictSame(calls, [`read ${size}`])
 })
 
+/** Returns a socket of ws that receives messages without ws. */
+function createWebSocket (): WebSocket {
+  return Object.assign(new EventEmitter(), {
+    OPEN: 1, readyState: 1, extensions: '', binaryType: 'nodebuffer', _receiver: { _errored: false }
+  }) as unknown as WebSocket
+}
+
+const LIMITS = { maxPayload: 0, skipUTF8Validation: false, allowSynchronousEvents: true }
+
+void t.test('a message that is delivered without ws is measured, and not pushed', async (t) => {
+  const { stream, receiver, calls } = setUp(true)
+  const websocket = createWebSocket()
+  const texts: string[] = []
+  websocket.on('message', (data) => texts.push(String(data)))
+  receiver.readFrames()
+  receiver.reader!.start(websocket, LIMITS)
+  stream.on('data', () => {})
+  const [first, second] = [wsText('one message'), wsText('another')]
+  t.equal(stream.push(view(first)), true)
+  stream.push(view(second.subarray(0, 10)))
+  stream.push(view(Buffer.concat([second.subarray(10), wsFrame(PING)])))
+  t.same(texts, ['one message', 'another'])
+  t.same(stream.pushed.map((each) => each?.length), [6], 'the ping is for ws')
+  t.strictSame(calls, [`read ${first.length}`, 'read 10', `read ${second.length - 10}`, 'read 6'])
+})
+
+void t.test('END_STREAM in the middle of a message passes the message to ws, as far as it was received', async (t) => {
+  const { stream, receiver } = setUp(true)
+  receiver.readFrames()
+  receiver.reader!.start(createWebSocket(), LIMITS)
+  const read: Buffer[] = []
+  stream.on('data', (chunk) => read.push(chunk))
+  stream.push(view(wsText('unfinished').subarray(0, 9)))
+  stream.push(null)
+  t.equal(Buffer.concat(read).subarray(-3).toString(), 'unf')
+  t.same(stream.pushed, [null])
+})
+
 void t.test('frames are not read from a stream of which a part has been buffered', async (t) => {
   const { stream, receiver } = setUp(true)
   stream.readableLength = 1
@@ -105,7 +144,7 @@ void t.test('frames are not read from a stream of which a part has been buffered
   t.equal(receiver.reader, undefined)
 })
 
-void t.test('the session is called when the stream closes', async (t) => {
+void t.test('a stream that closes is removed from its session', async (t) => {
   const { stream, calls } = setUp(true)
   stream.emit('close')
   t.strictSame(calls, ['remove'])

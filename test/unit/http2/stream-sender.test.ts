@@ -1,0 +1,327 @@
+import type { Http2Stream } from 'node:http2'
+import t from 'tap'
+import { FST_WS_NOT_SENT } from '../../../lib/errors.ts'
+import { SMALL_WRITE, SendBudget } from '../../../lib/http2/send-budget.ts'
+import { StreamSender } from '../../../lib/http2/stream-sender.ts'
+import type { WriteCallback, WriteItem } from '../../../lib/internals/streams.ts'
+import { openStream, untilClosed } from './open-stream.ts'
+
+const SLICE = 128 * 1024
+const LARGE = 300 * 1024
+const BINARY = 'buffer' as BufferEncoding
+
+/** Node's side of a stream: the writes that it was passed, and their callbacks. */
+class FakeNode {
+  destroyed = false
+  closed = false
+  writableLength = 0
+  readonly writes: Buffer[] = []
+  readonly callbacks: WriteCallback[] = []
+  /** The parameters of each call of `end`. */
+  readonly ends: unknown[][] = []
+
+  _write (chunk: Buffer | string, encoding: BufferEncoding, callback: WriteCallback): void {
+    this._writev([{ chunk, encoding }], callback)
+  }
+
+  _writev (items: WriteItem[], callback: WriteCallback): void {
+    this.writes.push(Buffer.concat(items.map(({ chunk, encoding }) => Buffer.from(chunk as string, encoding))))
+    this.callbacks.push(callback)
+  }
+
+  end (...parameters: unknown[]): void {
+    this.ends.push(parameters)
+  }
+}
+
+interface Parts {
+  node: FakeNode
+  budget: SendBudget
+  sender: StreamSender
+  /** The results of the callbacks: an error, or null for data that was sent. */
+  results: unknown[]
+  callback: WriteCallback
+}
+
+/** Creates a sender. The methods of Node are those of its stream's prototype. */
+function setUp (): Parts {
+  const node = new FakeNode()
+  const stream: Http2Stream = Object.create(node)
+  const budget = new SendBudget()
+  const results: unknown[] = []
+  return { node, budget, sender: new StreamSender(stream, budget), results, callback: (error) => results.push(error) }
+}
+
+/** Returns whether a budget has room for as many slices as a new one, and no more. */
+function isBudgetWhole (budget: SendBudget): boolean {
+  const sizes = Array.from({ length: 17 }, () => budget.reserve())
+  return sizes.every((size) => size === SLICE) && budget.reserve() < SLICE
+}
+
+// Slices
+
+void t.test('a write of up to 4096 bytes is passed to Node as it is, and not counted in the budget', async (t) => {
+  const { node, budget, sender, results, callback } = setUp()
+  sender.write(Buffer.alloc(SMALL_WRITE), BINARY, callback)
+  node.callbacks[0]!(null)
+  sender.writeAll([{ chunk: 'x'.repeat(682), encoding: 'utf8' }, { chunk: '€'.repeat(683), encoding: 'utf8' }], callback)
+  t.same(node.writes.map(({ length }) => length), [SMALL_WRITE, 682 + 3 * 683])
+  t.ok(isBudgetWhole(budget))
+  node.callbacks[1]!()
+  t.same(results, [null, null])
+})
+
+void t.test('a larger write is passed in slices, each when the one before it was sent', async (t) => {
+  const { node, sender, results, callback } = setUp()
+  const bytes = Buffer.from(Array.from({ length: LARGE }, (_, index) => index & 0xff))
+  sender.write(bytes, BINARY, callback)
+  t.same(node.writes.map(({ length }) => length), [SLICE])
+  t.equal(sender.bytesAlreadySent, 0)
+  node.callbacks[0]!()
+  t.same(node.writes.map(({ length }) => length), [SLICE, SLICE])
+  t.equal(sender.bytesAlreadySent, SLICE)
+  t.equal(sender.bytesSent, SLICE)
+  node.callbacks[1]!()
+  t.equal(sender.bytesAlreadySent, 2 * SLICE)
+  t.same(results, [])
+  node.callbacks[2]!()
+  t.same(results, [null])
+  t.equal(sender.bytesAlreadySent, 0, 'the stream does not count it as buffered any more')
+  t.equal(sender.bytesSent, LARGE)
+  t.ok(Buffer.concat(node.writes).equals(bytes))
+})
+
+void t.test('texts and buffers that are written together are sliced across their borders, in their encoding', async (t) => {
+  const { node, sender, results, callback } = setUp()
+  sender.writeAll([
+    { chunk: 'é', encoding: 'latin1' }, { chunk: Buffer.alloc(SLICE, 1), encoding: BINARY }, { chunk: '€', encoding: 'utf8' }
+  ], callback)
+  node.callbacks[0]!()
+  t.same(node.writes.map(({ length }) => length), [SLICE, 4])
+  t.ok(Buffer.concat(node.writes).equals(Buffer.concat([Buffer.of(0xe9), Buffer.alloc(SLICE, 1), Buffer.from('€')])))
+  node.callbacks[1]!()
+  t.same(results, [null])
+})
+
+void t.test('a slice is reserved while Node has it, and returned when it was sent or has failed', async (t) => {
+  const { node, budget, sender, callback } = setUp()
+  const other = new StreamSender(Object.create(new FakeNode()), budget)
+  other.write(Buffer.alloc(LARGE), BINARY, () => {})
+  sender.write(Buffer.alloc(LARGE), BINARY, callback)
+  const sizes = Array.from({ length: 15 }, () => budget.reserve())
+  t.ok(budget.reserve() < SLICE, '2 slices of senders and 15 others')
+  for (const size of sizes) budget.release(size)
+
+  const own = setUp()
+  for (const error of [null, new Error('failed')]) {
+    own.sender.write(Buffer.alloc(SMALL_WRITE + 1), BINARY, own.callback)
+    own.node.callbacks.at(-1)!(error)
+  }
+  t.ok(isBudgetWhole(own.budget))
+  node.callbacks[0]!()
+})
+
+// Callbacks
+
+void t.test('an error of Node between two slices is the result of the write, and the other slices are not passed', async (t) => {
+  const { node, budget, sender, results, callback } = setUp()
+  sender.write(Buffer.alloc(LARGE), BINARY, callback)
+  node.callbacks[0]!()
+  const error = new Error('write failed')
+  node.callbacks[1]!(error)
+  t.equal(node.writes.length, 2)
+  t.same(results, [error])
+  t.equal(sender.bytesAlreadySent, 0)
+  t.ok(isBudgetWhole(budget))
+
+  sender.write(Buffer.from('next'), BINARY, callback)
+  t.equal(String(node.writes.at(-1)), 'next', 'nothing is left of the failed write')
+  node.callbacks.at(-1)!()
+  t.equal(results.length, 2)
+})
+
+void t.test('a write that is lost between two slices fails with FST_WS_NOT_SENT, once', async (t) => {
+  const { node, budget, sender, results, callback } = setUp()
+  sender.write(Buffer.alloc(LARGE), BINARY, callback)
+  node.callbacks[0]!()
+  sender.lose()
+  sender.lose(new Error('later'))
+  t.equal(results.length, 1)
+  t.ok(results[0] instanceof FST_WS_NOT_SENT)
+  t.ok(isBudgetWhole(budget))
+  node.callbacks[1]!()
+  t.equal(results.length, 1, 'though Node calls back after all')
+  t.equal(node.writes.length, 2, 'and no further slice is passed')
+})
+
+void t.test('success that Node reports for a slice of a destroyed stream is not believed', async (t) => {
+  const { node, sender, results, callback } = setUp()
+  sender.write(Buffer.alloc(LARGE), BINARY, callback)
+  node.destroyed = true
+  node.callbacks[0]!()
+  node.callbacks[0]!(null)
+  t.same(results, [], 'not within destroy()')
+  await null
+  await new Promise((resolve) => process.nextTick(resolve))
+  t.equal(results.length, 1)
+  t.ok(results[0] instanceof FST_WS_NOT_SENT)
+  t.equal(node.writes.length, 1)
+})
+
+void t.test('a write counts as sent if END_STREAM was sent after it, whether or not Node calls back', async (t) => {
+  const { sender, results, callback } = setUp()
+  sender.write(Buffer.from('last'), BINARY, callback)
+  sender.isEndSent = true
+  sender.lose()
+  t.same(results, [null])
+})
+
+void t.test('a write that is lost with an error fails with that error', async (t) => {
+  const { sender, results, callback } = setUp()
+  const error = new Error('reset')
+  sender.write(Buffer.alloc(LARGE), BINARY, callback)
+  sender.lose(error)
+  t.same(results, [error])
+})
+
+// The end
+
+void t.test('end() waits for the last slice', async (t) => {
+  const { node, sender, results, callback } = setUp()
+  sender.write(Buffer.alloc(LARGE), BINARY, callback)
+  node.writableLength = LARGE
+  sender.end([])
+  sender.end([])
+  node.callbacks[0]!()
+  node.callbacks[1]!()
+  t.same(node.ends, [])
+  node.writableLength = 0
+  node.callbacks[2]!()
+  t.same(results, [null])
+  t.equal(node.ends.length, 1)
+})
+
+void t.test('end() waits for the writes behind the current one', async (t) => {
+  const { node, sender } = setUp()
+  // As Writable does, which passes the next write on within the callback of the last.
+  sender.write(Buffer.alloc(SMALL_WRITE + 1), BINARY, () => {
+    node.writableLength = 5
+    sender.write(Buffer.from('again'), BINARY, () => { node.writableLength = 0 })
+  })
+  node.writableLength = SMALL_WRITE + 6
+  sender.end([])
+  node.callbacks[0]!()
+  t.same(node.ends, [])
+  node.callbacks[1]!()
+  t.equal(node.ends.length, 1)
+})
+
+void t.test('end() waits for no slice if the stream is closed, or if few bytes wait', async (t) => {
+  const closed = setUp()
+  closed.node.writableLength = LARGE
+  closed.node.closed = true
+  closed.sender.end([])
+  t.equal(closed.node.ends.length, 1)
+
+  const small = setUp()
+  small.node.writableLength = SMALL_WRITE
+  small.sender.end(['parameters', 'of end'])
+  t.same(small.node.ends, [['parameters', 'of end']])
+})
+
+void t.test('a stream that is reset while end() waits is not ended by its last callback', async (t) => {
+  const { node, sender, callback } = setUp()
+  sender.write(Buffer.alloc(LARGE), BINARY, callback)
+  node.writableLength = LARGE
+  sender.end([])
+  node.closed = true
+  sender.end([])
+  t.equal(node.ends.length, 1, 'Node ends a stream that it closes')
+  node.writableLength = 0
+  sender.lose()
+  t.equal(node.ends.length, 1)
+})
+
+void t.test('a callback that throws does not prevent the end', async (t) => {
+  const { node, sender } = setUp()
+  sender.write(Buffer.alloc(SMALL_WRITE + 1), BINARY, () => { throw new Error('boom') })
+  node.writableLength = SMALL_WRITE + 1
+  sender.end([])
+  node.writableLength = 0
+  t.throws(() => node.callbacks[0]!(), { message: 'boom' })
+  t.equal(node.ends.length, 1)
+})
+
+void t.test('END_STREAM follows the last slice, whatever window the client opens', async (t) => {
+  const { stream, client, received, untilReceived } = await openStream(t, 0)
+  const bytes = Buffer.from(Array.from({ length: LARGE }, (_, index) => index & 0xff))
+  const results: unknown[] = []
+  stream.write(bytes.subarray(0, LARGE - 10), (error) => results.push(error))
+  stream.write(bytes.subarray(LARGE - 10), (error) => results.push(error))
+  stream.end()
+  client.windowUpdate(0, LARGE)
+  for (const window of [1, SLICE, SLICE]) {
+    const before = received().length
+    client.windowUpdate(1, window)
+    await untilReceived(before + window)
+    t.notOk(client.trace(1).includes('DATA END_STREAM'))
+  }
+  client.windowUpdate(1, LARGE)
+  await client.untilEnd(1)
+  t.ok(received().equals(bytes))
+  t.equal(client.trace(1).at(-1), 'DATA END_STREAM')
+  t.equal(results.length, 2)
+  t.ok(results.every((result) => result == null))
+})
+
+// The response head
+
+void t.test('the first write is the response head, and is not sent as DATA', async (t) => {
+  const { node, sender, results, callback } = setUp()
+  const heads: string[] = []
+  sender.head = { writeHead: (head) => { heads.push(head) } }
+  sender.write(`HTTP/1.1 101 Ä\r\n${'x'.repeat(SMALL_WRITE)}`, 'utf8', callback)
+  t.same(heads, [`HTTP/1.1 101 Ä\r\n${'x'.repeat(SMALL_WRITE)}`])
+  t.same(results, [undefined])
+  t.same(node.writes, [])
+  sender.write('data', 'utf8', callback)
+  t.same(node.writes.map(String), ['data'])
+  t.equal(heads.length, 1)
+})
+
+void t.test('a response head in bytes has a character for each byte', async (t) => {
+  const { sender, callback } = setUp()
+  let written = ''
+  sender.head = { writeHead: (head) => { written = head } }
+  sender.write(Buffer.of(0x41, 0xe9, 0xff), BINARY, callback)
+  t.equal(written, 'A\xe9\xff')
+})
+
+void t.test('a head that is corked with an empty body, as Node\'s HTTP client writes it, is the head', async (t) => {
+  const { stream, socket, client, received } = await openStream(t)
+  const heads: string[] = []
+  socket.sender.head = { writeHead: (head) => { heads.push(head) } }
+  const results: unknown[] = []
+  stream.cork()
+  for (const part of ['GET / HTTP/1.1\r\n\r\n', '']) stream.write(part, (error: unknown) => results.push(error))
+  stream.uncork()
+  await new Promise(setImmediate)
+  t.same(heads, ['GET / HTTP/1.1\r\n\r\n'])
+  t.equal(results.length, 2)
+  t.ok(results.every((error) => error == null))
+  stream.end('data')
+  await client.untilEnd(1)
+  t.equal(String(received()), 'data')
+})
+
+void t.test('end() with the response head writes the head, and ends the stream', async (t) => {
+  const { stream, socket, client } = await openStream(t)
+  const heads: string[] = []
+  socket.sender.head = { writeHead: (head) => { heads.push(head) } }
+  stream.end('HTTP/1.1 400 Bad Request\r\n\r\nbody')
+  await client.untilEnd(1)
+  t.same(heads, ['HTTP/1.1 400 Bad Request\r\n\r\nbody'])
+  t.strictSame(client.trace(1), ['HEADERS', 'DATA END_STREAM'])
+  client.end(1)
+  await untilClosed(stream)
+})
