@@ -4,7 +4,7 @@ import type { WebSocket } from 'ws'
 import { emitData, fillsItsMemory, readOn } from '../internals/streams.ts'
 import { hasReceiverFailed } from '../internals/ws.ts'
 import { MessageAssembler } from './message-assembler.ts'
-import type { PrivateMemory } from './private-memory.ts'
+import { PrivateMemory } from './private-memory.ts'
 import { MASK_SIZE, copyUnmasked, takeMask, unmask } from './unmask.ts'
 
 /** Options of ws that a FrameReader applies. */
@@ -40,7 +40,7 @@ const MAX_ASSEMBLED = 2 ** 30
  */
 export class FrameReader {
   readonly #stream: Http2Stream
-  readonly #memory: PrivateMemory
+  readonly #memory = new PrivateMemory()
   #websocket: WebSocket | undefined
   #validates = true
   #maxPayload = 0
@@ -55,9 +55,8 @@ export class FrameReader {
   #header: Buffer | undefined
   #isInMessage = false
 
-  constructor (stream: Http2Stream, memory: PrivateMemory) {
+  constructor (stream: Http2Stream) {
     this.#stream = stream
-    this.#memory = memory
   }
 
   /** Delivers messages directly to a socket from now on. */

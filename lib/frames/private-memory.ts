@@ -3,9 +3,6 @@ const ON_HEAP = 64
 
 const SLAB = 4096
 
-/** Size, in bytes, above which a Buffer with memory of its own costs less than a part of a slab. */
-const LARGE = SLAB / 4
-
 /** Time, in ms, after which slabs are released. */
 const KEPT = 1000
 
@@ -22,20 +19,22 @@ export function copyPrivately (bytes: Uint8Array): Buffer {
   return copy
 }
 
-/**
- * Memory of one socket, in slabs, for messages that follow each other quickly. Separate memory for each message costs
- * 0.5 to 1.5 µs, a part of a slab a fraction of that. A socket that receives nothing for a second keeps no slab.
- */
-export class PrivateMemory {
+/** Memory of one socket, in slabs that small Buffers share. A slab is filled before the next one is allocated. */
+export class Slabs {
+  readonly #size: number
   #slab: Buffer | undefined
   #used = 0
-  #isActive = false
+
+  /** @param size of a slab, in bytes */
+  constructor (size: number) {
+    this.#size = size
+  }
 
   /** Returns a Buffer to be filled. Its `buffer` contains only zeros, or data that this socket has received. */
   allocate (size: number): Buffer {
-    if (size <= ON_HEAP || size > LARGE || this.#isFirst()) return Buffer.allocUnsafeSlow(size)
-    if (this.#slab === undefined || this.#used + size > SLAB) {
-      this.#slab = Buffer.alloc(SLAB)
+    if (!this.sharesSlab(size)) return Buffer.allocUnsafeSlow(size)
+    if (this.#slab === undefined || this.#used + size > this.#size) {
+      this.#slab = Buffer.alloc(this.#size)
       this.#used = 0
     }
     const start = this.#used
@@ -43,10 +42,35 @@ export class PrivateMemory {
     return this.#slab.subarray(start, this.#used)
   }
 
-  /** Releases the slab. The Buffers that use it keep it alive. */
+  /** Releases the current slab. The Buffers that use it keep it alive. */
   release (): void {
     this.#slab = undefined
+  }
+
+  /** A large Buffer with memory of its own costs less than a part of a slab. */
+  protected sharesSlab (size: number): boolean {
+    return size > ON_HEAP && size <= this.#size / 4
+  }
+}
+
+/**
+ * Slabs for messages that follow each other quickly. Separate memory for each message costs 0.5 to 1.5 µs, a part of a
+ * slab a fraction of that. A socket that receives nothing for a second keeps no slab.
+ */
+export class PrivateMemory extends Slabs {
+  #isActive = false
+
+  constructor () {
+    super(SLAB)
+  }
+
+  override release (): void {
+    super.release()
     this.#isActive = false
+  }
+
+  protected override sharesSlab (size: number): boolean {
+    return super.sharesSlab(size) && !this.#isFirst()
   }
 
   #isFirst (): boolean {

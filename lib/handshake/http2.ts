@@ -82,12 +82,13 @@ class H2Upgrade implements Upgrade, HeadWriter, StreamHandshake {
     this.response = assignResponse(request, this.#createSink())
     this.response.on('finish', responseOnFinish)
     streamSocket.handshake = this
-    streamSocket.writer.head = this
   }
 
   accept (server: WebSocketServer, onSocket: OnSocket): void {
     const { stream, headers } = this.#request
     addUpgradeFields(headers)
+    // Not earlier: a hook may answer the stream itself, with a body.
+    this.#streamSocket.writer.head = this
     server.handleUpgrade(this.#request as unknown as IncomingMessage, stream, NOTHING_AHEAD, (websocket) => {
       // An open socket lives long, and no longer needs the handshake.
       releaseConnection(this.response)

@@ -1,6 +1,6 @@
 import type { Http2Stream } from 'node:http2'
 import { FrameReader } from '../frames/frame-reader.ts'
-import { PrivateMemory } from '../frames/private-memory.ts'
+import { Slabs } from '../frames/private-memory.ts'
 import { hookMethods, nodePush } from '../internals/streams.ts'
 import type { ReceiveBudget } from './receive-budget.ts'
 import type { WindowTuner } from './window-tuner.ts'
@@ -12,6 +12,9 @@ const kReceiver = Symbol('fastify-websocket-h2.receiver')
  * read of the connection received.
  */
 const MAX_PINNED_RATIO = 8
+
+/** Size, in bytes, of the memory that small chunks share: what they may keep alive beyond `sessionBudget`. */
+const SLAB = 1024
 
 /** Part of a Session that a StreamReceiver uses. */
 export interface ReceivingSession {
@@ -37,7 +40,7 @@ export class StreamReceiver {
   bytes = 0
   round = -1
   readonly #session: ReceivingSession
-  readonly #memory = new PrivateMemory()
+  #slabs: Slabs | undefined
   #isRefused = false
 
   constructor (stream: Http2Stream, session: ReceivingSession) {
@@ -51,7 +54,7 @@ export class StreamReceiver {
   /** Parses the WebSocket frames of a client, ahead of ws. Called for streams of a server only. */
   readFrames (): void {
     // A connection that is not Node's own may deliver data ahead of 'stream', and the reader would miss the beginning.
-    if (this.stream.readableLength === 0) this.reader = new FrameReader(this.stream, this.#memory)
+    if (this.stream.readableLength === 0) this.reader = new FrameReader(this.stream)
   }
 
   /**
@@ -92,8 +95,10 @@ export class StreamReceiver {
     return false
   }
 
+  /** Small chunks share slabs that this stream keeps until they are full, however slowly it receives them. */
   #copy (chunk: Buffer): Buffer {
-    const copy = this.#memory.allocate(chunk.length)
+    this.#slabs ??= new Slabs(SLAB)
+    const copy = this.#slabs.allocate(chunk.length)
     copy.set(chunk)
     return copy
   }

@@ -32,14 +32,14 @@ export class StreamSender extends ConnectionWriter {
   }
 
   override write (chunk: WriteItem['chunk'], encoding: BufferEncoding, callback: WriteCallback): void {
-    if (this.head !== undefined) return this.#writeHead([{ chunk, encoding }], callback)
+    if (this.head !== undefined) return this.#writeHead(chunk, callback)
     const size = sizeOf(chunk)
     if (size > SMALL_WRITE) return this.#writeSlices([toBuffer({ chunk, encoding })], callback)
     nodeWrite(this.duplex, chunk, encoding, this.begin(size, callback))
   }
 
   override writeAll (items: WriteItem[], callback: WriteCallback): void {
-    if (this.head !== undefined) return this.#writeHead(items, callback)
+    if (this.head !== undefined) return this.#writeHeadFirst(items as [WriteItem, ...WriteItem[]], callback)
     const size = sizeOfAll(items)
     if (size > SMALL_WRITE) return this.#writeSlices(items.map(toBuffer), callback)
     nodeWritev(this.duplex, items, this.begin(size, callback))
@@ -79,12 +79,21 @@ export class StreamSender extends ConnectionWriter {
     return this.duplex as Http2Stream
   }
 
-  #writeHead (items: WriteItem[], callback: WriteCallback): void {
-    const { head } = this
+  /** Sends data that is corked behind the head after it. */
+  #writeHeadFirst ([{ chunk }, ...rest]: [WriteItem, ...WriteItem[]], callback: WriteCallback): void {
+    this.#writeHead(chunk, rest.length === 0 ? callback : () => this.writeAll(rest, callback))
+  }
+
+  /** Calls back even if the head cannot be written: otherwise the stream could not be ended. */
+  #writeHead (chunk: WriteItem['chunk'], callback: WriteCallback): void {
+    const head = this.head!
     this.head = undefined
-    // An HTTP/1.1 head is a sequence of bytes, and Latin-1 has a character for each.
-    head!.writeHead(items.map(({ chunk }) => typeof chunk === 'string' ? chunk : chunk.toString('latin1')).join(''))
-    callback()
+    try {
+      // A head of HTTP/1.1 is a sequence of bytes, and Latin-1 has a character for each.
+      head.writeHead(typeof chunk === 'string' ? chunk : chunk.toString('latin1'))
+    } finally {
+      callback()
+    }
   }
 
   #writeSlices (rest: Buffer[], callback: WriteCallback): void {

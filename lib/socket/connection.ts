@@ -39,7 +39,11 @@ export class Connection {
   constructor (duplex: Duplex, writer = hasOwnWrite(duplex) ? undefined : new ConnectionWriter(duplex)) {
     this.duplex = duplex
     this.writer = writer
-    if (writer !== undefined) hookMethods(duplex, { _write: duplexWrite, _writev: duplexWritev })
+    if (writer !== undefined) {
+      // Writable calls `_writev` if it exists, and a class need not have one.
+      const hasWritev = duplex._writev != null
+      hookMethods(duplex, hasWritev ? { _write: duplexWrite, _writev: duplexWritev } : { _write: duplexWrite })
+    }
     Object.assign(duplex, { [kConnection]: this }).on('close', duplexOnClose)
   }
 
@@ -63,7 +67,7 @@ export class Connection {
 
   /** Returns a number that changes when the peer accepts more of the data that waits for it. */
   measureProgress (): number {
-    return readSendQueue(this.duplex)?.accepted ?? this.writer?.bytesSent ?? -this.duplex.writableLength
+    return this.#measureSent()
   }
 
   /** Destroys the TCP connection of an HTTP/2 session if its peer does not answer. Over HTTP/1.1 it does nothing. */
@@ -108,12 +112,12 @@ export class Connection {
   }
 
   onEnd (): void {
-    this.#timer ??= setTimeout(destroyIfStuck, this.#closeTimeout, this, this.measureProgress())
+    this.#timer ??= setTimeout(destroyIfStuck, this.#closeTimeout, this, this.#measureSent())
   }
 
   /** @param progress result of `measureProgress()` when the timeout started */
   onStuck (progress: number): void {
-    const now = this.measureProgress()
+    const now = this.#measureSent()
     if (now === progress) this.duplex.destroy()
     else this.#timer = setTimeout(destroyIfStuck, this.#closeTimeout, this, now)
   }
@@ -122,6 +126,11 @@ export class Connection {
     clearTimeout(this.#timer)
     this.#observer?.onClose()
     this.loseWrite()
+  }
+
+  /** Measures this connection alone: an HTTP/2 stream does not progress because others of its session do. */
+  #measureSent (): number {
+    return readSendQueue(this.duplex)?.accepted ?? this.writer?.bytesSent ?? -this.duplex.writableLength
   }
 
   /** Calls the callback of the current write in the next tick, if Node does not. */

@@ -6,7 +6,6 @@ import { WebSocketServer } from 'ws'
 import type { WebSocket } from 'ws'
 import { FrameReader } from '../../lib/frames/frame-reader.ts'
 import type { MessageLimits } from '../../lib/frames/frame-reader.ts'
-import { PrivateMemory } from '../../lib/frames/private-memory.ts'
 import { KEY } from '../helpers/upgrade-request.ts'
 import { waitTurns } from '../helpers/waiting.ts'
 import { BINARY, TEXT, cut } from '../helpers/ws-frames.ts'
@@ -71,7 +70,7 @@ class ReadEnd extends End {
 
   constructor (options: Options) {
     super(options)
-    this.#reader = new FrameReader(this.connection as unknown as Http2Stream, new PrivateMemory())
+    this.#reader = new FrameReader(this.connection as unknown as Http2Stream)
     this.#reader.start(this.socket, options)
   }
 

@@ -6,7 +6,6 @@ import type { Test } from 'tap'
 import type { WebSocket } from 'ws'
 import { FrameReader } from '../../../lib/frames/frame-reader.ts'
 import type { MessageLimits } from '../../../lib/frames/frame-reader.ts'
-import { PrivateMemory } from '../../../lib/frames/private-memory.ts'
 import { BINARY, CONTINUATION, PING, TEXT, readWsFrames, wsFrame, wsText } from '../../helpers/ws-frames.ts'
 import type { WsFrame } from '../../helpers/ws-frames.ts'
 
@@ -42,7 +41,7 @@ function setUp (limits: Partial<MessageLimits> = {}, shape: Partial<FakeSocket> 
   const socket = Object.assign(new FakeSocket(), shape)
   const delivered: Parts['delivered'] = []
   socket.on('message', (...message: Parts['delivered'][number]) => delivered.push(message))
-  const reader = new FrameReader(stream as Http2Stream, new PrivateMemory())
+  const reader = new FrameReader(stream as Http2Stream)
   reader.start(socket as unknown as WebSocket, { ...LIMITS, ...limits })
   return { reader, stream, socket, read, delivered, reads: () => reads }
 }
@@ -262,7 +261,7 @@ void t.test('a binary message is for ws if binaryType is not nodebuffer', async 
 void t.test('all frames are for ws without allowSynchronousEvents, with an extension, and before the start', async (t) => {
   passedToWs(t, setUp({ allowSynchronousEvents: false }).reader, wsText('x'))
   passedToWs(t, setUp({}, { extensions: 'permessage-deflate' }).reader, wsText('x'))
-  passedToWs(t, new FrameReader(new Readable() as Http2Stream, new PrivateMemory()), wsText('x'))
+  passedToWs(t, new FrameReader(new Readable() as Http2Stream), wsText('x'))
 })
 
 void t.test('all frames are for ws if the socket is not open, or after a protocol error', async (t) => {

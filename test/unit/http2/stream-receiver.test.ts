@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { ServerHttp2Stream } from 'node:http2'
+import { mock } from 'node:test'
 import t from 'tap'
 import type { WebSocket } from 'ws'
 import { StreamReceiver } from '../../../lib/http2/stream-receiver.ts'
@@ -53,6 +54,22 @@ function view (bytes: Buffer | number): Buffer {
   read.set(bytes, 100)
   return read.subarray(100, 100 + bytes.length)
 }
+
+// The first of these tests: an earlier one would have started a timer that is not mocked.
+void t.test('small chunks keep little more memory alive than their own, however slowly they arrive', async (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  for (const isRead of [false, true]) {
+    const { stream } = setUp(isRead)
+    for (let second = 0; second < 100; second++) {
+      for (let count = 0; count < 2; count++) stream.push(view(65))
+      mock.timers.tick(1000)
+    }
+    const memory = new Set(stream.pushed.map((each) => each!.buffer))
+    const kept = [...memory].reduce((sum, { byteLength }) => sum + byteLength, 0)
+    t.ok(kept < 2 * 200 * 65, `${kept} bytes for ${200 * 65}, ${isRead ? 'of a message in parts' : 'of a paused stream'}`)
+  }
+})
 
 void t.test('small chunks keep little more memory alive than their own', async (t) => {
   const { stream } = setUp(true)

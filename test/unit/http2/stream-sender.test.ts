@@ -300,7 +300,7 @@ void t.test('a response head in bytes has a character for each byte', async (t) 
 void t.test('a head that is corked with an empty body, as Node\'s HTTP client writes it, is the head', async (t) => {
   const { stream, socket, client, received } = await openStream(t)
   const heads: string[] = []
-  socket.sender.head = { writeHead: (head) => { heads.push(head) } }
+  socket.writer.head = { writeHead: (head) => { heads.push(head) } }
   const results: unknown[] = []
   stream.cork()
   for (const part of ['GET / HTTP/1.1\r\n\r\n', '']) stream.write(part, (error: unknown) => results.push(error))
@@ -317,11 +317,39 @@ void t.test('a head that is corked with an empty body, as Node\'s HTTP client wr
 void t.test('end() with the response head writes the head, and ends the stream', async (t) => {
   const { stream, socket, client } = await openStream(t)
   const heads: string[] = []
-  socket.sender.head = { writeHead: (head) => { heads.push(head) } }
+  socket.writer.head = { writeHead: (head) => { heads.push(head) } }
   stream.end('HTTP/1.1 400 Bad Request\r\n\r\nbody')
   await client.untilEnd(1)
   t.same(heads, ['HTTP/1.1 400 Bad Request\r\n\r\nbody'])
   t.strictSame(client.trace(1), ['HEADERS', 'DATA END_STREAM'])
   client.end(1)
   await untilClosed(stream)
+})
+
+void t.test('data that is corked behind the response head is sent as DATA', async (t) => {
+  const { stream, socket, client, received } = await openStream(t)
+  const heads: string[] = []
+  socket.writer.head = { writeHead: (head) => { heads.push(head) } }
+  const results: unknown[] = []
+  stream.cork()
+  for (const part of ['HTTP/1.1 101 Switching Protocols\r\n\r\n', 'one', 'two']) {
+    stream.write(part, (error: unknown) => results.push(error))
+  }
+  stream.uncork()
+  stream.end()
+  await client.untilEnd(1)
+  t.same(heads, ['HTTP/1.1 101 Switching Protocols\r\n\r\n'])
+  t.equal(String(received()), 'onetwo')
+  t.equal(results.length, 3)
+  t.ok(results.every((error) => error == null))
+})
+
+void t.test('a stream whose response head cannot be written can be ended', async (t) => {
+  const { stream, socket, client } = await openStream(t)
+  socket.writer.head = { writeHead () { throw new Error('invalid') } }
+  t.throws(() => stream.write('HTTP/1.1 101 Switching Protocols\r\n\r\n'), { message: 'invalid' })
+  stream.end()
+  await client.untilEnd(1)
+  t.equal(stream.writableLength, 0)
+  t.strictSame(await client.untilReset(1), ['HEADERS', 'DATA END_STREAM', 'RST_STREAM NO_ERROR'])
 })

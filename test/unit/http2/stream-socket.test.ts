@@ -254,6 +254,25 @@ void t.test('destroyAfterEnd: a peer that takes a slice in each close timeout re
   t.equal(client.trace(1).at(-1), 'DATA END_STREAM')
 })
 
+void t.test('destroyAfterEnd: a congested connection gives a peer no more time, though other streams progress', async (t) => {
+  const { stream, client, session: { sendBudget } } = await openStream(t, 0)
+  const session = { ...createSession(100, 0), sendBudget }
+  const socket = new StreamSocket(stream, { reader: undefined } as never, session)
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  socket.destroyAfterEnd(CLOSE_TIMEOUT)
+  stream.write(Buffer.alloc(LARGE))
+  client.end(1)
+  await new Promise((resolve) => stream.resume().once('end', resolve))
+  const { _handle: handle } = session.transport as unknown as { _handle: { bytesWritten: number } }
+  handle.bytesWritten += 1000
+  t.equal(socket.measureProgress(), 1000)
+  mock.timers.tick(CLOSE_TIMEOUT)
+  await new Promise(setImmediate)
+  await new Promise(setImmediate)
+  t.ok(stream.closed)
+})
+
 // The session
 
 interface FakeSession extends SharedSession {
@@ -280,7 +299,7 @@ function createSocket (session: SharedSession): StreamSocket {
 
 void t.test('the progress of a stream includes that of its connection while the connection is congested', async (t) => {
   const [congested, idle] = [createSocket(createSession(100, 5000)), createSocket(createSession(0, 5000))]
-  for (const socket of [congested, idle]) socket.sender.bytesSent = 70
+  for (const socket of [congested, idle]) socket.writer.bytesSent = 70
   t.equal(congested.measureProgress(), 5070)
   t.equal(idle.measureProgress(), 70)
 

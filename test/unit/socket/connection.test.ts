@@ -132,6 +132,30 @@ void t.test('a Duplex that was created with functions of its own keeps them, and
   await once(duplex, 'close')
 })
 
+void t.test('a connection whose class has a `_write`, and no `_writev`, is written one by one', async (t) => {
+  const callbacks: WriteCallback[] = []
+  class SingleWriter extends Duplex {
+    readonly written: string[] = []
+
+    override _read (): void {}
+
+    override _write (chunk: Buffer, _encoding: BufferEncoding, callback: WriteCallback): void {
+      this.written.push(String(chunk))
+      callbacks.push(callback)
+    }
+  }
+  const duplex = new SingleWriter()
+  void new Connection(duplex)
+  const results: unknown[] = []
+  for (const text of ['a', 'b', 'c']) duplex.write(text, (error) => results.push(error))
+  for (let index = 0; index < 3; index++) {
+    callbacks[index]!()
+    await turn()
+  }
+  t.same(duplex.written, ['a', 'b', 'c'])
+  t.same(results, [null, null, null])
+})
+
 // Progress
 
 void t.test('progress over TCP is the number of bytes that the kernel has accepted', async (t) => {
