@@ -35,6 +35,13 @@ function throwing (property: string, options: object = {}): unknown {
   return Object.defineProperty(new Error('boom'), property, { get () { throw new Error('getter') }, ...options })
 }
 
+function createErrorWithName (name: unknown): unknown {
+  const error = new Error('boom')
+  // Node creates the stack, which includes the name, when it is read first.
+  t.type(error.stack, 'string')
+  return Object.assign(error, { name })
+}
+
 const UNREADABLE: Array<[title: string, thrown: unknown]> = [
   ['a revoked proxy', createRevokedProxy()],
   ['an error whose cause is a revoked proxy', new Error('boom', { cause: createRevokedProxy() })],
@@ -42,7 +49,7 @@ const UNREADABLE: Array<[title: string, thrown: unknown]> = [
   ['an error whose stack throws', throwing('stack')],
   ['an error whose cause throws', throwing('cause')],
   ['an error with a property that throws', throwing('details', { enumerable: true })],
-  ['an error whose name is not text', Object.assign(new Error('boom'), { name: Object.create(null) })],
+  ['an error whose name cannot be converted to text', createErrorWithName(Object.create(null))],
   ['an object that cannot be inspected', { [inspect.custom] () { throw new Error('no') } }]
 ]
 

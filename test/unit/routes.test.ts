@@ -167,3 +167,11 @@ for (const transport of [H1, H2C]) {
     ])
   })
 }
+
+void t.test('a handshake that times out in a hook is logged by the logger of its request', async (t) => {
+  const { refused, logs } = await start(t, H1, (app) => {
+    app.get('/', { websocket: true, onRequest: () => {} }, () => t.fail('the handler runs'))
+  }, { handshakeTimeout: 20 })
+  t.equal((await refused('/')).status, 503)
+  t.match(logs.filter(({ level }) => level === WARN), [{ reqId: 'req-1', msg: /handshakeTimeout/ }])
+})

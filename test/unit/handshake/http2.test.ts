@@ -18,6 +18,7 @@ import { INFO, WARN } from '../../helpers/logs.ts'
 import type { LogLine } from '../../helpers/logs.ts'
 import { createLog } from '../../helpers/pending-upgrade.ts'
 import { H1, H2C, start } from '../../helpers/transports.ts'
+import { ACCEPT, KEY } from '../../helpers/upgrade-request.ts'
 import { nextText } from '../../helpers/waiting.ts'
 import { wsText } from '../../helpers/ws-frames.ts'
 
@@ -105,6 +106,15 @@ void t.test('serveExtendedConnect: a response with 200 is sent as 502, with a wa
   t.match(logs, [{ level: WARN, url: '/path?q', status: 200 }])
 })
 
+void t.test('serveExtendedConnect: an interim response is omitted', async (t) => {
+  const { client, logs, receive } = await serve(t)
+  const { response } = await receive(1)
+  response.writeProcessing()
+  response.writeHead(403).end()
+  t.match(await client.response(1), { ':status': '403' })
+  t.same(logs, [])
+})
+
 void t.test('serveExtendedConnect: response.destroy() resets the stream', async (t) => {
   const { client, receive } = await serve(t)
   const { response } = await receive(1)
@@ -164,16 +174,27 @@ void t.test('accept: opens a socket on the stream, and passes it on with its Str
   t.match(await client.response(1), { ':status': '200' })
   t.type(connection, StreamSocket)
   t.equal((connection as StreamSocket).stream, received.request.stream)
+  t.ok((connection as StreamSocket).receiver.reader, 'frames are read ahead of ws')
   t.equal(received.upgrade.isAnswered, true)
   const text = nextText(socket)
   client.data(1, wsText('hello'))
   t.equal(await text, 'hello')
 })
 
+void t.test('accept: Sec-WebSocket-Accept answers the key of the CONNECT', async (t) => {
+  const { client, receive } = await serve(t)
+  await accept(await receive(1, { 'sec-websocket-key': KEY }))
+  t.match(await client.response(1), { ':status': '200', 'sec-websocket-accept': ACCEPT })
+  await accept(await receive(3))
+  t.notOk('sec-websocket-accept' in await client.response(3))
+})
+
 void t.test('accept: a late reply is not sent on the stream of the socket', async (t) => {
   const { client, receive } = await serve(t)
   const received = await receive(1)
-  const [socket] = await accept(received)
+  const [socket, connection] = await accept(received)
+  t.equal(received.response.socket, null)
+  t.equal((connection as StreamSocket).handshake, undefined, 'the socket does not retain its handshake')
   received.response.writeHead(200).end('late')
   socket.send('message')
   t.same(await client.untilReceived(1, 'Text message'), ['HEADERS', 'Text message'])

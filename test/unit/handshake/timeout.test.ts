@@ -15,6 +15,7 @@ void t.test('startHandshakeTimeout: after the timeout 503 is sent and logged, an
   mock.timers.tick(999)
   t.equal(response.headersSent, false)
   mock.timers.tick(1)
+  t.equal(request.socket.writableEnded, true, 'verifyClient can no longer open a socket')
   t.match(await readToEnd(client), /^HTTP\/1\.1 503 Service Unavailable\r\ncontent-length: 0\r\n/)
   t.match(logs, [{ level: 40, url: '/', msg: 'websocket handshake not answered within handshakeTimeout: 503 sent' }])
 })

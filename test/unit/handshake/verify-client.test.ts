@@ -54,6 +54,11 @@ for (const [title, verifyClient, result] of REFUSING) {
   })
 }
 
+void t.test('guardVerifyClient: a function with two parameters does not decide with its promise', async (t) => {
+  t.same(await verify(async (_info, _done) => true), [])
+  t.same(await verify(async (_info, _done) => false), [])
+})
+
 void t.test('guardVerifyClient: the function receives the request, the origin, and whether TLS is used', async (t) => {
   const infos: Info[] = []
   await verify((info) => infos.push(info) > 0)
@@ -115,10 +120,12 @@ void t.test('guardVerifyClient: the response of an Upgrade is the refusal, with 
 
 void t.test('guardVerifyClient: after the response of an Upgrade has begun, every result is ignored', async (t) => {
   for (const verifyClient of [(_info, done) => done(true), (_info, done) => done(false, 403)] as VerifyClient[]) {
-    const { request, response, client } = await receiveUpgrade()
+    const { log, logs } = createLog()
+    const { request, response, client } = await receiveUpgrade(log)
     response.writeHead(503, { 'content-length': 0 }).end()
     t.same(await verify(verifyClient, { ...PLAIN, req: request as Info['req'] }), [])
     t.match(await readToEnd(client), /^HTTP\/1\.1 503 /)
+    t.same(logs, [])
   }
 })
 

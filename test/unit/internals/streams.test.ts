@@ -210,6 +210,7 @@ for (const secure of [false, true]) {
     const after = readSendQueue(connection)!
     t.ok(after.accepted >= before.accepted + before.queued)
     t.equal(after.queued, 0)
+    if (secure) t.ok(after.accepted > 32 * MIB, 'the overhead of TLS records is included')
   })
 }
 
@@ -255,4 +256,12 @@ void t.test('fillsItsMemory: returns true if the memory of a chunk is its frame 
   t.equal(shared.length, 2)
   for (const chunk of shared) t.notOk(fillsItsMemory(chunk))
   t.equal(shared[0]!.buffer, shared[1]!.buffer, 'chunks of one read share its memory')
+})
+
+void t.test('fillsItsMemory: returns false if other data may precede or follow the chunk', async (t) => {
+  const memory = new ArrayBuffer(100)
+  t.equal(fillsItsMemory(Buffer.from(memory, 9)), true)
+  t.equal(fillsItsMemory(Buffer.from(memory)), true)
+  t.equal(fillsItsMemory(Buffer.from(memory, 10)), false)
+  t.equal(fillsItsMemory(Buffer.from(memory, 9, 90)), false)
 })
