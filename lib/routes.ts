@@ -1,23 +1,23 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod, RouteOptions } from 'fastify'
 import type { WebSocketServer } from 'ws'
+import type { WebSocket, WebsocketHandler } from '../types/index.ts'
+import { isProtocolError, logError, toError } from './error-handling.ts'
 import {
   FST_WS_INVALID_HANDLER, FST_WS_INVALID_METHOD, FST_WS_NO_WEBSOCKET_ROUTE, FST_WS_SHUTTING_DOWN, FST_WS_SLOW_CONSUMER
 } from './errors.ts'
-import { clearHandshakeTimeout } from './handshake/timeout.ts'
 import { toHeaderLines } from './handshake/header-fields.ts'
-import { Heartbeat } from './socket/heartbeat.ts'
+import { clearHandshakeTimeout } from './handshake/timeout.ts'
+import type { RawRequest, Upgrade } from './handshake/upgrade.ts'
+import { withOptions } from './handshake/websocket-server.ts'
 import type { PluginSettings } from './options/plugin.ts'
 import { readRouteOptions } from './options/route.ts'
 import type { RouteSettings } from './options/route.ts'
 import type { SendLimits } from './options/send-limits.ts'
 import type { Shutdown } from './shutdown.ts'
+import { Heartbeat } from './socket/heartbeat.ts'
 import type { PluginSocket } from './socket/websocket.ts'
 import { kConfigure, kHandlerDone, kUpgrade } from './symbols.ts'
-import { isProtocolError, logError, toError } from './error-handling.ts'
-import type { WebSocket, WebsocketHandler } from '../types/index.ts'
-import type { RawRequest, Upgrade } from './handshake/upgrade.ts'
-import { withOptions } from './handshake/websocket-server.ts'
 
 /** Value that differs from every error: users can throw anything, even undefined. */
 const NOTHING = Symbol('nothing')

@@ -3,9 +3,9 @@ import type { Duplex } from 'node:stream'
 import { setImmediate } from 'node:timers'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { WebSocket, WebSocketServer } from 'ws'
+import type { PreCloseHook } from '../types/index.ts'
 import type { Sessions } from './http2/sessions.ts'
 import type { ShutdownSettings } from './options/shutdown.ts'
-import type { PreCloseHook } from '../types/index.ts'
 
 /** Fraction of `timeout` in which Close frames are sent. The rest is left for the last peers to answer theirs. */
 const CLOSE_PHASE = 0.5

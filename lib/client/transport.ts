@@ -8,9 +8,9 @@ import { connect as connectTls } from 'node:tls'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import { FST_WS_NO_EXTENDED_CONNECT } from '../errors.ts'
 import { requestToConnect, responseToHttp1 } from '../handshake/headers.ts'
-import { guardDestroy } from '../internals/http2.ts'
 import { Sessions } from '../http2/sessions.ts'
 import type { HeadWriter } from '../http2/stream-sender.ts'
+import { guardDestroy } from '../internals/http2.ts'
 
 /** Function that returns a connection, or passes it to `done`, like `createConnection` of Node. */
 export type CreateConnection = (options: ConnectionRequest, done: Done) => Duplex | undefined

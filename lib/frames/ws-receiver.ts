@@ -1,7 +1,7 @@
 import type { WebSocket } from 'ws'
 import { fillsItsMemory } from '../internals/streams.ts'
-import { hookReceiver, wsEmit, wsWrite } from '../internals/ws.ts'
 import type { WriteCallback } from '../internals/streams.ts'
+import { hookReceiver, wsEmit, wsWrite } from '../internals/ws.ts'
 import type { Receiver } from '../internals/ws.ts'
 import { PrivateMemory } from './private-memory.ts'
 

@@ -2,9 +2,9 @@ import type { IncomingMessage } from 'node:http'
 import type { Server } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setImmediate } from 'node:timers'
-import { isWebSocketUpgrade } from './headers.ts'
 import { narrowUpgrades, parseAgain, readResponse } from '../internals/http1.ts'
 import { kOwnListener } from '../symbols.ts'
+import { isWebSocketUpgrade } from './headers.ts'
 
 /** Fields that Node keeps of a request if `maxHeadersCount` is not set: half of the documented number. */
 const MAX_HEADERS_COUNT = 1000

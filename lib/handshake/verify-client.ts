@@ -1,13 +1,13 @@
 import { STATUS_CODES } from 'node:http'
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyBaseLogger } from 'fastify'
-import { isPromise } from '../options/validate.ts'
-import { FST_WS_INVALID_REFUSAL } from '../errors.ts'
-import { toRefusalFields } from './header-fields.ts'
-import { kUpgrade } from '../symbols.ts'
-import { logError, toError } from '../error-handling.ts'
-import type { RawRequest, Upgrade } from './upgrade.ts'
 import type { VerifyClient } from '../../types/index.ts'
+import { logError, toError } from '../error-handling.ts'
+import { FST_WS_INVALID_REFUSAL } from '../errors.ts'
+import { isPromise } from '../options/validate.ts'
+import { kUpgrade } from '../symbols.ts'
+import { toRefusalFields } from './header-fields.ts'
+import type { RawRequest, Upgrade } from './upgrade.ts'
 
 type Info = Parameters<VerifyClient>[0]
 type Done = Parameters<VerifyClient>[1]

@@ -2,15 +2,15 @@ import type { IncomingMessage } from 'node:http'
 import { inspect } from 'node:util'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { WebSocket, WebSocketServer } from 'ws'
-import { isPromise, isToken } from '../options/validate.ts'
+import type { WebsocketServerOptions } from '../../types/index.ts'
 import { FST_WS_INVALID_SUBPROTOCOL } from '../errors.ts'
-import { validateHead } from './header-fields.ts'
 import { overrideOptions } from '../internals/ws.ts'
+import { isPromise, isToken } from '../options/validate.ts'
 import { createSocketClass } from '../socket/websocket.ts'
 import { kUpgrade } from '../symbols.ts'
+import { validateHead } from './header-fields.ts'
 import type { RawRequest } from './upgrade.ts'
 import { guardVerifyClient } from './verify-client.ts'
-import type { WebsocketServerOptions } from '../../types/index.ts'
 
 type HandleProtocols = NonNullable<WebsocketServerOptions['handleProtocols']>
 

@@ -1,9 +1,9 @@
 import type { ClientOptions } from 'ws'
+import type { ConnectOptions, SessionConnectOptions } from '../../types/index.ts'
 import { NO_LIMITS, SEND_LIMIT, SLOW_CONSUMER } from './send-limits.ts'
 import { complete, omit } from './table.ts'
 import type { Complete, Table } from './table.ts'
 import { validate } from './validate.ts'
-import type { ConnectOptions, SessionConnectOptions } from '../../types/index.ts'
 
 type Options = ConnectOptions & SessionConnectOptions
 

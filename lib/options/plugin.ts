@@ -3,6 +3,7 @@ import type { Settings } from 'node:http2'
 import type { Server } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
 import type { ServerOptions } from 'ws'
+import type { WebsocketPluginOptions, WebsocketServerOptions } from '../../types/index.ts'
 import { didYouMean } from './did-you-mean.ts'
 import { RECEIVE_WINDOW_OPTIONS } from './receive-window.ts'
 import type { ReceiveWindowSizes } from './receive-window.ts'
@@ -15,7 +16,6 @@ import {
   BOOLEAN, BOOLEAN_OR_OBJECT, BYTES, COUNT, FUNCTION, MILLISECONDS, OBJECT, POSITIVE_MILLISECONDS, STRING, isBetween,
   validate, validateStrict
 } from './validate.ts'
-import type { WebsocketPluginOptions, WebsocketServerOptions } from '../../types/index.ts'
 
 type CheckedServerOptions = WebsocketServerOptions & Pick<ServerOptions, 'backlog' | 'host' | 'noServer' | 'port'>
 

@@ -1,7 +1,7 @@
+import type { ReceiveWindowOptions } from '../../types/index.ts'
 import { complete } from './table.ts'
 import type { Check, Table } from './table.ts'
 import { isBetween } from './validate.ts'
-import type { ReceiveWindowOptions } from '../../types/index.ts'
 
 /** Sizes of receive windows, in bytes. */
 export interface ReceiveWindowSizes {

@@ -1,9 +1,9 @@
+import type { WebsocketRouteOptions, WebsocketServerOptions } from '../../types/index.ts'
 import { PLUGIN_OPTIONS, SERVER_OPTIONS } from './plugin.ts'
 import type { PluginSettings, RouteDefaults } from './plugin.ts'
 import { complete, perRoute, pick } from './table.ts'
 import type { Rows, Table } from './table.ts'
 import { BOOLEAN_OR_OBJECT, isObject, isToken, validate, validateStrict } from './validate.ts'
-import type { WebsocketRouteOptions, WebsocketServerOptions } from '../../types/index.ts'
 
 /** The options of a route, validated and complete. */
 export interface RouteSettings extends RouteDefaults {

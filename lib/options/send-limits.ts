@@ -1,6 +1,6 @@
+import type { SlowConsumer } from '../../types/index.ts'
 import type { Check } from './table.ts'
 import { isCount, isSyncFunction } from './validate.ts'
-import type { SlowConsumer } from '../../types/index.ts'
 
 /** Limit of the bytes that wait to be sent to a peer, and the action on a message that exceeds it. */
 export interface SendLimits {

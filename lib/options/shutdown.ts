@@ -1,8 +1,8 @@
+import type { PreCloseHook, ShutdownOptions, WebsocketPluginOptions } from '../../types/index.ts'
+import { FST_WS_INVALID_OPTION } from '../errors.ts'
 import { complete } from './table.ts'
 import type { Complete, Table } from './table.ts'
 import { isBetween, validateStrict } from './validate.ts'
-import { FST_WS_INVALID_OPTION } from '../errors.ts'
-import type { PreCloseHook, ShutdownOptions, WebsocketPluginOptions } from '../../types/index.ts'
 
 /** The shutdown of a server, validated and complete. */
 export interface ShutdownSettings extends Complete<ShutdownOptions, typeof SHUTDOWN_OPTIONS> {

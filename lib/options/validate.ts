@@ -1,8 +1,8 @@
 import { types } from 'node:util'
+import { FST_WS_INVALID_OPTION } from '../errors.ts'
 import { didYouMean } from './did-you-mean.ts'
 import { unknownNames, valueOf } from './table.ts'
 import type { Check, Checks } from './table.ts'
-import { FST_WS_INVALID_OPTION } from '../errors.ts'
 
 /** Returns an option's name as the user knows it. */
 export type FormatName = (name: string) => string

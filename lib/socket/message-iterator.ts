@@ -1,7 +1,7 @@
 import type { WebSocket } from 'ws'
-import type { PendingMessages, Reader } from './pending-messages.ts'
 import { NOWHERE } from './message-sequence.ts'
 import type { Message, Place } from './message-sequence.ts'
+import type { PendingMessages, Reader } from './pending-messages.ts'
 
 type Result = IteratorResult<string | Buffer, void>
 

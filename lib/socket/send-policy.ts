@@ -1,8 +1,8 @@
 import type { WebSocket as WsWebSocket } from 'ws'
+import type { WebSocket } from '../../types/index.ts'
 import { FST_WS_SLOW_CONSUMER } from '../errors.ts'
 import type { SendCallback } from '../frames/frame-writer.ts'
 import { NO_LIMITS } from '../options/send-limits.ts'
-import type { WebSocket } from '../../types/index.ts'
 import { decide } from './slow-consumer.ts'
 import type { Verdict } from './slow-consumer.ts'
 

@@ -1,6 +1,6 @@
-import { describe, isPromise } from '../options/validate.ts'
-import { FST_WS_INVALID_SLOW_CONSUMER } from '../errors.ts'
 import type { SlowConsumer, WebSocket } from '../../types/index.ts'
+import { FST_WS_INVALID_SLOW_CONSUMER } from '../errors.ts'
+import { describe, isPromise } from '../options/validate.ts'
 
 /** Decision about a message, or the error with which the socket is closed. */
 export type Verdict = 'send' | 'drop' | 'close' | Error

@@ -21,7 +21,7 @@ const PLACES = {
   'index.ts': true,
   lib: true,
   types: true,
-  test: false
+  test: true
 }
 
 const RULES: Rule[] = [

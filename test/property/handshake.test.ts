@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { STATUS_CODES } from 'node:http'
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
 import fc from 'fast-check'
+import { toHeaderLines } from '../../lib/handshake/header-fields.ts'
 import {
   checkExtendedConnect, requestToConnect, responseToHttp2, responseToHttp1, addUpgradeFields
 } from '../../lib/handshake/headers.ts'
-import { toHeaderLines } from '../../lib/handshake/header-fields.ts'
 import { KEY as VALID_KEY } from '../helpers/upgrade-request.ts'
 import { testProperty } from './property.ts'
 

@@ -5,9 +5,9 @@ import t from 'tap'
 import { HEADERS_END, KEY, upgradeLines } from '../helpers/upgrade-request.ts'
 import { CLOSE, TEXT, readWsFrames, wsFrame, wsText } from '../helpers/ws-frames.ts'
 import { encodeFrame, frames } from './frame-arbitraries.ts'
-import { ServerUnderAttack, isCloseCode } from './server-under-attack.ts'
 import { TcpPeer } from './peers.ts'
 import { testProperty, waitUntil } from './property.ts'
+import { ServerUnderAttack, isCloseCode } from './server-under-attack.ts'
 
 const RUNS = 150
 

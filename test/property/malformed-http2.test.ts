@@ -8,8 +8,8 @@ import type { Field } from '../helpers/hpack.ts'
 import { KEY } from '../helpers/upgrade-request.ts'
 import { CLOSE, readWsFrames } from '../helpers/ws-frames.ts'
 import { encodeFrame, frames as wsFrames } from './frame-arbitraries.ts'
-import { ServerUnderAttack, isCloseCode } from './server-under-attack.ts'
 import { testProperty, waitUntil } from './property.ts'
+import { ServerUnderAttack, isCloseCode } from './server-under-attack.ts'
 
 const RUNS = 150
 

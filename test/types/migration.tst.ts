@@ -1,11 +1,11 @@
 import type { IncomingMessage } from 'node:http'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify from 'fastify'
 import type {
   FastifyBaseLogger, FastifyInstance, FastifyPluginAsync, FastifyPluginCallback, FastifyReply, FastifyRequest,
   FastifySchema, InjectWSFn, InjectWSOption, RawRequestDefaultExpression, RawServerDefault, RequestGenericInterface,
   RouteGenericInterface, RouteOptions as FastifyRouteOptions
 } from 'fastify'
-import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { describe, expect, test } from 'tstyche'
 import { WebSocket as WsWebSocket } from 'ws'
 import type { Server, WebSocketServer } from 'ws'

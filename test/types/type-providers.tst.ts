@@ -1,10 +1,10 @@
-import { Type } from 'typebox'
-import { z } from 'zod'
+import type { FastifyPluginAsyncTypebox, TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify from 'fastify'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, RawServerDefault } from 'fastify'
-import type { FastifyPluginAsyncTypebox, TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyPluginAsyncZod, ZodTypeProvider } from 'fastify-type-provider-zod'
 import { describe, expect, test } from 'tstyche'
+import { Type } from 'typebox'
+import { z } from 'zod'
 import websocket from '../../index.ts'
 import type { WebSocket, WebsocketHandler } from '../../index.ts'
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
-import { createServer } from 'node:http2'
 import type { ServerResponse } from 'node:http'
+import { createServer } from 'node:http2'
 import type { Http2ServerRequest, ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import t from 'tap'

@@ -1,9 +1,9 @@
 import t from 'tap'
+import type { VerifyClient } from '../../../index.ts'
 import { guardVerifyClient } from '../../../lib/handshake/verify-client.ts'
 import { ERROR, errorsIn } from '../../helpers/logs.ts'
 import { createLog, readToEnd, receiveUpgrade } from '../../helpers/pending-upgrade.ts'
 import { waitTurns } from '../../helpers/waiting.ts'
-import type { VerifyClient } from '../../../index.ts'
 
 type Info = Parameters<VerifyClient>[0]
 type Result = Parameters<Parameters<VerifyClient>[1]>

@@ -1,14 +1,14 @@
 import { once } from 'node:events'
+import type { FastifyBaseLogger } from 'fastify'
 import t from 'tap'
 import { WebSocket } from 'ws'
 import type { WebSocketServer } from 'ws'
-import type { FastifyBaseLogger } from 'fastify'
+import type { WebsocketServerOptions } from '../../../index.ts'
 import {
   createWebSocketServer, readCloseTimeout, withOptions
 } from '../../../lib/handshake/websocket-server.ts'
 import type { PluginSocket } from '../../../lib/socket/websocket.ts'
 import { kAttachConnection } from '../../../lib/symbols.ts'
-import type { WebsocketServerOptions } from '../../../index.ts'
 import { createLog, readToEnd, receiveUpgrade } from '../../helpers/pending-upgrade.ts'
 import type { PendingUpgrade } from '../../helpers/pending-upgrade.ts'
 import { upgradeRequest } from '../../helpers/upgrade-request.ts'

@@ -9,10 +9,10 @@ import type { AddressInfo, Socket } from 'node:net'
 import { Writable } from 'node:stream'
 import type { Duplex } from 'node:stream'
 import t from 'tap'
+import { createLoopback } from '../../../lib/inject/loopback.ts'
 import {
   assignResponse, injectConnection, narrowUpgrades, parseAgain, readResponse, releaseConnection, whenEnded
 } from '../../../lib/internals/http1.ts'
-import { createLoopback } from '../../../lib/inject/loopback.ts'
 import { createCertificate } from '../../helpers/certificate.js'
 import { waitTurns } from '../../helpers/waiting.ts'
 

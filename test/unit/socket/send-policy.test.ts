@@ -1,10 +1,10 @@
 import { EventEmitter } from 'node:events'
 import t from 'tap'
 import type { WebSocket as WsWebSocket } from 'ws'
+import type { SlowConsumer } from '../../../index.ts'
 import { FST_WS_INVALID_SLOW_CONSUMER, FST_WS_SLOW_CONSUMER } from '../../../lib/errors.ts'
 import { NO_LIMITS } from '../../../lib/options/send-limits.ts'
 import { SendPolicy } from '../../../lib/socket/send-policy.ts'
-import type { SlowConsumer } from '../../../index.ts'
 
 const LIMIT = 100
 

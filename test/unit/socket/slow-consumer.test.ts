@@ -1,6 +1,6 @@
 import t from 'tap'
-import { decide } from '../../../lib/socket/slow-consumer.ts'
 import type { SlowConsumer, WebSocket } from '../../../index.ts'
+import { decide } from '../../../lib/socket/slow-consumer.ts'
 
 const SOCKET = {} as WebSocket
 
