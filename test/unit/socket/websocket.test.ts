@@ -244,7 +244,7 @@ void t.test('a class with a send() of its own receives every message', async (t)
   t.same(connection.frames, [[1, 'short']])
 })
 
-void t.test('a message to a closed socket is not sent, and its callback gets an error', async (t) => {
+void t.test('a message to a closed socket is not sent, and its callback receives an error', async (t) => {
   const [socket, connection] = await open(t)
   socket.close()
   connection.writes.length = 0
