@@ -72,8 +72,6 @@ export function isWebSocketUpgrade (headers: IncomingHttpHeaders): boolean {
 export function addUpgradeFields (headers: IncomingHttpHeaders): void {
   headers.upgrade = 'websocket'
   if (!hasKey(headers)) headers['sec-websocket-key'] = NO_KEY
-  // Declines permessage-deflate over HTTP/2: clients continue without it.
-  if ('sec-websocket-extensions' in headers) headers['sec-websocket-extensions'] = undefined
 }
 
 /**

@@ -17,6 +17,7 @@ import { combineValues } from './header-fields.ts'
 import { addUpgradeFields, checkExtendedConnect, hasKey, responseToHttp2 } from './headers.ts'
 import { createResponse } from './http1-response.ts'
 import type { Dispatch, OnSocket, Upgrade } from './upgrade.ts'
+import { declineCompression } from './websocket-server.ts'
 
 const NOTHING_AHEAD = Buffer.alloc(0)
 
@@ -89,7 +90,9 @@ class H2Upgrade implements Upgrade, HeadWriter, StreamHandshake {
     addUpgradeFields(headers)
     // Not earlier: a hook may answer the stream itself, with a body.
     this.#streamSocket.writer.head = this
-    server.handleUpgrade(this.#request as unknown as IncomingMessage, stream, NOTHING_AHEAD, (websocket) => {
+    const raw = this.#request as unknown as IncomingMessage
+    // Messages over HTTP/2 are not compressed (H2-DESIGN section 7).
+    declineCompression(server).handleUpgrade(raw, stream, NOTHING_AHEAD, (websocket) => {
       // An open socket lives long, and no longer needs the handshake.
       releaseConnection(this.response)
       this.#streamSocket.handshake = undefined

@@ -53,6 +53,18 @@ export function withOptions (server: WebSocketServer, routeOptions: WebsocketSer
   return overrideOptions(server, options)
 }
 
+/** The servers of `declineCompression()`, by the server that each was created from. */
+const uncompressed = new WeakMap<WebSocketServer, WebSocketServer>()
+
+/** Returns the same ws server, except that it declines permessage-deflate. Clients continue without it. */
+export function declineCompression (server: WebSocketServer): WebSocketServer {
+  const { perMessageDeflate = false } = server.options
+  if (perMessageDeflate === false) return server
+  const known = uncompressed.get(server) ?? overrideOptions(server, { ...server.options, perMessageDeflate: false })
+  uncompressed.set(server, known)
+  return known
+}
+
 /** Returns the `closeTimeout` of a ws server, in ms. */
 export function readCloseTimeout (server: WebSocketServer): number {
   return (server.options as Required<WebsocketServerOptions>).closeTimeout

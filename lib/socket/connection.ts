@@ -115,7 +115,7 @@ export class Connection {
     this.#timer ??= setTimeout(destroyIfStuck, this.#closeTimeout, this, this.#measureSent())
   }
 
-  /** @param progress result of `measureProgress()` when the timeout started */
+  /** @param progress bytes that the peer had accepted when the timeout started */
   onStuck (progress: number): void {
     const now = this.#measureSent()
     if (now === progress) this.duplex.destroy()

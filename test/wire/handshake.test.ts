@@ -152,12 +152,18 @@ await t.test('handleProtocols selects the subprotocol, or none', async (t) => {
 })
 
 await t.test('permessage-deflate is not negotiated, and RSV1 is a protocol error', async (t) => {
-  const server = await startServer(t, addEcho, { plugin: { options: { perMessageDeflate: true } } })
+  const offers: unknown[] = []
+  const server = await startServer(t, (app) => {
+    app.addHook('preValidation', async ({ headers }) => { offers.push(headers) })
+    addEcho(app)
+  }, { plugin: { options: { perMessageDeflate: true } } })
   const client = await server.client()
-  client.connect(1, '/echo', { 'sec-websocket-extensions': 'permessage-deflate; client_max_window_bits' })
+  const offer = 'permessage-deflate; client_max_window_bits'
+  client.connect(1, '/echo', { 'sec-websocket-extensions': offer })
   const headers = await client.response(1)
   t.equal(headers[':status'], '200')
   t.notOk('sec-websocket-extensions' in headers)
+  t.match(offers, [{ 'sec-websocket-extensions': offer }], 'request.headers has what the client has sent')
   await expectEcho(client, 1)
   client.data(1, wsFrame(TEXT, 'compressed', { rsv: RSV1 }))
   await client.untilReceived(1, 'Close 1002')

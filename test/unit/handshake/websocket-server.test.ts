@@ -5,7 +5,7 @@ import { WebSocket } from 'ws'
 import type { WebSocketServer } from 'ws'
 import type { WebsocketServerOptions } from '../../../index.ts'
 import {
-  createWebSocketServer, readCloseTimeout, withOptions
+  createWebSocketServer, declineCompression, readCloseTimeout, withOptions
 } from '../../../lib/handshake/websocket-server.ts'
 import type { PluginSocket } from '../../../lib/socket/websocket.ts'
 import { kAttachConnection } from '../../../lib/symbols.ts'
@@ -153,6 +153,30 @@ void t.test('withOptions: sockets of the route are clients of the server', async
   const [socket] = handle(withOptions(server, { maxPayload: 100 }), pending)
   t.strictSame([...server.clients], [socket])
   pending.client.destroy()
+})
+
+void t.test('declineCompression: a server without compression is returned as it is', async (t) => {
+  for (const options of [{}, { perMessageDeflate: false }]) {
+    const server = createServer(options)
+    t.equal(declineCompression(server), server)
+  }
+})
+
+void t.test('declineCompression: an offer of compression is declined, and stays in the request', async (t) => {
+  const server = createServer({ perMessageDeflate: true, closeTimeout: 7 })
+  const declining = declineCompression(server)
+  t.equal(declineCompression(server), declining, 'one for each server')
+  t.equal(readCloseTimeout(declining), 7)
+
+  const offer = 'Sec-WebSocket-Extensions: permessage-deflate'
+  for (const [each, extensions] of [[server, 'permessage-deflate'], [declining, '']] as const) {
+    const pending = await receiveUpgrade(undefined, upgradeRequest('/', [offer]))
+    const [socket] = handle(each, pending)
+    t.equal(socket!.extensions, extensions)
+    t.equal(pending.request.headers['sec-websocket-extensions'], 'permessage-deflate')
+    t.ok(server.clients.has(socket!))
+    pending.client.destroy()
+  }
 })
 
 void t.test('readCloseTimeout: returns the option closeTimeout of the server or route, or the default of ws', async (t) => {
