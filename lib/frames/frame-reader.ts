@@ -3,6 +3,7 @@ import type { Http2Stream } from 'node:http2'
 import type { WebSocket } from 'ws'
 import { emitData, fillsItsMemory, readOn } from '../internals/streams.ts'
 import { hasReceiverFailed } from '../internals/ws.ts'
+import { CONTROL, FIN, LARGEST_HEADER, LENGTH, LENGTH_16, MASKED, WHOLE_BINARY, WHOLE_TEXT } from './constants.ts'
 import { MessageAssembler } from './message-assembler.ts'
 import { PrivateMemory } from './private-memory.ts'
 import { MASK_SIZE, copyUnmasked, takeMask, unmask } from './unmask.ts'
@@ -15,16 +16,6 @@ export interface MessageLimits {
   /** Allows several messages in one tick. */
   allowSynchronousEvents: boolean
 }
-
-// RFC 6455 section 5.2.
-const WHOLE_TEXT = 0x81
-const WHOLE_BINARY = 0x82
-const FIN = 0x80
-const CONTROL = 0x08
-const MASKED = 0x80
-const LENGTH = 0x7f
-const LENGTH_16 = 126
-const LARGEST_HEADER = 14
 
 /** Size, in bytes, of the largest message that is assembled here. */
 const MAX_ASSEMBLED = 2 ** 30

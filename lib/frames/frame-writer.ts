@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
+import { LENGTH_16, WHOLE_BINARY, WHOLE_TEXT } from './constants.ts'
 
 /** Message, of any type that ws sends. */
 export type Data = Parameters<WebSocket['send']>[0]
@@ -10,11 +11,6 @@ export type SendCallback = (error?: Error) => void
 
 /** Size, in bytes, up to which copying a message costs less than writing its header and payload separately. */
 const MAX_COPIED_SEND = 1024
-
-// RFC 6455 section 5.2.
-const WHOLE_TEXT = 0x81
-const WHOLE_BINARY = 0x82
-const LENGTH_16 = 126
 
 /**
  * Writes a short message as one unmasked frame, with one write; ws makes two, between `cork()` and `uncork()`. Returns

@@ -42,6 +42,13 @@ export class Slabs {
     return this.#slab.subarray(start, this.#used)
   }
 
+  /** Returns a copy of bytes that this socket has received. */
+  copy (bytes: Buffer): Buffer {
+    const copy = this.allocate(bytes.length)
+    copy.set(bytes)
+    return copy
+  }
+
   /** Releases the current slab. The Buffers that use it keep it alive. */
   release (): void {
     this.#slab = undefined

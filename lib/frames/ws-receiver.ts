@@ -45,7 +45,5 @@ function toOwn (receiver: GuardedReceiver, data: unknown): unknown {
   if (Array.isArray(data)) return data.map((part) => toOwn(receiver, part))
   if (!Buffer.isBuffer(data) || data.buffer === parsed || data.buffer.byteLength === data.length) return data
   receiver[kMemory] ??= new PrivateMemory()
-  const own = receiver[kMemory].allocate(data.length)
-  own.set(data)
-  return own
+  return receiver[kMemory].copy(data)
 }

@@ -60,9 +60,12 @@ const uncompressed = new WeakMap<WebSocketServer, WebSocketServer>()
 export function declineCompression (server: WebSocketServer): WebSocketServer {
   const { perMessageDeflate = false } = server.options
   if (perMessageDeflate === false) return server
-  const known = uncompressed.get(server) ?? overrideOptions(server, { ...server.options, perMessageDeflate: false })
-  uncompressed.set(server, known)
-  return known
+  let declining = uncompressed.get(server)
+  if (declining === undefined) {
+    declining = withOptions(server, { perMessageDeflate: false })
+    uncompressed.set(server, declining)
+  }
+  return declining
 }
 
 /** Returns the `closeTimeout` of a ws server, in ms. */

@@ -3,9 +3,8 @@ import type { Http2Session, Http2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import { setImmediate } from 'node:timers'
 import type { FastifyBaseLogger } from 'fastify'
-import { readSendQueue } from '../internals/streams.ts'
 import type { ReceiveWindowSizes } from '../options/receive-window.ts'
-import { connectionOf } from '../socket/connection.ts'
+import { connectionOf, measureCongested } from '../socket/connection.ts'
 import { ReceiveBudget } from './receive-budget.ts'
 import { resetStream } from './reset-stream.ts'
 import { SendBudget } from './send-budget.ts'
@@ -103,10 +102,10 @@ export class Session implements ReceivingSession, SharedSession {
     const session = this.#session
     if (session.destroyed || this.#isPinged) return
 
-    let progress = this.#measureProgress()
+    let progress = measureCongested(this.transport)
     const timer = setInterval(() => {
       const last = progress
-      progress = this.#measureProgress()
+      progress = measureCongested(this.transport)
       if (progress !== undefined && progress !== last) return
       clearInterval(timer)
       if (!session.destroyed || this.transport?.destroyed === false) (this.transport ?? session).destroy()
@@ -116,12 +115,6 @@ export class Session implements ReceivingSession, SharedSession {
       clearInterval(timer)
       this.#isPinged = false
     })
-  }
-
-  /** Returns the bytes that the kernel has accepted of what waits for it; undefined if nothing waits. */
-  #measureProgress (): number | undefined {
-    const queue = this.transport && readSendQueue(this.transport)
-    return queue !== undefined && queue.queued > 0 ? queue.accepted : undefined
   }
 
   #setTimeout (milliseconds: number): void {

@@ -98,9 +98,7 @@ export class StreamReceiver {
   /** Small chunks share slabs that this stream keeps until they are full, however slowly it receives them. */
   #copy (chunk: Buffer): Buffer {
     this.#slabs ??= new Slabs(SLAB)
-    const copy = this.#slabs.allocate(chunk.length)
-    copy.set(chunk)
-    return copy
+    return this.#slabs.copy(chunk)
   }
 }
 

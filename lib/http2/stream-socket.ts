@@ -4,8 +4,8 @@ import type { Duplex } from 'node:stream'
 import { setImmediate } from 'node:timers'
 import type { WebSocket } from 'ws'
 import type { MessageLimits } from '../frames/frame-reader.ts'
-import { hookMethods, nodeDestroy, readSendQueue } from '../internals/streams.ts'
-import { Connection, connectionOf, destroyDuplex } from '../socket/connection.ts'
+import { hookMethods, nodeDestroy } from '../internals/streams.ts'
+import { Connection, connectionOf, destroyDuplex, measureCongested } from '../socket/connection.ts'
 import { resetStream } from './reset-stream.ts'
 import type { SendBudget } from './send-budget.ts'
 import type { StreamReceiver } from './stream-receiver.ts'
@@ -57,8 +57,7 @@ export class StreamSocket extends Connection {
 
   /** Includes the connection of the session: while it is congested, all of its streams wait. */
   override measureProgress (): number {
-    const queue = this.transport && readSendQueue(this.transport)
-    return this.writer.bytesSent + (queue !== undefined && queue.queued > 0 ? queue.accepted : 0)
+    return this.writer.bytesSent + (measureCongested(this.transport) ?? 0)
   }
 
   override destroyIfUnresponsive (timeout: number): void {

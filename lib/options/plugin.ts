@@ -35,7 +35,7 @@ export interface PluginSettings extends
   receiveWindow: Partial<ReceiveWindowSizes>
 }
 
-/** Options that Fastify's `register` has for every plugin. */
+/** Options that Fastify's `register` accepts for every plugin. */
 const REGISTER_OPTIONS = ['logLevel', 'logSerializers', 'prefix']
 
 /** Options of the plugin. */

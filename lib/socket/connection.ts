@@ -144,6 +144,12 @@ export class Connection {
   }
 }
 
+/** Returns the bytes that the kernel has accepted from a congested TCP connection; undefined if nothing waits. */
+export function measureCongested (transport: Duplex | undefined): number | undefined {
+  const queue = transport && readSendQueue(transport)
+  return queue !== undefined && queue.queued > 0 ? queue.accepted : undefined
+}
+
 /** Returns the Connection of a TCP connection or stream, if it has one. */
 export function connectionOf (duplex: Duplex): Connection | undefined {
   return (duplex as Carrier)[kConnection]
