@@ -50,6 +50,16 @@ export const FST_WS_NO_WEBSOCKET_ROUTE = createError<[url: string]>(
   404
 )
 
+/**
+ * Error of a handshake from a web page of an origin that the option `origin` does not allow (RFC 6455 section 10.2).
+ * Answered with 403.
+ */
+export const FST_WS_ORIGIN_NOT_ALLOWED = createError<[origin: string, comparedWith: string]>(
+  'FST_WS_ORIGIN_NOT_ALLOWED',
+  'websocket handshake from origin "%s" refused: it was compared with %s. To allow it, list it in the option "origin" of fastify-websocket-h2; behind a proxy that replaces Host, set trustProxy of Fastify (see docs/migration.md)',
+  403
+)
+
 /** Error of a handshake whose hooks were running when the server began to close. Answered with 503. */
 export const FST_WS_SHUTTING_DOWN = createError<[url: string]>(
   'FST_WS_SHUTTING_DOWN',

@@ -7,9 +7,12 @@ import {
   FST_WS_INVALID_HANDLER, FST_WS_INVALID_METHOD, FST_WS_NO_WEBSOCKET_ROUTE, FST_WS_SHUTTING_DOWN, FST_WS_SLOW_CONSUMER
 } from './errors.ts'
 import { toHeaderLines } from './handshake/header-fields.ts'
+import { createOriginCheck } from './handshake/origin.ts'
+import type { OriginCheck } from './handshake/origin.ts'
 import { clearHandshakeTimeout } from './handshake/timeout.ts'
 import type { RawRequest, Upgrade } from './handshake/upgrade.ts'
 import { withOptions } from './handshake/websocket-server.ts'
+import { prependOnRequest } from './internals/fastify.ts'
 import type { PluginSettings } from './options/plugin.ts'
 import { readRouteOptions } from './options/route.ts'
 import type { RouteSettings } from './options/route.ts'
@@ -22,6 +25,7 @@ import { kConfigure, kHandlerDone, kUpgrade } from './symbols.ts'
 /** Value that differs from every error: users can throw anything, even undefined. */
 const NOTHING = Symbol('nothing')
 
+/** Key of the origin check in the config of a websocket route. */
 const kWebsocketRoute = Symbol('fastify-websocket-h2.route')
 
 /**
@@ -39,6 +43,7 @@ export function addWebsocketRoutes (
   // A getter, so that it is also right in hooks that were added before this plugin.
   fastify.decorateRequest('ws', { getter (this: FastifyRequest) { return readUpgrade(this) !== undefined } })
 
+  prependOnRequest(fastify, checkOrigin)
   fastify.addHook('onRequest', refuseWithoutRoute)
 
   fastify.addHook('onRoute', function (route) {
@@ -51,17 +56,27 @@ export function addWebsocketRoutes (
     checkRoute(route)
     if (first) onFirstRoute()
     first = false
-    route.config = Object.assign({}, route.config, { [kWebsocketRoute]: true })
+    route.config = Object.assign({}, route.config, { [kWebsocketRoute]: createOriginCheck(routeOptions.origin) })
     route.handler = createHandler(route, withOptions(server, routeOptions.websocketServer), routeOptions, shutdown)
   })
 }
 
-/** Refuses an upgrade without a websocket route (404, RFC 9110 section 15.5.5): the handler expects a plain request. */
-function refuseWithoutRoute (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
+/** Refuses an upgrade from an origin that its route does not allow, before any other hook runs. */
+function checkOrigin (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
   const upgrade = readUpgrade(request)
   if (upgrade === undefined) return done()
 
   upgrade.log = request.log
+  const { [kWebsocketRoute]: check } = request.routeOptions.config as { [kWebsocketRoute]?: OriginCheck }
+  const error = check?.(request)
+  if (error instanceof Promise) error.then(done, done)
+  else done(error)
+}
+
+/** Refuses an upgrade without a websocket route (404, RFC 9110 section 15.5.5): the handler expects a plain request. */
+function refuseWithoutRoute (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
+  if (readUpgrade(request) === undefined) return done()
+
   if (kWebsocketRoute in request.routeOptions.config) done()
   else done(new FST_WS_NO_WEBSOCKET_ROUTE(request.url))
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders, Server as HttpServer } from 'node:http'
 import type { Http2SecureServer, Http2Server } from 'node:http2'
 import type { Server as HttpsServer } from 'node:https'
-import type { FastifyInstance, HookHandlerDoneFunction } from 'fastify'
+import type { FastifyInstance, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import type { ServerOptions } from 'ws'
 import type { WebsocketErrorHandler } from './handler.ts'
 import type { SlowConsumer } from './socket.ts'
@@ -109,6 +109,22 @@ export type VerifyClient = (
 /** A `preClose` hook of Fastify. With a parameter it calls `done`; without one it returns a promise. */
 export type PreCloseHook = (this: FastifyInstance, done: HookHandlerDoneFunction) => void | Promise<unknown>
 
+/**
+ * Rule that an origin is compared with. A string is an origin, such as `'https://example.com'`, or `'same'`: the host
+ * and port that the request was sent to, and its scheme where that is known. A RegExp is tested against the origin in
+ * lower case, without a default port; anchor it with `^` and `$`.
+ */
+export type OriginRule = 'same' | (string & {}) | RegExp
+
+/**
+ * Function that decides about an origin: it returns true to allow it, or a promise. It is called with the value of the
+ * Origin field, which can be `'null'`, but not with a malformed one. If it throws or rejects, the client receives 500.
+ */
+export type OriginFunction = (origin: string, request: FastifyRequest) => boolean | Promise<boolean>
+
+/** Value of the option `origin`. */
+export type OriginOption = false | OriginRule | readonly OriginRule[] | OriginFunction
+
 /** Options of the plugin. An invalid value makes `register` fail with FST_WS_INVALID_OPTION. */
 export interface WebsocketPluginOptions {
   /** Options of ws's `WebSocketServer`. Default: those of ws. */
@@ -165,4 +181,11 @@ export interface WebsocketPluginOptions {
   sendLimit?: number | undefined
   /** Policy for a message that is sent while `bufferedAmount` exceeds `sendLimit`. Default: `'close'`. */
   slowConsumer?: SlowConsumer | undefined
+  /**
+   * Origins whose pages may open sockets. Handshakes from other origins are answered with 403
+   * (FST_WS_ORIGIN_NOT_ALLOWED) before hooks run. `'same'` allows the host and port that the request was sent to,
+   * `false` allows every origin. Handshakes without an Origin field do not come from browsers, and are not checked (RFC
+   * 6455 section 10.2). Default: `'same'`.
+   */
+  origin?: OriginOption | undefined
 }

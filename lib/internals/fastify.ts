@@ -1,5 +1,5 @@
 import type { Server } from 'node:net'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, onRequestHookHandler } from 'fastify'
 import { readSymbol } from './read-symbol.ts'
 
 /**
@@ -11,4 +11,16 @@ import { readSymbol } from './read-symbol.ts'
  */
 export function readSecondaryServers (fastify: FastifyInstance): Server[] {
   return (readSymbol(fastify, 'fastify.serverBindings') as Server[] | undefined) ?? []
+}
+
+/**
+ * Adds an onRequest hook that runs before all others, including those that the instance already has.
+ *
+ * `addHook()` appends. A handshake that must be refused could then reach the hooks that were added before the plugin,
+ * such as one that loads a session.
+ */
+export function prependOnRequest (fastify: FastifyInstance, hook: onRequestHookHandler): void {
+  const hooks = readSymbol(fastify, 'fastify.hooks') as { onRequest: onRequestHookHandler[] } | undefined
+  if (hooks === undefined) fastify.addHook('onRequest', hook)
+  else hooks.onRequest.unshift(hook)
 }

@@ -5,6 +5,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { ServerOptions } from 'ws'
 import type { WebsocketPluginOptions, WebsocketServerOptions } from '../../types/index.ts'
 import { didYouMean } from './did-you-mean.ts'
+import { ORIGIN_OPTION } from './origin.ts'
 import { RECEIVE_WINDOW_OPTIONS } from './receive-window.ts'
 import type { ReceiveWindowSizes } from './receive-window.ts'
 import { SEND_LIMIT, SLOW_CONSUMER } from './send-limits.ts'
@@ -64,7 +65,9 @@ export const PLUGIN_OPTIONS = {
   // More than waits for a peer that reads. A thousand peers that do not read are 16 GiB: lower it for many clients.
   sendLimit: { ...SEND_LIMIT, default: 16 * 1024 * 1024, perRoute: true },
   // A client that reads again learns from the Close frame why. It would not notice that a message was dropped.
-  slowConsumer: { ...SLOW_CONSUMER, default: 'close', perRoute: true }
+  slowConsumer: { ...SLOW_CONSUMER, default: 'close', perRoute: true },
+  // A page of any other site can open sockets with the cookies of its visitor, past CORS (RFC 6455 section 10.2).
+  origin: { ...ORIGIN_OPTION, default: 'same', perRoute: true }
 } satisfies Table<WebsocketPluginOptions>
 
 const ABSENT: Check = {

@@ -94,7 +94,7 @@ export function testHandshake (transport: Transport): void {
       protocol: transport.secure ? 'https' : 'http',
       host: new URL(origin).host
     })
-  })
+  }, { origin: false })
 
   scenario('request.raw has the HTTP version of the client and the method GET', (app) => {
     app.get('/raw', { websocket: true }, (socket, { raw, method }) => {

@@ -7,6 +7,7 @@ import { testHeartbeat } from './heartbeat.ts'
 import { testInject } from './inject.ts'
 import { testIteration } from './iteration.ts'
 import { testMessages } from './messages.ts'
+import { testOrigin } from './origin.ts'
 import { testReading } from './reading.ts'
 import { testRefusals } from './refusals.ts'
 import { testRoutes } from './routes.ts'
@@ -17,6 +18,7 @@ import { testVerifyClient } from './verify-client.ts'
 export function testBehaviour (transport: Transport): void {
   testHandshake(transport)
   testRefusals(transport)
+  testOrigin(transport)
   testVerifyClient(transport)
   testRoutes(transport)
   testMessages(transport)

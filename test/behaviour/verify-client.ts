@@ -17,13 +17,14 @@ export function testVerifyClient (transport: Transport): void {
 
   scenario('verifyClient that returns false refuses with 401', addEcho, async (t, { refused }) => {
     t.equal((await refused('/echo', { origin: 'https://evil.example' })).status, 401)
-  }, { options: { verifyClient: ({ origin }: { origin: string }) => origin !== 'https://evil.example' } })
+  }, { origin: false, options: { verifyClient: ({ origin }: { origin: string }) => origin !== 'https://evil.example' } })
 
   scenario('verifyClient receives the origin, the request and whether the connection is secure', addEcho, async (t, { open }) => {
     const socket = await open('/echo', { origin: 'https://good.example' })
     socket.send('in')
     t.equal(await nextText(socket), 'in')
   }, {
+    origin: false,
     options: {
       verifyClient: ({ origin, secure, req }: { origin: string, secure: boolean, req: IncomingMessage }) =>
         origin === 'https://good.example' && secure === transport.secure && req.url === '/echo'
@@ -62,6 +63,7 @@ export function testVerifyClient (transport: Transport): void {
     t.match(errorsIn(logs), [{ msg: 'verifyClient failed', err: { message: 'broken' } }])
     await open('/echo', { origin: 'https://example.org' })
   }, {
+    origin: false,
     options: {
       verifyClient: async ({ origin }) => {
         if (origin === 'https://broken.example') throw new Error('broken')

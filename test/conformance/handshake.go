@@ -61,6 +61,15 @@ var _ = group("handshake",
 		t.equal("the same origin", c.connect("/same-origin", with("origin", "https://"+t.server.authority())).status(), "200")
 		t.equal("another port", c.connect("/same-origin", with("origin", "https://localhost:1")).status(), "403")
 	}},
+	Case{Name: "origin-default", RFC: "RFC 6455 section 10.2", Run: func(t *T) {
+		c := t.dial()
+		t.equal("another site", c.connect("/echo", with("origin", "https://evil.example")).status(), "403")
+		t.equal("an opaque origin", c.connect("/echo", with("origin", "null")).status(), "403")
+		t.equal("another port", c.connect("/echo", with("origin", "https://localhost:1")).status(), "403")
+		t.equal("the same origin", c.connect("/echo", with("origin", "https://"+t.server.authority())).status(), "200")
+		t.equal("a Host field is ignored", c.connect("/echo", with("host", "evil.example"), with("origin", "https://evil.example")).status(), "403")
+		t.expectEcho(c)
+	}},
 	Case{Name: "cookies-in-hooks", RFC: "RFC 9113 section 8.2.3", Run: func(t *T) {
 		s := t.dial().connect("/same-origin", set(":authority", "here"), with("cookie", "a=1"), with("cookie", "b=2"))
 		t.equal("what the handler received", s.untilCount(2)[1], `Text {"host":"here","cookie":"a=1; b=2"}`)

@@ -71,6 +71,7 @@ function addSocketRoutes () {
   }, echo)
   addSocketRoute('/fail', { onRequest: async () => { throw Object.assign(new Error('of a hook'), { statusCode: 418 }) } }, echo)
   addSocketRoute('/same-origin', {
+    websocket: { origin: false },
     onRequest: async ({ headers, host }, reply) => {
       const origin = headers.origin
       if (origin !== undefined && new URL(origin).host !== host) await reply.code(403).send()

@@ -13,8 +13,8 @@ import { CONNECT_DEFAULTS, NESTED_DEFAULTS, OPTIONS, PLUGIN_DEFAULTS, connect, e
 
 /** Errors that answer a client with their status. */
 const ANSWERED = [
-  'FST_WS_NO_WEBSOCKET_ROUTE', 'FST_WS_SHUTTING_DOWN', 'FST_WS_INVALID_HEADER', 'FST_WS_INVALID_SUBPROTOCOL',
-  'FST_WS_INVALID_REFUSAL'
+  'FST_WS_NO_WEBSOCKET_ROUTE', 'FST_WS_ORIGIN_NOT_ALLOWED', 'FST_WS_SHUTTING_DOWN', 'FST_WS_INVALID_HEADER',
+  'FST_WS_INVALID_SUBPROTOCOL', 'FST_WS_INVALID_REFUSAL'
 ]
 
 /** Options whose default is an action, which the tests of behaviour check. */

@@ -51,6 +51,25 @@ test('the plugin is exported under each of its names', () => {
   expect<RouteOptions>().type.toBe<FastifyRouteOptions>()
 })
 
+test('origin: false, an origin, a RegExp, a list of these, or a function', async () => {
+  const app = fastify()
+  for (const origin of [false, 'same', 'https://a.example', /^https:/, undefined] as const) {
+    await app.register(websocket, { origin })
+  }
+  await app.register(websocket, { origin: ['same', 'https://a.example', /^https:/] })
+  await app.register(websocket, {
+    async origin (origin, request) {
+      expect(origin).type.toBe<string>()
+      expect(request).type.toBe<FastifyRequest>()
+      return origin === `https://${request.hostname}`
+    }
+  })
+  app.get('/', { websocket: { origin: (origin) => origin.endsWith('.example') } }, () => {})
+  expect(websocket).type.not.toBeCallableWith(app, { origin: true })
+  expect(websocket).type.not.toBeCallableWith(app, { origin: [false] })
+  expect(websocket).type.not.toBeCallableWith(app, { origin: () => 'https://a.example' })
+})
+
 test('backpressure: options and members of a socket', async () => {
   const app = fastify()
   await app.register(websocket, {

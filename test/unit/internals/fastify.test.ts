@@ -1,7 +1,7 @@
 import fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
-import { readSecondaryServers } from '../../../lib/internals/fastify.ts'
+import { prependOnRequest, readSecondaryServers } from '../../../lib/internals/fastify.ts'
 
 void t.test('readSecondaryServers: returns one server for each further address of localhost', async (t) => {
   const app: FastifyInstance = fastify()
@@ -10,4 +10,30 @@ void t.test('readSecondaryServers: returns one server for each further address o
   await app.listen({ port: 0, host: 'localhost' })
   const addresses = [app.server, ...readSecondaryServers(app)].map((server) => server.address())
   t.strictSame(addresses, app.addresses())
+})
+
+void t.test('prependOnRequest: adds a hook that runs before those that were added earlier, in children too', async (t) => {
+  const app: FastifyInstance = fastify()
+  t.teardown(() => app.close())
+  const calls: string[] = []
+  const add = (instance: FastifyInstance, name: string): void => {
+    instance.addHook('onRequest', async () => { calls.push(name) })
+  }
+  add(app, 'before')
+  await app.register(async () => {
+    prependOnRequest(app, (_request, _reply, done) => {
+      calls.push('prepended')
+      done()
+    })
+  })
+  add(app, 'after')
+  await app.register(async (child) => {
+    add(child, 'child')
+    child.get('/child', async () => '')
+  })
+  app.get('/', async () => '')
+  await app.inject('/child')
+  t.same(calls.splice(0), ['prepended', 'before', 'after', 'child'])
+  await app.inject('/')
+  t.same(calls, ['prepended', 'before', 'after'])
 })

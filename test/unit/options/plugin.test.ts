@@ -66,6 +66,7 @@ void t.test('options that are omitted have their defaults', async (t) => {
     heartbeat: 30_000,
     sendLimit: 16 * 1024 * 1024,
     slowConsumer: 'close',
+    origin: 'same',
     advertise: true,
     handshakeTimeout: 30_000,
     websocketServer: {},

@@ -29,8 +29,8 @@ void t.test('a route may have exactly the options that are marked perRoute, and 
 })
 
 void t.test('options that a route omits are the plugin\'s', async (t) => {
-  const { errorHandler, heartbeat, sendLimit, slowConsumer } = plugin
-  const settings = { errorHandler, heartbeat, sendLimit, slowConsumer, websocketServer: {} }
+  const { errorHandler, heartbeat, origin, sendLimit, slowConsumer } = plugin
+  const settings = { errorHandler, heartbeat, origin, sendLimit, slowConsumer, websocketServer: {} }
   const omitted = Object.fromEntries(Object.keys(ROUTE_OPTIONS).map((name) => [name, null]))
   for (const value of [true, undefined, {}, omitted]) t.same(read(value), settings)
   t.equal(heartbeat, 7)
@@ -52,7 +52,7 @@ void t.test('protocols choose the first subprotocol of the client that the route
   t.equal(handleProtocols!(new Set(['v3']), undefined as never), false)
 })
 
-const NAMES = 'errorHandler, heartbeat, protocols, sendLimit, slowConsumer, allowSynchronousEvents, autoPong, closeTimeout, ' +
+const NAMES = 'errorHandler, heartbeat, origin, protocols, sendLimit, slowConsumer, allowSynchronousEvents, autoPong, closeTimeout, ' +
   'maxBufferedChunks, maxFragments, maxPayload, maxPendingAutoPongs, perMessageDeflate, skipUTF8Validation'
 
 const REFUSED: Array<[websocket: unknown, message: string]> = [
