@@ -6,6 +6,12 @@ export const FST_WS_ALREADY_REGISTERED = createError(
   'fastify-websocket-h2 or @fastify/websocket is already registered on this server: register one of them, once, on an instance that encloses all websocket routes (see docs/migration.md)'
 )
 
+/** Error of websocket routes that the plugin cannot serve. `app.ready()` and `app.listen()` reject with it. */
+export const FST_WS_REGISTERED_TOO_LATE = createError<[urls: string]>(
+  'FST_WS_REGISTERED_TOO_LATE',
+  'fastify-websocket-h2 does not serve these websocket routes: %s. They were added before it was registered, or outside of its scope. Call "await app.register(websocket)" before you add routes, or add them in a plugin that is registered after it, on an instance that encloses all websocket routes (see docs/routes.md)'
+)
+
 /** Error of an invalid or unknown option. Thrown by `register`, by adding a route, by `connect` and `injectWS`. */
 export const FST_WS_INVALID_OPTION = createError<[name: string, expected: string, received: string]>(
   'FST_WS_INVALID_OPTION',
@@ -44,9 +50,9 @@ export const FST_WS_UNEXPECTED_RESPONSE = createError<[status: number]>(
 )
 
 /** Error of a handshake that matches no websocket route. Answered with 404. */
-export const FST_WS_NO_WEBSOCKET_ROUTE = createError<[url: string]>(
+export const FST_WS_NO_WEBSOCKET_ROUTE = createError<[url: string, hint: string]>(
   'FST_WS_NO_WEBSOCKET_ROUTE',
-  'no websocket route matches "%s"',
+  'no websocket route matches "%s"%s',
   404
 )
 
@@ -58,6 +64,13 @@ export const FST_WS_ORIGIN_NOT_ALLOWED = createError<[origin: string, comparedWi
   'FST_WS_ORIGIN_NOT_ALLOWED',
   'websocket handshake from origin "%s" refused: it was compared with %s. To allow it, list it in the option "origin" of fastify-websocket-h2; behind a proxy that replaces Host, set trustProxy of Fastify (see docs/migration.md)',
   403
+)
+
+/** Error of a plain request of a route that serves only sockets. Answered with 426, and with 405 over HTTP/2. */
+export const FST_WS_UPGRADE_REQUIRED = createError<[url: string]>(
+  'FST_WS_UPGRADE_REQUIRED',
+  '"%s" serves WebSocket only, and this was a plain request: open it with a WebSocket client. If one was used, a proxy has not forwarded its handshake (see docs/deployment.md)',
+  426
 )
 
 /** Error of a handshake whose hooks were running when the server began to close. Answered with 503. */

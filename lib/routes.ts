@@ -13,10 +13,12 @@ import { clearHandshakeTimeout } from './handshake/timeout.ts'
 import type { RawRequest, Upgrade } from './handshake/upgrade.ts'
 import { withOptions } from './handshake/websocket-server.ts'
 import { prependOnRequest } from './internals/fastify.ts'
+import { checkLateRoutes, isHeadOnly, isWebsocketRoute, markServed } from './late-routes.ts'
 import type { PluginSettings } from './options/plugin.ts'
 import { readRouteOptions } from './options/route.ts'
 import type { RouteSettings } from './options/route.ts'
 import type { SendLimits } from './options/send-limits.ts'
+import { refusePlainRequest } from './plain-requests.ts'
 import type { Shutdown } from './shutdown.ts'
 import { Heartbeat } from './socket/heartbeat.ts'
 import type { PluginSocket } from './socket/websocket.ts'
@@ -24,6 +26,9 @@ import { kConfigure, kHandlerDone, kUpgrade } from './symbols.ts'
 
 /** Value that differs from every error: users can throw anything, even undefined. */
 const NOTHING = Symbol('nothing')
+
+/** Hint for a handshake at the URL of a plain route. */
+const PLAIN_ROUTE = ', but a plain route does: add websocket routes after "await app.register(websocket)"'
 
 /** Key of the origin check in the config of a websocket route. */
 const kWebsocketRoute = Symbol('fastify-websocket-h2.route')
@@ -46,11 +51,14 @@ export function addWebsocketRoutes (
   prependOnRequest(fastify, checkOrigin)
   fastify.addHook('onRequest', refuseWithoutRoute)
 
+  fastify.addHook('onReady', async () => checkLateRoutes(fastify, !first))
+
   fastify.addHook('onRoute', function (route) {
-    if ((route.websocket ?? false) === false && route.wsHandler === undefined) return
+    if (!isWebsocketRoute(route)) return
+    markServed(fastify, route)
     const routeOptions = readRouteOptions(route.websocket, route.url, options)
     if (isHeadOnly(route)) {
-      if (servesOnlySockets(route)) route.handler = replyNotFound
+      if (servesOnlySockets(route)) route.handler = refusePlainRequest
       return
     }
     checkRoute(route)
@@ -78,7 +86,7 @@ function refuseWithoutRoute (request: FastifyRequest, _reply: FastifyReply, done
   if (readUpgrade(request) === undefined) return done()
 
   if (kWebsocketRoute in request.routeOptions.config) done()
-  else done(new FST_WS_NO_WEBSOCKET_ROUTE(request.url))
+  else done(new FST_WS_NO_WEBSOCKET_ROUTE(request.url, request.is404 ? '' : PLAIN_ROUTE))
 }
 
 function checkRoute (route: RouteOptions): void {
@@ -95,11 +103,6 @@ function servesOnlySockets ({ websocket, wsHandler }: RouteOptions): boolean {
   return websocket === true || wsHandler === undefined
 }
 
-/** Returns whether a route is the HEAD route that Fastify adds to a GET route. A HEAD cannot be upgraded. */
-function isHeadOnly (route: RouteOptions): boolean {
-  return [route.method].flat().every((method) => method === 'HEAD')
-}
-
 function createHandler (
   route: RouteOptions,
   server: WebSocketServer,
@@ -109,7 +112,7 @@ function createHandler (
   const sendLimits: SendLimits = { sendLimit, slowConsumer }
   const only = servesOnlySockets(route)
   const wsHandler = (only ? route.handler : route.wsHandler) as WebsocketHandler
-  const httpHandler = only ? replyNotFound : route.handler
+  const httpHandler = only ? refusePlainRequest : route.handler
   if (only) route.schema = Object.assign({}, route.schema, { hide: true })
 
   return function (request, reply) {
@@ -172,10 +175,6 @@ function closeWithError (error: Error, socket: WebSocket, request: FastifyReques
   const level = isProtocolError(error) ? 'info' : error instanceof FST_WS_SLOW_CONSUMER ? 'warn' : 'error'
   logError(request.log, error, undefined, level)
   socket.close(1011)
-}
-
-function replyNotFound (_request: FastifyRequest, reply: FastifyReply): void {
-  reply.code(404).send()
 }
 
 function readUpgrade (request: FastifyRequest): Upgrade | undefined {

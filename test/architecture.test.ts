@@ -14,7 +14,7 @@ const LAYERS: string[][] = [
   ['index.ts'],
   ['lib/inject/'],
   ['lib/client/'],
-  ['lib/routes.ts', 'lib/shutdown.ts'],
+  ['lib/routes.ts', 'lib/late-routes.ts', 'lib/plain-requests.ts', 'lib/shutdown.ts'],
   ['lib/handshake/'],
   ['lib/http2/'],
   ['lib/socket/'],

@@ -19,13 +19,25 @@ type SocketClass = typeof WsWebSocket & (new (...parameters: ConstructorParamete
 // (@fastify/swagger augments FastifySchema), because the augmented name would shadow the import in this block.
 declare module 'fastify' {
   interface FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider> {
-    /** `WebSocketServer` of ws. Its `clients` are the open sockets of this server. */
+    /**
+     * All open sockets, in `clients`, and events of handshakes. It is the `WebSocketServer` of ws, for both HTTP
+     * versions.
+     *
+     * @example
+     * for (const socket of app.websocketServer.clients) socket.send('to all')
+     */
     websocketServer: WsServer<SocketClass>
 
     /** Opens a socket to a route in memory, for tests. */
     injectWS: InjectWSFn<RawRequest>
 
-    /** Declares a websocket route: with `websocket: true`, or with options, `handler` is the websocket handler. */
+    /**
+     * Adds a websocket route: `handler` is called with each socket that a client opens at `url`. A plain GET is refused
+     * with 426, and with 405 over HTTP/2; `wsHandler` in place of `websocket` makes a route that serves both.
+     *
+     * @throws FST_WS_INVALID_METHOD if the method is not GET
+     * @throws FST_WS_INVALID_OPTION if an option in `websocket` is unknown or invalid
+     */
     route<
       RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
       ContextConfig = ContextConfigDefault,
@@ -86,22 +98,29 @@ declare module 'fastify' {
   }
 
   interface FastifyRequest {
-    /** True if the request is a WebSocket handshake, over either HTTP version. */
+    /**
+     * True if the client asks for a socket, so that hooks can treat it differently: any reply refuses it. Over HTTP/1.1
+     * the request is an Upgrade (RFC 6455 section 4.1), over HTTP/2 an Extended CONNECT (RFC 8441 section 4).
+     */
     ws: boolean
   }
 
   // eslint-disable-next-line @typescript-eslint/no-unused-vars
   interface RouteShorthandOptions<RawServer> {
     /**
-     * Makes `handler` the websocket handler of the route, if `true` or options of the route. A plain GET is then
-     * answered with 404. With `wsHandler`, an object sets the options of the route, and `handler` serves the plain GET.
-     * Default: `false`.
+     * Serves sockets at this route: `handler` is called with the socket and the request. An object sets options of the
+     * route in addition. Default: `false`.
+     *
+     * A plain GET is refused with 426 (FST_WS_UPGRADE_REQUIRED), and with 405 over HTTP/2. To serve it as well, pass
+     * `wsHandler`: then `handler` serves the plain GET, and an object here sets options only.
+     *
+     * Routes have to be added after `await app.register(websocket)`.
      */
     websocket?: boolean | WebsocketRouteOptions
   }
 
   interface RouteShorthandMethod<RawServer, RawRequest, RawReply, TypeProvider, Logger> {
-    /** Declares a websocket route: with `websocket: true`, or with options, `handler` is the websocket handler. */
+    /** Adds a websocket route: `handler` is called with each socket that a client opens at `path`. */
     <
       RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
       ContextConfig = ContextConfigDefault,
@@ -117,7 +136,7 @@ declare module 'fastify' {
       >
     ): FastifyInstance<RawServer, RawRequest, RawReply, InnerLogger, TypeProvider>
 
-    /** Declares a websocket route whose `handler` is among the options. */
+    /** Adds a websocket route: `options.handler` is called with each socket that a client opens at `path`. */
     <
       RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
       ContextConfig = ContextConfigDefault,
@@ -139,7 +158,10 @@ declare module 'fastify' {
     // eslint-disable-next-line @typescript-eslint/no-unused-vars
     RawServer, RawRequest, RawReply, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger
   > {
-    /** Websocket handler of a route whose `handler` serves the plain GET. */
+    /**
+     * Serves sockets at this route, in addition to the plain GET that `handler` serves. Called with the socket and the
+     * request. With `websocket`, it can have options of its own.
+     */
     wsHandler?: WebsocketHandler<
       RawServer, RawRequest, RouteGeneric, ContextConfig, SchemaCompiler, TypeProvider, Logger
     >

@@ -18,8 +18,8 @@ type OwnOptions =
  */
 export interface WebsocketRouteOptions extends OwnOptions {
   /**
-   * Subprotocols of the route (RFC 6455 section 1.9). The first one in the client's list that is among them is
-   * selected, or none. Default: the selection of `handleProtocols`.
+   * Subprotocols that the route accepts. The first one in the client's list that is among them is selected, or none;
+   * the socket has it as `protocol`. Default: the selection of `handleProtocols`. RFC 6455 section 1.9.
    */
   protocols?: readonly string[] | undefined
 }

@@ -1,17 +1,24 @@
 import { once } from 'node:events'
 import { request as requestHttp } from 'node:http'
+import type { IncomingHttpHeaders } from 'node:http'
 import { request as requestHttps } from 'node:https'
+import { text } from 'node:stream/consumers'
+import type { FastifyError } from 'fastify'
 import fp from 'fastify-plugin'
 import { addEcho } from '../helpers/echo.ts'
-import { errorsIn } from '../helpers/logs.ts'
+import { INFO, errorsIn, linesWithError } from '../helpers/logs.ts'
 import { KIB, MIB } from '../helpers/sizes.ts'
 import { scenarios } from '../helpers/transports.ts'
 import type { Fixture, Transport } from '../helpers/transports.ts'
 import { closed, nextText } from '../helpers/waiting.ts'
+import { checkEcho } from './checks.ts'
 
 /** Websocket routes and their options. */
 export function testRoutes (transport: Transport): void {
   const scenario = scenarios(transport)
+  const [refusedStatus, refusedFields] = transport.httpVersion === '1.1'
+    ? [426, { connection: 'Upgrade', upgrade: 'websocket' }]
+    : [405, { allow: 'CONNECT' }]
 
   // Routes
 
@@ -27,10 +34,72 @@ export function testRoutes (transport: Transport): void {
     t.same((await app.inject('/both')).json(), { http: true })
   })
 
-  scenario('GET and HEAD of a websocket route are answered with 404', addEcho, async (t, fixture) => {
-    t.equal((await fixture.app.inject('/echo')).statusCode, 404)
-    t.equal((await fixture.app.inject({ method: 'HEAD', url: '/echo' })).statusCode, 404)
-    if (fixture.session === undefined) t.equal(await get(fixture, '/echo'), 404)
+  scenario('a plain GET of a websocket route is answered with FST_WS_UPGRADE_REQUIRED, and not cached', addEcho, async (t, fixture) => {
+    const { status, headers, body } = await request(fixture, 'GET', '/echo?a=1')
+    t.equal(status, refusedStatus)
+    t.match(headers, { 'cache-control': 'no-store', 'content-type': 'application/json; charset=utf-8', ...refusedFields })
+    t.match(JSON.parse(body), {
+      statusCode: refusedStatus, code: 'FST_WS_UPGRADE_REQUIRED', message: /^"\/echo\?a=1" serves WebSocket only/
+    })
+    t.same(Object.keys(headers).filter((name) => ['allow', 'connection', 'upgrade'].includes(name)).sort(), Object.keys(refusedFields))
+    t.match(linesWithError(fixture.logs), [{ level: INFO, err: { code: 'FST_WS_UPGRADE_REQUIRED' } }])
+    await checkEcho(t, fixture)
+  })
+
+  scenario('HEAD of a websocket route is answered like GET, without a body', async (app) => {
+    addEcho(app)
+    app.route({ method: ['GET', 'HEAD'], url: '/both', websocket: true, handler () {} })
+    await app.register(async (scope) => { scope.get('/', { websocket: true }, () => {}) }, { prefix: '/prefix' })
+  }, async (t, fixture) => {
+    for (const path of ['/echo', '/both', '/prefix', '/prefix/']) {
+      const get = await request(fixture, 'GET', path)
+      const head = await request(fixture, 'HEAD', path)
+      t.match(head, { status: refusedStatus, headers: refusedFields, body: '' })
+      t.equal(head.headers['content-length'], get.headers['content-length'])
+    }
+  })
+
+  scenario('HEAD of a websocket route with exposeHeadRoute: false is answered with 404', (app) => {
+    app.get('/', { websocket: true, exposeHeadRoute: false }, () => {})
+  }, async (t, fixture) => {
+    t.equal((await request(fixture, 'GET', '/')).status, refusedStatus)
+    t.equal((await request(fixture, 'HEAD', '/')).status, 404)
+  })
+
+  scenario('setErrorHandler and onSend may change the answer to a plain GET of a websocket route', (app) => {
+    app.setErrorHandler(async (error: FastifyError, _request, reply) => {
+      return reply.code(error.code === 'FST_WS_UPGRADE_REQUIRED' ? 418 : 500).send(`for ${error.statusCode}`)
+    })
+    app.addHook('onSend', async (_request, reply, payload) => {
+      reply.header('x-sent', 'yes')
+      return `${String(payload)}!`
+    })
+    app.get('/', { websocket: true }, () => {})
+  }, async (t, fixture) => {
+    const { status, headers, body } = await request(fixture, 'GET', '/')
+    t.match({ status, headers, body }, { status: 418, headers: { 'x-sent': 'yes', ...refusedFields }, body: `for ${refusedStatus}!` })
+  })
+
+  scenario('reply.hijack() in a hook takes a plain GET of a websocket route', (app) => {
+    app.get('/', {
+      websocket: true,
+      async preHandler (_request, reply) {
+        reply.hijack()
+        reply.raw.writeHead(202)
+        reply.raw.end('hijacked')
+      }
+    }, () => {})
+  }, async (t, fixture) => {
+    t.match(await request(fixture, 'GET', '/'), { status: 202, body: 'hijacked' })
+  })
+
+  scenario('a route with wsHandler answers a plain GET with 404 if its handler calls reply.callNotFound()', (app) => {
+    app.route({
+      method: 'GET', url: '/', handler: (_request, reply) => { reply.callNotFound() }, wsHandler: (socket) => socket.send('socket')
+    })
+  }, async (t, fixture) => {
+    t.equal((await request(fixture, 'GET', '/')).status, 404)
+    t.equal(await nextText(fixture.connect('/')), 'socket')
   })
 
   scenario('routes with a prefix or a wildcard serve sockets', async (app) => {
@@ -158,10 +227,20 @@ export function testRoutes (transport: Transport): void {
   })
 }
 
-/** Returns the status of a plain request over HTTP/1.1. */
-async function get ({ origin }: Fixture, path: string): Promise<number | undefined> {
-  const request = origin.startsWith('https') ? requestHttps : requestHttp
-  const [response] = await once(request(origin + path, { rejectUnauthorized: false }).end(), 'response')
-  response.resume()
-  return response.statusCode
+interface Answer {
+  status: number
+  headers: IncomingHttpHeaders
+  body: string
+}
+
+/** Sends a plain request over the transport of the fixture. */
+async function request ({ origin, session }: Fixture, method: 'GET' | 'HEAD', path: string): Promise<Answer> {
+  if (session !== undefined) {
+    const stream = session.request({ ':method': method, ':path': path })
+    const [headers] = await once(stream, 'response')
+    return { status: headers[':status'], headers, body: await text(stream) }
+  }
+  const send = origin.startsWith('https') ? requestHttps : requestHttp
+  const [response] = await once(send(origin + path, { method, rejectUnauthorized: false }).end(), 'response')
+  return { status: response.statusCode, headers: response.headers, body: await text(response) }
 }

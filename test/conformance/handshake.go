@@ -95,9 +95,14 @@ var _ = group("handshake",
 	Case{Name: "hook-fails", RFC: "RFC 9110 section 15", Run: isRefused("418", "/fail")},
 	Case{Name: "no-route", RFC: "RFC 9110 section 15.5.5", Run: isRefused("404", "/nowhere")},
 	Case{Name: "route-of-pages", RFC: "RFC 9110 section 15.5.5", Run: isRefused("404", "/plain")},
-	Case{Name: "page-of-a-socket-route", RFC: "RFC 9110 section 15.5.5", Run: func(t *T) {
+	Case{Name: "page-of-a-socket-route", RFC: "RFC 9110 section 15.5.6", Run: func(t *T) {
 		c := t.dial()
-		t.equal("a GET", c.request(c.getFields("/echo"), true).status(), "404")
+		s := c.request(c.getFields("/echo"), true)
+		t.equal("a GET", s.status(), "405")
+		t.equal("allow", s.field("allow"), "CONNECT")
+		for _, name := range []string{"connection", "upgrade"} {
+			t.equal(name, s.field(name), "absent")
+		}
 		t.expectEcho(c)
 	}},
 	Case{Name: "page-on-the-same-connection", RFC: "RFC 8441 section 1", Run: func(t *T) {

@@ -40,6 +40,10 @@ void t.test('require() of the package: it has all named exports and serves both 
   await run(process.execPath, ['require.cjs'], { cwd: project })
 })
 
+void t.test('require() of the package: websocket routes that were added too early are reported at ready', async () => {
+  await run(process.execPath, ['late-routes.cjs'], { cwd: project })
+})
+
 for (const [version, compiler] of Object.entries(COMPILERS)) {
   void t.test(`TypeScript ${version} compiles an ES module and a CommonJS module that use the package`, async (t) => {
     t.match(await compile(compiler, '--version'), `Version ${version}.`)

@@ -102,12 +102,12 @@ void t.test('the config of the user is not changed, and is available to hooks', 
   socket.terminate()
 })
 
-void t.test('a plain request for a websocket route is answered with 404, and request.ws is false', async (t) => {
+void t.test('a plain request for a websocket route is answered with 426, and request.ws is false', async (t) => {
   const app = await register(t)
   const seen: boolean[] = []
   app.addHook('onRequest', async (request) => { seen.push(request.ws) })
   app.get('/', { websocket: true }, () => t.fail('the handler runs'))
-  for (const method of ['GET', 'HEAD'] as const) t.equal((await app.inject({ method, url: '/' })).statusCode, 404)
+  for (const method of ['GET', 'HEAD'] as const) t.equal((await app.inject({ method, url: '/' })).statusCode, 426)
   t.same(seen, [false, false])
 })
 
@@ -122,8 +122,8 @@ void t.test('setErrorHandler receives FST_WS_NO_WEBSOCKET_ROUTE for a handshake 
   app.get('/page', async () => t.fail('the handler runs'))
   for (const path of ['/page', '/nowhere']) await t.rejects(app.injectWS(path), { message: /: 418$/ })
   t.match(errors, [
-    { code: 'FST_WS_NO_WEBSOCKET_ROUTE', statusCode: 404, message: 'no websocket route matches "/page"' },
-    { code: 'FST_WS_NO_WEBSOCKET_ROUTE', statusCode: 404, message: 'no websocket route matches "/nowhere"' }
+    { code: 'FST_WS_NO_WEBSOCKET_ROUTE', statusCode: 404, message: /^no websocket route matches "\/page", but a plain route does: add websocket routes after "await app\.register\(websocket\)"$/ },
+    { code: 'FST_WS_NO_WEBSOCKET_ROUTE', statusCode: 404, message: /^no websocket route matches "\/nowhere"$/ }
   ])
 })
 

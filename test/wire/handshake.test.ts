@@ -284,11 +284,14 @@ function addBoth (app: FastifyInstance): void {
   app.route({ method: 'GET', url: '/both', handler: () => 'over HTTP', wsHandler: echo })
 }
 
-await t.test('a GET of a websocket route is answered with 404', async (t) => {
+await t.test('a GET of a websocket route is answered with 405, and the connection continues', async (t) => {
   const server = await startServer(t, addBoth)
   const client = await server.client()
   client.get(1, '/echo')
-  t.match(await client.response(1), { ':status': '404' })
+  const headers = await client.response(1)
+  t.match(headers, { ':status': '405', allow: 'CONNECT', 'cache-control': 'no-store' })
+  for (const name of ['connection', 'upgrade', 'keep-alive']) t.notOk(name in headers, name)
+  await openEcho(client, 3)
 })
 
 await t.test('a GET of a route with wsHandler calls its handler, and a CONNECT its wsHandler', async (t) => {
