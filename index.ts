@@ -12,6 +12,7 @@ import { advertiseExtendedConnect, isHttp2Server } from './lib/http2/server.ts'
 import { Sessions } from './lib/http2/sessions.ts'
 import { createInjectWS } from './lib/inject/index.ts'
 import { readSecondaryServers } from './lib/internals/fastify.ts'
+import { warnOfNodeVersion } from './lib/node-versions.ts'
 import { readOptions } from './lib/options/plugin.ts'
 import { addWebsocketRoutes } from './lib/routes.ts'
 import { Shutdown, addShutdownHooks } from './lib/shutdown.ts'
@@ -53,6 +54,7 @@ async function websocketH2 (fastify: FastifyInstance, pluginOptions: types.Webso
 
   // Runs when the first websocket route is added. Until then the server is untouched.
   function serve (): void {
+    if (options.nodeVersionWarning) warnOfNodeVersion(server, fastify.log)
     disposers.push(serveUpgrade(server, dispatch, fastify.log))
     serveConnections(server)
     fastify.addHook('onListen', async () => {

@@ -9,5 +9,8 @@ export const kConfigure = Symbol('fastify-websocket-h2.configure')
 /** See PluginSocket. */
 export const kHandlerDone = Symbol('fastify-websocket-h2.handler-done')
 
+/** Property of globalThis: set once a warning about the version of Node.js was logged. */
+export const kWarnedOfNodeVersion = Symbol.for('fastify-websocket-h2.warned-of-node-version')
+
 /** Mark of the plugin's own listeners for 'upgrade'. */
 export const kOwnListener = Symbol('fastify-websocket-h2.own-listener')

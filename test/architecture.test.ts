@@ -20,7 +20,7 @@ const LAYERS: string[][] = [
   ['lib/socket/'],
   ['lib/frames/'],
   ['lib/options/'],
-  ['lib/internals/', 'lib/errors.ts', 'lib/error-handling.ts', 'lib/symbols.ts'],
+  ['lib/internals/', 'lib/node-versions.ts', 'lib/errors.ts', 'lib/error-handling.ts', 'lib/symbols.ts'],
   ['types/']
 ]
 

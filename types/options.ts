@@ -188,4 +188,9 @@ export interface WebsocketPluginOptions {
    * 6455 section 10.2). Default: `'same'`.
    */
   origin?: OriginOption | undefined
+  /**
+   * Logs a warning, once in a process, if the running version of Node.js has known vulnerabilities that the peers of an
+   * HTTP/2 or TLS server can use. Default: `true`.
+   */
+  nodeVersionWarning?: boolean | undefined
 }

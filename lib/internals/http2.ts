@@ -27,6 +27,9 @@ export function clearSessionTimeout (session: Http2Session): void {
   clearTimeout(readSymbol(session, 'timeout') as NodeJS.Timeout | undefined)
 }
 
+/** Node's default of `maxSessionMemory`, in MB. */
+const DEFAULT_SESSION_MEMORY = 10
+
 const CONNECTION_EVENTS = ['connection', 'secureConnection']
 
 /**
@@ -75,6 +78,18 @@ export function onConnect (
 export function readServerSettings (server: Http2Server): Settings {
   const options = readSymbol(server, 'options') as { settings?: Settings } | undefined
   return options?.settings ?? {}
+}
+
+/**
+ * Makes room for unread data in the `maxSessionMemory` of a server, unless the user has set it.
+ *
+ * From Node 24.22.3 and 26.13.1 on, the unread data of streams counts towards it (CVE-2026-123868). A session that has
+ * reached it is not read: with the default of 10 MB, a stream that nobody reads would stop all others.
+ * `server.updateSettings()` cannot change it.
+ */
+export function allowUnreadData (server: Http2Server, bytes: number): void {
+  const options = readSymbol(server, 'options') as { maxSessionMemory?: number }
+  options.maxSessionMemory ??= Math.min(DEFAULT_SESSION_MEMORY + Math.ceil(bytes / 1e6), 2 ** 32 - 1)
 }
 
 /**

@@ -25,7 +25,9 @@ export type RouteDefaults = Complete<WebsocketPluginOptions, PerRoute<typeof PLU
 
 /** The options of the plugin, validated and complete. */
 export interface PluginSettings extends
-  RouteDefaults, Pick<Complete<WebsocketPluginOptions, typeof PLUGIN_OPTIONS>, 'advertise' | 'handshakeTimeout'> {
+  RouteDefaults, Pick<
+    Complete<WebsocketPluginOptions, typeof PLUGIN_OPTIONS>, 'advertise' | 'handshakeTimeout' | 'nodeVersionWarning'
+  > {
   /** Options for ws, as the user gave them. */
   websocketServer: WebsocketServerOptions
   /** The server to listen on, where it is not Fastify's own. */
@@ -67,7 +69,10 @@ export const PLUGIN_OPTIONS = {
   // A client that reads again learns from the Close frame why. It would not notice that a message was dropped.
   slowConsumer: { ...SLOW_CONSUMER, default: 'close', perRoute: true },
   // A page of any other site can open sockets with the cookies of its visitor, past CORS (RFC 6455 section 10.2).
-  origin: { ...ORIGIN_OPTION, default: 'same', perRoute: true }
+  origin: { ...ORIGIN_OPTION, default: 'same', perRoute: true },
+  // Peers need no more than a connection for most of these vulnerabilities, and the plugin cannot mend them. Builds of
+  // a distribution may have the fixes of a later version.
+  nodeVersionWarning: { ...BOOLEAN, default: true }
 } satisfies Table<WebsocketPluginOptions>
 
 const ABSENT: Check = {
@@ -121,12 +126,13 @@ export function readOptions (
   if (websocketServer.path !== undefined) {
     log.warn('option "options.path" rejects all other paths; use a websocket route instead')
   }
-  const { advertise, handshakeTimeout } = complete(options, PLUGIN_OPTIONS)
+  const { advertise, handshakeTimeout, nodeVersionWarning } = complete(options, PLUGIN_OPTIONS)
   const receiveWindow = pick(options.receiveWindow ?? {}, RECEIVE_WINDOW_OPTIONS)
   return Object.freeze({
     ...complete(options, perRoute(PLUGIN_OPTIONS)),
     advertise,
     handshakeTimeout,
+    nodeVersionWarning,
     websocketServer,
     server,
     shutdown,

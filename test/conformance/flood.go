@@ -280,7 +280,7 @@ var _ = group("flood",
 )
 
 const (
-	// Earlier versions never free a session after a connection error.
+	// Earlier versions do not free a session after a connection error (CVE-2026-48937, fixed in 22.23.0 and 24.17.0).
 	freesFailedSessions = 22
 	// Earlier versions may never free a session over TLS whose client disconnects while the server writes:
 	// https://github.com/nodejs/node/issues/55804

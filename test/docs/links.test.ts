@@ -8,7 +8,7 @@ import type { Page } from './pages.ts'
 // A longer README is not read.
 const MOST_LINES = 250
 
-const others = ['CHANGELOG.md', 'CONTRIBUTING.md', 'H2-DESIGN.md', 'SECURITY.md'].filter(exists).map(readPage)
+const others = ['CHANGELOG.md', 'CONTRIBUTING.md', 'H2-DESIGN.md'].map(readPage)
 const all = new Map([...pages, ...others].map((page) => [page.path, page]))
 
 void t.test('headings have the fragments that GitHub gives them', async (t) => {

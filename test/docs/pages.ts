@@ -50,8 +50,9 @@ const SETUP = /<!-- setup\n((?:(?!-->)[^])*)-->\s*$/
 const INLINE_CODE = /(`+)(?!`)[^]*?[^`]\1(?!`)/g
 const HTML_COMMENT = /<!--[^]*?-->/g
 
-/** README.md and the pages of docs/, which a user reads. */
-export const pages = ['README.md', ...list('docs', '.md').filter((path) => !path.startsWith(UPSTREAM))].map(readPage)
+/** README.md, SECURITY.md and the pages of docs/, which a user reads. */
+export const pages = ['README.md', 'SECURITY.md', ...list('docs', '.md').filter((path) => !path.startsWith(UPSTREAM))]
+  .map(readPage)
 
 /** The files of a directory, and of those in it, that have an extension. */
 export function list (directory: string, extension: string): string[] {

@@ -10,6 +10,9 @@ import type { Rows } from '../../lib/options/table.ts'
 export { connect } from '../../lib/client/index.ts'
 export type { ConnectOptions, WebSocket } from '../../lib/client/index.ts'
 
+/** Vulnerabilities of Node, the worst first. */
+export { VULNERABILITIES } from '../../lib/node-versions.ts'
+
 /** Every FST_WS_* error, by its code. */
 export * as errors from '../../lib/errors.ts'
 

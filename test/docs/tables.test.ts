@@ -7,9 +7,11 @@ import type { Test } from 'tap'
 import websocket from '../../index.ts'
 import { closed } from '../helpers/waiting.ts'
 import { readWsDefaults, statedValues, toStated } from './defaults.ts'
-import { byName, pages } from './pages.ts'
+import { byName, pages, toName } from './pages.ts'
 import type { Table } from './pages.ts'
-import { CONNECT_DEFAULTS, NESTED_DEFAULTS, OPTIONS, PLUGIN_DEFAULTS, connect, errors } from './subjects.ts'
+import {
+  CONNECT_DEFAULTS, NESTED_DEFAULTS, OPTIONS, PLUGIN_DEFAULTS, VULNERABILITIES, connect, errors
+} from './subjects.ts'
 
 /** Errors that answer a client with their status. */
 const ANSWERED = [
@@ -22,6 +24,9 @@ const DONE = ['errorHandler', 'preClose']
 
 /** Options of ws that the plugin refuses. */
 const REFUSED = ['noServer', 'port', 'host', 'backlog']
+
+/** Options in SECURITY.md that the code may not have yet. */
+const UPCOMING = ['maxSockets', 'maxPendingHandshakes']
 
 const wsDefaults = await readWsDefaults()
 
@@ -89,6 +94,18 @@ void t.test('deployment.md has the defaults of the limits that it names', async 
   })
 })
 
+void t.test('SECURITY.md has the defaults of the options that limit something', async (t) => {
+  const table = tableOf('SECURITY.md', 'Limits')
+  const defaults = {
+    ...PLUGIN_DEFAULTS,
+    ...prefixed('options', wsDefaults),
+    ...prefixed('receiveWindow', NESTED_DEFAULTS)
+  }
+  const rows = table.rows.filter(([name]) => toName(name!) in defaults)
+  t.same(table.rows.length - rows.length, UPCOMING.filter((name) => !(name in defaults)).length, 'no other option')
+  checkDefaults(t, { ...table, rows }, defaults)
+})
+
 void t.test('deployment.md has every client and proxy that npm run interop drives', async (t) => {
   const clients = await list('clients.js', 'CLIENTS')
   const proxies = await list('proxies/index.js', 'PROXIES')
@@ -99,6 +116,14 @@ void t.test('deployment.md has every client and proxy that npm run interop drive
     const exported: unknown = await import(new URL(`../interop/${file}`, import.meta.url).href)
     return (exported as Record<string, Array<{ name: string }>>)[name]!.map(({ name }) => name.replace(/, Node \d+$/, ''))
   }
+})
+
+void t.test('http1-and-http2.md lists the vulnerabilities of Node.js that the warning is about', async (t) => {
+  const concerned = { http2: 'HTTP/2 servers', tls: 'TLS servers', client: 'HTTP/2 clients' }
+  t.same(tableOf('docs/http1-and-http2.md', 'Vulnerabilities').rows, VULNERABILITIES.map((vulnerability) => {
+    const { id, impact, concerns, fixed, unfixed } = vulnerability
+    return [id, impact, concerned[concerns], fixed.join(', '), unfixed.join(', ')]
+  }))
 })
 
 void t.test('options-and-events.md lists every event', async (t) => {

@@ -1,7 +1,12 @@
+import { kWarnedOfNodeVersion } from '../../lib/symbols.ts'
+
 /** Levels of pino, which is Fastify's logger. */
 export const INFO = 30
 export const WARN = 40
 export const ERROR = 50
+
+// The tests run on versions of Node that are vulnerable, too. test/unit/node-versions.test.ts tests the warning.
+Reflect.set(globalThis, kWarnedOfNodeVersion, true)
 
 export interface LogLine {
   level: number

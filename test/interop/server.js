@@ -56,7 +56,7 @@ async function listen (name, options, pluginOptions) {
   const app = fastify({ ...options, logger: { level: 'warn', stream: { write: recordWarning } } })
   // Must run before Node's own listener, which calls the handler.
   app.server.prependListener('stream', streamOnServer)
-  await app.register(websocket, { ...plugin, ...pluginOptions })
+  await app.register(websocket, { ...plugin, ...pluginOptions, nodeVersionWarning: false })
   addRoutes(app)
   await app.listen({ port: ports[name] ?? 0, host: '127.0.0.1' })
   return [name, app.server.address().port]

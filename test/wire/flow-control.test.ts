@@ -56,6 +56,22 @@ function initialWindows (client: FrameClient): number[] {
 
 // Paused sockets
 
+await t.test('sockets continue while others of their session have 12 MiB of unread data', async (t) => {
+  const server = await startServer(t, addRoutes, { plugin: { receiveWindow: { initial: MIB } } })
+  const client = await server.client()
+  client.connect(1, '/echo')
+  await client.response(1)
+  const message = wsFrame(BINARY, Buffer.alloc(1000 * KIB))
+  const uploader = new Uploader(client)
+  for (let streamId = 3; streamId < 27; streamId += 2) {
+    client.connect(streamId, '/stall')
+    await uploader.send(streamId, message)
+  }
+  await expectEcho(client, 1)
+  client.connect(27, '/echo')
+  t.equal((await client.response(27))[':status'], '200', 'and the session accepts more')
+})
+
 await t.test('a paused socket receives no more than its window, and other sockets continue', async (t) => {
   const server = await startServer(t, addRoutes)
   const client = await server.client()

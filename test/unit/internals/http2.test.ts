@@ -9,8 +9,9 @@ import type { Test } from 'tap'
 import { createLoopback } from '../../../lib/inject/loopback.ts'
 import { injectConnection } from '../../../lib/internals/http1.ts'
 import {
-  clearSessionTimeout, forgetEndStream, guardDestroy, onConnect, onSession, readServerSettings
+  allowUnreadData, clearSessionTimeout, forgetEndStream, guardDestroy, onConnect, onSession, readServerSettings
 } from '../../../lib/internals/http2.ts'
+import { readSymbol } from '../../../lib/internals/read-symbol.ts'
 import { createCertificate } from '../../helpers/certificate.js'
 import { openFrameStream } from '../../helpers/stream-pair.ts'
 import { waitTurns } from '../../helpers/waiting.ts'
@@ -162,6 +163,29 @@ void t.test('readServerSettings: returns the settings of createServer() and of u
     t.match(readServerSettings(server), { maxConcurrentStreams: 77, initialWindowSize: 100_000 })
   }
   t.notOk('maxConcurrentStreams' in readServerSettings(createServer()))
+})
+
+void t.test('allowUnreadData: a stream that nobody reads does not stop the session at 10 MB', async (t) => {
+  const server = createServer({ settings: { initialWindowSize: 20_000_000 } })
+  allowUnreadData(server, 40_000_000)
+  server.on('session', (session) => session.setLocalWindowSize(20_000_000))
+  server.on('stream', (stream) => stream.respond())
+  const session = connect(`http://127.0.0.1:${await listen(t, server)}`, { maxSessionMemory: 1000 })
+  t.teardown(() => session.destroy())
+  await once(session, 'remoteSettings')
+
+  const stream = session.request({ ':method': 'POST' })
+  stream.on('error', () => {})
+  await new Promise((resolve) => { stream.write(Buffer.alloc(15_000_000), resolve) })
+  await new Promise((resolve, reject) => session.ping((error) => { error === null ? resolve(null) : reject(error) }))
+  t.pass('the session answers')
+})
+
+void t.test('allowUnreadData: a maxSessionMemory of the user is kept', async (t) => {
+  const options = { maxSessionMemory: 20 }
+  const server = createServer(options)
+  allowUnreadData(server, 40_000_000)
+  t.equal((readSymbol(server, 'options') as typeof options).maxSessionMemory, 20)
 })
 
 void t.test('guardDestroy: a session is destroyed after the write that is pending', async (t) => {

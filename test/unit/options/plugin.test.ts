@@ -26,6 +26,7 @@ const REFUSED: Array<[options: object, message: string]> = [
     { slowConsumer: async () => 'drop' },
     'option "slowConsumer" must be "close", "drop" or a synchronous function, got an async function'
   ],
+  [{ nodeVersionWarning: 1 }, 'option "nodeVersionWarning" must be a boolean, got 1'],
   [{ options: { noServer: true } }, 'option "options.noServer" must be absent: the sockets come from Fastify\'s server; for a server of its own use the ws package, got boolean'],
   [{ options: { port: 80 } }, 'option "options.port" must be absent: the sockets come from Fastify\'s server; for a server of its own use the ws package, got 80'],
   [{ options: { host: '::1' } }, 'option "options.host" must be absent: the sockets come from Fastify\'s server; for a server of its own use the ws package, got "::1"'],
@@ -69,6 +70,7 @@ void t.test('options that are omitted have their defaults', async (t) => {
     origin: 'same',
     advertise: true,
     handshakeTimeout: 30_000,
+    nodeVersionWarning: true,
     websocketServer: {},
     server: undefined,
     shutdown: { timeout: 5000, code: 1001, reason: '', batch: 100, preClose: undefined },
