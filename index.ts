@@ -14,6 +14,7 @@ import { createInjectWS } from './lib/inject/index.ts'
 import { readSecondaryServers } from './lib/internals/fastify.ts'
 import { warnOfNodeVersion } from './lib/node-versions.ts'
 import { readOptions } from './lib/options/plugin.ts'
+import { completeSizes } from './lib/options/receive-window.ts'
 import { addWebsocketRoutes } from './lib/routes.ts'
 import { Shutdown, addShutdownHooks } from './lib/shutdown.ts'
 import { kUpgrade } from './lib/symbols.ts'
@@ -40,6 +41,7 @@ async function websocketH2 (fastify: FastifyInstance, pluginOptions: types.Webso
     log: fastify.log
   })
   const shutdown = new Shutdown(options.shutdown, websocketServer, sessions, fastify.log)
+  const { sessionBudget } = completeSizes(options.receiveWindow)
   const disposers: Array<() => void> = []
 
   fastify.decorate('websocketServer', websocketServer)
@@ -56,7 +58,8 @@ async function websocketH2 (fastify: FastifyInstance, pluginOptions: types.Webso
   function serve (): void {
     if (options.nodeVersionWarning) warnOfNodeVersion(server, fastify.log)
     disposers.push(serveUpgrade(server, dispatch, fastify.log))
-    serveConnections(server)
+    const warning = serveConnections(server)
+    if (warning !== undefined) fastify.log.warn(warning)
     fastify.addHook('onListen', async () => {
       for (const secondary of readSecondaryServers(fastify)) {
         serveConnections(secondary)
@@ -65,11 +68,13 @@ async function websocketH2 (fastify: FastifyInstance, pluginOptions: types.Webso
     })
   }
 
-  function serveConnections (server: Server): void {
+  /** Returns a warning about the options of the server, if there is one. */
+  function serveConnections (server: Server): string | undefined {
     if (isOwnServer) disposers.push(shutdown.trackConnections(server))
-    if (!isHttp2Server(server)) return
-    if (options.advertise) advertiseExtendedConnect(server, options.settings)
+    if (!isHttp2Server(server)) return undefined
+    const warning = options.advertise ? advertiseExtendedConnect(server, options.settings, sessionBudget) : undefined
     disposers.push(sessions.track(server), serveExtendedConnect(server, sessions, dispatch, fastify.log))
+    return warning
   }
 
   const dispatch: Dispatch = (request, response) => {

@@ -150,8 +150,9 @@ export interface WebsocketPluginOptions {
   /** Close frames that are sent when Fastify closes. Default: code 1001, no reason, 100 sockets at once. */
   shutdown?: ShutdownOptions | undefined
   /**
-   * Offers Extended CONNECT to HTTP/2 clients (SETTINGS_ENABLE_CONNECT_PROTOCOL, RFC 8441 section 3). With `false` they
-   * use the HTTP/1.1 upgrade, which needs Fastify's `https.allowHTTP1`. Default: `true`.
+   * Offers Extended CONNECT to HTTP/2 clients (SETTINGS_ENABLE_CONNECT_PROTOCOL, RFC 8441 section 3), and limits their
+   * streams and request headers. With `false` they use the HTTP/1.1 upgrade, which needs Fastify's `https.allowHTTP1`,
+   * and the SETTINGS of the server are not changed. Default: `true`.
    */
   advertise?: boolean | undefined
   /**

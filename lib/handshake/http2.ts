@@ -1,11 +1,12 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { constants } from 'node:http2'
-import type { Http2ServerRequest, ServerHttp2Stream, ServerStreamResponseOptions } from 'node:http2'
-import type { Server, Socket } from 'node:net'
+import type { Http2Server, Http2ServerRequest, ServerHttp2Stream, ServerStreamResponseOptions } from 'node:http2'
+import type { Socket } from 'node:net'
 import { Writable } from 'node:stream'
 import { setImmediate } from 'node:timers'
 import type { FastifyBaseLogger } from 'fastify'
 import type { WebSocketServer } from 'ws'
+import { readHeaderListLimit, sizeOfHeaderList } from '../http2/header-list.ts'
 import type { Sessions } from '../http2/sessions.ts'
 import type { HeadWriter } from '../http2/stream-sender.ts'
 import type { StreamHandshake, StreamSocket } from '../http2/stream-socket.ts'
@@ -15,6 +16,7 @@ import { kUpgrade } from '../symbols.ts'
 import { completeUpgrade } from './complete-upgrade.ts'
 import { combineValues } from './header-fields.ts'
 import { addUpgradeFields, checkExtendedConnect, hasKey, responseToHttp2 } from './headers.ts'
+import type { Refusal } from './headers.ts'
 import { createResponse } from './http1-response.ts'
 import type { Dispatch, OnSocket, Upgrade } from './upgrade.ts'
 import { declineCompression } from './websocket-server.ts'
@@ -26,20 +28,25 @@ const SWITCHING_PROTOCOLS = 'HTTP/1.1 101 '
 /** Response to a request whose only reply was an interim status, such as 103. */
 const UNANSWERED = 'HTTP/1.1 502 Bad Gateway\r\n\r\n'
 
+/** Refusal of a header list that Node accepts because the client has not acknowledged the limit in SETTINGS. */
+const TOO_LARGE: Refusal = { status: 431, reason: 'header fields larger than maxHeaderListSize' }
+
 type UpgradeRequest = Http2ServerRequest & { [kUpgrade]: H2Upgrade }
 
 /**
  * Serves the Extended CONNECTs of a server's HTTP/2 sessions (RFC 8441 section 4). Returns a function that stops it.
  */
 export function serveExtendedConnect (
-  server: Server, sessions: Sessions, dispatch: Dispatch, log: FastifyBaseLogger
+  server: Http2Server, sessions: Sessions, dispatch: Dispatch, log: FastifyBaseLogger
 ): () => void {
   function serverOnConnect (request: Http2ServerRequest, connection: Socket): void {
     // With allowHTTP1 this event reports the CONNECT of HTTP/1.1 too, with a connection instead of a response.
     if (request.httpVersionMajor < 2) return refuseTunnel(request as unknown as IncomingMessage, connection)
 
-    const { stream, headers } = request
-    const refusal = checkExtendedConnect(headers, stream.endAfterHeaders)
+    const { stream, headers, rawHeaders } = request
+    const refusal = sizeOfHeaderList(rawHeaders) > readHeaderListLimit(server)
+      ? TOO_LARGE
+      : checkExtendedConnect(headers, stream.endAfterHeaders)
     if (refusal !== undefined) {
       log.info({ url: request.url, status: refusal.status }, `websocket handshake refused: ${refusal.reason}`)
       stream.respond({ ':status': refusal.status, ...refusal.headers }, { endStream: true })

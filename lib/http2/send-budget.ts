@@ -13,11 +13,24 @@ const SESSION_LIMIT = 3 * 1024 * 1024
 const SHARE = 8
 
 /**
+ * Limit, in bytes, of data that a session has lost with streams that were reset. Node counts what such a stream had
+ * left to send towards `maxSessionMemory` as long as the session lives (docs/upstream/node-http2-reset-streams.md).
+ */
+export const LOST_LIMIT = 8 * 1024 * 1024
+
+/**
  * Account of the slices of one HTTP/2 session that Node holds, because its client has not accepted them yet. It decides
  * the size of the next slice.
  */
 export class SendBudget {
+  readonly #onExhausted: () => void
   #held = 0
+  #lost = 0
+
+  /** @param onExhausted called once, when Node will soon refuse new streams because of the data that was lost */
+  constructor (onExhausted = (): void => {}) {
+    this.#onExhausted = onExhausted
+  }
 
   /** Returns the size, in bytes, of a slice, and counts it. The more is held already, the smaller it is. */
   reserve (): number {
@@ -28,5 +41,12 @@ export class SendBudget {
 
   release (size: number): void {
     this.#held -= size
+  }
+
+  /** Counts bytes that were passed to Node and not sent. */
+  lose (size: number): void {
+    const before = this.#lost
+    this.#lost += size
+    if (before <= LOST_LIMIT && this.#lost > LOST_LIMIT) this.#onExhausted()
   }
 }

@@ -26,7 +26,7 @@ export interface SessionOptions {
 
 /** State that the streams of one HTTP/2 session share: budgets, window sizes, and the number of sockets. */
 export class Session implements ReceivingSession, SharedSession {
-  readonly sendBudget = new SendBudget()
+  readonly sendBudget = new SendBudget(() => this.#retire())
   readonly budget: ReceiveBudget
   readonly tuner: WindowTuner
   readonly transport: Duplex | undefined
@@ -115,6 +115,14 @@ export class Session implements ReceivingSession, SharedSession {
       clearInterval(timer)
       this.#isPinged = false
     })
+  }
+
+  /** Sends GOAWAY. Open sockets stay, and the client opens new ones on another connection. */
+  #retire (): void {
+    // A session of a client belongs to its user.
+    if (this.#options.timeout === undefined) return
+    this.#options.log?.info('an HTTP/2 session accepts no more streams: too many were reset with data left to send')
+    setImmediate(closeSession, this.#session)
   }
 
   #setTimeout (milliseconds: number): void {

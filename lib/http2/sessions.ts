@@ -1,7 +1,7 @@
 import type { Http2Server, Http2Session, Http2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import { setImmediate } from 'node:timers'
-import { allowUnreadData, clearSessionTimeout, onSession, readServerSettings } from '../internals/http2.ts'
+import { clearSessionTimeout, onSession, readServerOptions } from '../internals/http2.ts'
 import { completeSizes } from '../options/receive-window.ts'
 import { Session, closeSession } from './session.ts'
 import type { SessionOptions } from './session.ts'
@@ -18,8 +18,7 @@ export class Sessions {
 
   /** Registers the sessions of a server, and their streams. Returns a function that stops it. */
   track (server: Http2Server): () => void {
-    const initial = readServerSettings(server).initialWindowSize
-    allowUnreadData(server, completeSizes(this.#options.receiveWindow).sessionBudget)
+    const initial = readServerOptions(server).settings?.initialWindowSize
     const serverOnStream = (stream: Http2Stream): void => {
       if (!stream.endAfterHeaders) this.forStream(stream)?.addStream(stream)
     }

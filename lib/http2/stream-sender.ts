@@ -68,6 +68,7 @@ export class StreamSender extends ConnectionWriter {
 
   protected override finish (error: Error | null): void {
     this.#rest = NOTHING
+    if (error !== null) this.#budget.lose(this.bytesPassed)
     try {
       super.finish(error)
     } finally {

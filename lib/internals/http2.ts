@@ -1,3 +1,4 @@
+import { maxHeaderSize } from 'node:http'
 import type { Http2Server, Http2ServerRequest, Http2Session, Http2Stream, Settings } from 'node:http2'
 import type { Server, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -26,9 +27,6 @@ export function forgetEndStream (stream: Http2Stream): void {
 export function clearSessionTimeout (session: Http2Session): void {
   clearTimeout(readSymbol(session, 'timeout') as NodeJS.Timeout | undefined)
 }
-
-/** Node's default of `maxSessionMemory`, in MB. */
-const DEFAULT_SESSION_MEMORY = 10
 
 const CONNECTION_EVENTS = ['connection', 'secureConnection']
 
@@ -69,27 +67,30 @@ export function onConnect (
   return () => { server.off('connect', listener) }
 }
 
-/**
- * Returns the user's settings for the HTTP/2 sessions of a server.
- *
- * `server.updateSettings()` writes them, and no documented method reads them. Without this function the plugin's
- * default would overwrite a `maxConcurrentStreams` in the `https.settings` of Fastify's options.
- */
-export function readServerSettings (server: Http2Server): Settings {
-  const options = readSymbol(server, 'options') as { settings?: Settings } | undefined
-  return options?.settings ?? {}
+/** Options of an HTTP/2 server that Node reads when a session begins. */
+export interface SessionDefaults {
+  settings?: Settings
+  /** In MB of 10^6 bytes. Node's default is 10. */
+  maxSessionMemory?: number
 }
 
 /**
- * Makes room for unread data in the `maxSessionMemory` of a server, unless the user has set it.
+ * Returns the options of an HTTP/2 server, as Node reads them for each new session. A change applies to later sessions.
  *
- * From Node 24.22.3 and 26.13.1 on, the unread data of streams counts towards it (CVE-2026-123868). A session that has
- * reached it is not read: with the default of 10 MB, a stream that nobody reads would stop all others.
- * `server.updateSettings()` cannot change it.
+ * No documented method reads the options of `createServer()`, nor the settings that `server.updateSettings()` adds, and
+ * none changes `maxSessionMemory`. Without this function the plugin's defaults would overwrite values in the `http` or
+ * `https` of Fastify's options.
  */
-export function allowUnreadData (server: Http2Server, bytes: number): void {
-  const options = readSymbol(server, 'options') as { maxSessionMemory?: number }
-  options.maxSessionMemory ??= Math.min(DEFAULT_SESSION_MEMORY + Math.ceil(bytes / 1e6), 2 ** 32 - 1)
+export function readServerOptions (server: Http2Server): SessionDefaults {
+  return readSymbol(server, 'options') ?? {}
+}
+
+/**
+ * Returns the limit, in bytes, that a server with `allowHTTP1` has for the head of an HTTP/1.1 request: its
+ * `maxHeaderSize`, which Node reads from Node 24 on, or that of the process.
+ */
+export function readMaxHeaderSize (server: Http2Server): number {
+  return (server as { maxHeaderSize?: number }).maxHeaderSize || maxHeaderSize
 }
 
 /**

@@ -55,6 +55,8 @@ type connOptions struct {
 	ignoreSettings bool
 	// Reads nothing after the server's SETTINGS.
 	stopReading bool
+	// Limits the part of a header block that a frame has. Zero stands for the largest frame.
+	fragmentSize int
 }
 
 // dial connects, and waits for the server's SETTINGS.
@@ -147,8 +149,12 @@ func (c *Conn) goAway(code http2.ErrCode) {
 // headers sends a HEADERS frame, and CONTINUATION frames if necessary.
 func (c *Conn) headers(streamID uint32, fields []hpack.HeaderField, endStream bool) {
 	c.write(func() {
+		size := frameSize
+		if c.options.fragmentSize > 0 {
+			size = c.options.fragmentSize
+		}
 		block := c.encode(fields)
-		fragment := block[:min(len(block), frameSize)]
+		fragment := block[:min(len(block), size)]
 		c.framer.WriteHeaders(http2.HeadersFrameParam{
 			StreamID:      streamID,
 			BlockFragment: fragment,
@@ -156,7 +162,7 @@ func (c *Conn) headers(streamID uint32, fields []hpack.HeaderField, endStream bo
 			EndHeaders:    len(fragment) == len(block),
 		})
 		for block = block[len(fragment):]; len(block) > 0; block = block[len(fragment):] {
-			fragment = block[:min(len(block), frameSize)]
+			fragment = block[:min(len(block), size)]
 			c.framer.WriteContinuation(streamID, len(fragment) == len(block), fragment)
 		}
 	})

@@ -4,15 +4,17 @@ import (
 	"bytes"
 	"compress/flate"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/gobwas/ws"
 	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 )
 
-// maxGrowth limits the growth of the server's heap and buffers by a flood, in bytes.
+// maxGrowth limits the growth of the server's memory by a flood, in bytes.
 const maxGrowth = 8 << 20
 
 // withstands floods a server, and checks that it serves other clients meanwhile and frees all resources afterwards.
@@ -54,13 +56,19 @@ func withstandsSinceNode(node int, flood func(t *T)) func(*T) {
 
 		t.server.settle(2)
 		after := t.server.afterGC()
-		t.isTrue("heap and buffers have not grown", after.Heap+after.Buffers-before.Heap-before.Buffers < maxGrowth,
-			fmt.Sprintf("%d KiB more", (after.Heap+after.Buffers-before.Heap-before.Buffers)>>10))
+		t.hasGrownLess(before, after, maxGrowth)
 		if t.server.Node >= node {
 			t.equal("streams", after.Streams, 2)
 			t.equal("sockets", after.Sockets, 2)
 		}
 	}
+}
+
+// hasGrownLess checks the growth of the server's memory between two states, in bytes.
+func (t *T) hasGrownLess(before, after State, limit int) {
+	growth := after.memory() - before.memory()
+	t.isTrue(fmt.Sprintf("the memory has grown by less than %d KiB", limit>>10), growth < limit,
+		fmt.Sprintf("%d KiB more", growth>>10))
 }
 
 // closeAllExcept closes all connections of the case but one.
@@ -98,6 +106,64 @@ func (c *Conn) floodPackets(sendFrame func(i int)) {
 			}
 		})
 		return true
+	})
+}
+
+const (
+	// Node's limit of the head of an HTTP/1.1 request, which is SETTINGS_MAX_HEADER_LIST_SIZE of the server.
+	maxHeaderListSize = 16_384
+	// The memory of a socket without its header list.
+	memoryOfSocket = 16 << 10
+	// The size of the largest field that fits into the table of HPACK with the fields of a handshake.
+	largeField = 3000
+)
+
+// withCrumbs adds cookies that are sent once for each connection, and then as references of HPACK, a byte each.
+func withCrumbs(number int) edit {
+	crumb := with("cookie", "a="+strings.Repeat("x", largeField-len("cookiea=")-32))
+	return func(fields []hpack.HeaderField) []hpack.HeaderField {
+		for range number {
+			fields = crumb(fields)
+		}
+		return fields
+	}
+}
+
+// holdsHeaders floods a server with handshakes whose header lists are as large as it accepts, with a few bytes each.
+// Node counts a field that many of them share as often as it occurs.
+func holdsHeaders(path string) func(*T) {
+	const sessions, streams = 4, 500
+	return withstands(func(t *T) {
+		before := t.server.afterGC()
+		for range sessions {
+			c := t.dial()
+			for range streams {
+				c.connect(path, withCrumbs(maxHeaderListSize/largeField))
+			}
+			c.settle()
+			t.equal("the session continues", c.received(), []string{})
+		}
+		state := t.server.afterGC()
+		t.hasGrownLess(before, state, sessions*streams*(maxHeaderListSize+memoryOfSocket))
+	})
+}
+
+// overTheLimit has the resets of a header list that Node does not accept. The second is that of nghttp2, while Node writes.
+var overTheLimit = []any{[]string{"RST_STREAM ENHANCE_YOUR_CALM"}, []string{"RST_STREAM INTERNAL_ERROR"}}
+
+// exceedsHeaders floods a server with header lists that are larger than it accepts.
+func exceedsHeaders(options connOptions, refusals ...any) func(*T) {
+	return withstands(func(t *T) {
+		before := t.server.afterGC()
+		for range 4 {
+			c := t.dialWith(options)
+			c.flood(200, func() bool {
+				s := c.connect("/echo", withCrumbs(100))
+				t.oneOf("frames on the stream", s.untilReset(), refusals...)
+				return true
+			})
+		}
+		t.hasGrownLess(before, t.server.afterGC(), maxGrowth)
 	})
 }
 
@@ -263,6 +329,10 @@ var _ = group("flood",
 		}
 		t.equal("handshakes", len(streams), 10_000)
 	})},
+	Case{Name: "large-headers-of-open-sockets", RFC: "RFC 9113 section 10.5.1", Server: freshServer, Run: holdsHeaders("/echo")},
+	Case{Name: "large-headers-of-pending-handshakes", RFC: "RFC 9113 section 10.5.1", Server: freshServer, Run: holdsHeaders("/never-answers")},
+	Case{Name: "headers-beyond-the-limit", RFC: "RFC 9113 section 10.5.1", Server: freshServer, Run: exceedsHeaders(connOptions{}, overTheLimit...)},
+	Case{Name: "headers-beyond-an-unacknowledged-limit", RFC: "RFC 9113 section 6.5.3", Server: freshServer, Run: exceedsHeaders(connOptions{ignoreSettings: true}, refused("431"))},
 	Case{Name: "hooks-that-never-answer-http-1", RFC: "RFC 6455 section 4.2.2", Only: "TLS", Server: shortTimeout, Run: withstands(func(t *T) {
 		var group sync.WaitGroup
 		var answered atomic.Int32

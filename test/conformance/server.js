@@ -147,14 +147,16 @@ const CONTROLS = {
 }
 
 function getState () {
-  const { heapUsed, arrayBuffers } = process.memoryUsage()
+  const { heapUsed, arrayBuffers, external } = process.memoryUsage()
   return {
     errors,
     streams: streams.size,
     connections: connections.size,
     sockets: app.websocketServer.clients.size,
     heap: heapUsed,
-    buffers: arrayBuffers
+    buffers: arrayBuffers,
+    // Node includes the buffers.
+    external: external - arrayBuffers
   }
 }
 

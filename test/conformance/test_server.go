@@ -44,6 +44,13 @@ type State struct {
 	Sockets     int
 	Heap        int
 	Buffers     int
+	// Memory outside the heap that is not of buffers, such as header fields.
+	External int
+}
+
+// memory returns the number of bytes that the server's objects occupy.
+func (state State) memory() int {
+	return state.Heap + state.Buffers + state.External
 }
 
 // startServer starts server.js, or another script that prints its port.

@@ -1,10 +1,14 @@
 import { once } from 'node:events'
 import type { EventEmitter } from 'node:events'
+import { maxHeaderSize } from 'node:http'
 import fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import type { Test } from 'tap'
 import websocket from '../../index.ts'
+import { computeSessionMemory } from '../../lib/http2/session-memory.ts'
+import { PLUGIN_OPTIONS } from '../../lib/options/plugin.ts'
+import { RECEIVE_WINDOW_OPTIONS } from '../../lib/options/receive-window.ts'
 import { closed } from '../helpers/waiting.ts'
 import { readWsDefaults, statedValues, toStated } from './defaults.ts'
 import { byName, pages, toName } from './pages.ts'
@@ -90,7 +94,13 @@ void t.test('deployment.md has the defaults of the limits that it names', async 
     ...PLUGIN_DEFAULTS,
     ...prefixed('options', wsDefaults),
     ...prefixed('shutdown', NESTED_DEFAULTS),
-    ...prefixed('receiveWindow', NESTED_DEFAULTS)
+    ...prefixed('receiveWindow', NESTED_DEFAULTS),
+    'https.settings.maxHeaderListSize': maxHeaderSize,
+    'https.maxSessionMemory': computeSessionMemory({
+      maxConcurrentStreams: PLUGIN_OPTIONS.maxConcurrentStreams.default,
+      maxHeaderListSize: maxHeaderSize,
+      sessionBudget: RECEIVE_WINDOW_OPTIONS.sessionBudget.default
+    })
   })
 })
 

@@ -26,6 +26,7 @@ export type FrameType = typeof FRAME_TYPES[number]
 /** RFC 9113 section 6.5.2, and RFC 8441 section 3. */
 export const SETTINGS_MAX_CONCURRENT_STREAMS = 3
 export const SETTINGS_INITIAL_WINDOW_SIZE = 4
+export const SETTINGS_MAX_HEADER_LIST_SIZE = 6
 export const SETTINGS_ENABLE_CONNECT_PROTOCOL = 8
 
 const END_STREAM = 1
@@ -63,6 +64,8 @@ export interface OpenOptions {
   settings?: Record<number, number>
   /** Open the windows again for everything that was received. Default: true. */
   windowUpdates?: boolean
+  /** Apply and acknowledge the server's SETTINGS. Default: true. */
+  acknowledges?: boolean
 }
 
 /** A window of zero on every stream: the server can send response heads, and no data. */
@@ -99,12 +102,13 @@ export class FrameClient {
 
   /** Connects, and waits for the server's SETTINGS. */
   static async open (port: number, options: OpenOptions = {}): Promise<FrameClient> {
-    const { host = '127.0.0.1', tls = false, settings = {}, windowUpdates = true } = options
+    const { host = '127.0.0.1', tls = false, settings = {}, windowUpdates = true, acknowledges = true } = options
     const tcp = connectTcp({ host, port, noDelay: true })
     await once(tcp, 'connect')
 
     const socket = tls ? connectTls({ socket: tcp, ALPNProtocols: ['h2'], rejectUnauthorized: false }) : tcp
     const client = new FrameClient(tcp, socket, tls ? 'https' : 'http', `localhost:${port}`, windowUpdates)
+    client.acknowledges = acknowledges
     client.batch(() => {
       socket.write(PREFACE)
       client.settings(settings)

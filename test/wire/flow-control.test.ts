@@ -290,8 +290,11 @@ await t.test('a message is one DATA frame, and several messages of one tick shar
   t.ok(client.trace(3).length <= 3, 'one for the first message, and one for those that were sent while it was written')
 })
 
+/** Node's default of `maxSessionMemory`, which the plugin raises. */
+const DEFAULT_MEMORY = { server: { http: { maxSessionMemory: 10 } } }
+
 await t.test('12 MiB behind a closed window do not prevent new streams', async (t) => {
-  const server = await startServer(t, addRoutes)
+  const server = await startServer(t, addRoutes, DEFAULT_MEMORY)
   const client = await server.client(NO_WINDOW)
   client.connect(1, '/echo')
   await client.response(1)
@@ -309,7 +312,7 @@ await t.test('100 KiB behind each of a thousand closed windows do not prevent ne
   const server = await startServer(t, (app) => {
     app.get('/greet', { websocket: true }, (socket) => { socket.send(Buffer.alloc(100 * KIB)) })
     addEcho(app)
-  })
+  }, DEFAULT_MEMORY)
   const client = await server.client(NO_WINDOW)
   for (let streamId = 1; streamId < 2001; streamId += 2) {
     client.connect(streamId, '/greet')

@@ -1,11 +1,14 @@
 import dns from 'node:dns'
 import { once } from 'node:events'
+import { maxHeaderSize } from 'node:http'
 import { networkInterfaces } from 'node:os'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import type { Test } from 'tap'
 import { addEcho, echo, expectEcho, openEcho } from '../helpers/echo.ts'
-import { SETTINGS_ENABLE_CONNECT_PROTOCOL, SETTINGS_MAX_CONCURRENT_STREAMS } from '../helpers/h2-frames.ts'
+import {
+  SETTINGS_ENABLE_CONNECT_PROTOCOL, SETTINGS_MAX_CONCURRENT_STREAMS, SETTINGS_MAX_HEADER_LIST_SIZE
+} from '../helpers/h2-frames.ts'
 import { startServer } from '../helpers/test-server.ts'
 import { ACCEPT, KEY } from '../helpers/upgrade-request.ts'
 import { RSV1, TEXT, wsFrame, wsText } from '../helpers/ws-frames.ts'
@@ -19,7 +22,9 @@ for (const tls of [false, true]) {
     const server = await startServer(t, addEcho, { tls })
     const client = await server.client()
     t.strictSame(client.serverSettings, {
-      [SETTINGS_ENABLE_CONNECT_PROTOCOL]: 1, [SETTINGS_MAX_CONCURRENT_STREAMS]: 1024
+      [SETTINGS_ENABLE_CONNECT_PROTOCOL]: 1,
+      [SETTINGS_MAX_CONCURRENT_STREAMS]: 1024,
+      [SETTINGS_MAX_HEADER_LIST_SIZE]: maxHeaderSize
     })
   })
 
@@ -50,7 +55,7 @@ await t.test('with advertise: false SETTINGS do not enable Extended CONNECT, and
     app.get('/', () => 'plain')
   }, { plugin: { advertise: false } })
   const client = await server.client()
-  t.notOk(SETTINGS_ENABLE_CONNECT_PROTOCOL in client.serverSettings)
+  t.strictSame(client.serverSettings, {})
   client.connect(1, '/echo')
   t.strictSame(await client.untilReset(1), ['RST_STREAM PROTOCOL_ERROR'])
   client.get(3, '/')
@@ -67,7 +72,9 @@ await t.test('maxConcurrentStreams of Fastify\'s http.settings overrides the def
   const server = await startServer(t, addEcho, { server: { http: { settings: { maxConcurrentStreams: 50 } } } })
   const client = await server.client()
   t.strictSame(client.serverSettings, {
-    [SETTINGS_ENABLE_CONNECT_PROTOCOL]: 1, [SETTINGS_MAX_CONCURRENT_STREAMS]: 50
+    [SETTINGS_ENABLE_CONNECT_PROTOCOL]: 1,
+    [SETTINGS_MAX_CONCURRENT_STREAMS]: 50,
+    [SETTINGS_MAX_HEADER_LIST_SIZE]: maxHeaderSize
   })
 })
 
@@ -271,7 +278,9 @@ for (const host of ['127.0.0.1', '::1']) {
     const server = await startServer(t, addEcho, { host: 'localhost' })
     const client = await server.client({ host })
     t.strictSame(client.serverSettings, {
-      [SETTINGS_ENABLE_CONNECT_PROTOCOL]: 1, [SETTINGS_MAX_CONCURRENT_STREAMS]: 1024
+      [SETTINGS_ENABLE_CONNECT_PROTOCOL]: 1,
+      [SETTINGS_MAX_CONCURRENT_STREAMS]: 1024,
+      [SETTINGS_MAX_HEADER_LIST_SIZE]: maxHeaderSize
     })
     await openEcho(client, 1)
   })

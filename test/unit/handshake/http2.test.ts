@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { maxHeaderSize } from 'node:http'
 import type { ServerResponse } from 'node:http'
 import { createServer } from 'node:http2'
 import type { Http2ServerRequest, ServerHttp2Stream } from 'node:http2'
@@ -8,6 +9,7 @@ import type { Test } from 'tap'
 import { serveExtendedConnect } from '../../../lib/handshake/http2.ts'
 import type { RawRequest, Upgrade } from '../../../lib/handshake/upgrade.ts'
 import { createWebSocketServer } from '../../../lib/handshake/websocket-server.ts'
+import { sizeOfHeaderList } from '../../../lib/http2/header-list.ts'
 import { Sessions } from '../../../lib/http2/sessions.ts'
 import { StreamSocket } from '../../../lib/http2/stream-socket.ts'
 import type { PluginSocket } from '../../../lib/socket/websocket.ts'
@@ -85,6 +87,16 @@ void t.test('serveExtendedConnect: an invalid CONNECT is refused and logged, and
   t.same(await client.untilEnd(1), ['HEADERS END_STREAM'])
   t.same(requests, [])
   t.match(logs, [{ level: INFO, url: '/path', status: 400, msg: /^websocket handshake refused: missing or unsupported/ }])
+})
+
+void t.test('serveExtendedConnect: a header list larger than the limit of the server is refused with 431', async (t) => {
+  const { client, logs, requests, receive } = await serve(t)
+  const rest = maxHeaderSize - sizeOfHeaderList(client.connectFields('/path?q', { cookie: '' }).flat())
+  await receive(1, { cookie: 'x'.repeat(rest) })
+  client.connect(3, '/path?q', { cookie: 'x'.repeat(rest + 1) })
+  t.match(await client.response(3), { ':status': '431' })
+  t.equal(requests.length, 1)
+  t.match(logs, [{ level: INFO, status: 431, msg: /larger than maxHeaderListSize/ }])
 })
 
 void t.test('serveExtendedConnect: the response refuses with its status and headers, and without its body', async (t) => {

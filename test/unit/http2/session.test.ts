@@ -7,9 +7,11 @@ import { mock } from 'node:test'
 import t from 'tap'
 import type { Test } from 'tap'
 import { FST_WS_NOT_SENT } from '../../../lib/errors.ts'
+import { LOST_LIMIT } from '../../../lib/http2/send-budget.ts'
 import { Session } from '../../../lib/http2/session.ts'
 import { Sessions } from '../../../lib/http2/sessions.ts'
 import { completeSizes } from '../../../lib/options/receive-window.ts'
+import { waitTurns } from '../../helpers/waiting.ts'
 import { openStream, untilClosed } from './open-stream.ts'
 
 const WINDOW = 65_535
@@ -109,6 +111,20 @@ void t.test('drain() sends GOAWAY immediately on a session without sockets', asy
   await client.closed
   t.equal(client.trace(0).at(-1), 'GOAWAY NO_ERROR')
 })
+
+for (const [owner, timeout] of [['server', 0], ['client', undefined]] as const) {
+  const outcome = owner === 'server' ? 'is closed when it has lost too much data with reset streams' : 'is left to its user'
+  void t.test(`the session of a ${owner} ${outcome}`, async (t) => {
+    let closes = 0
+    const fake = { once () {}, close () { closes++ } }
+    const options = timeout === undefined ? { receiveWindow: {} } : { receiveWindow: {}, timeout }
+    const session = new Session(fake as never, undefined, completeSizes({}), options)
+    session.sendBudget.lose(LOST_LIMIT + 1)
+    t.equal(closes, 0, 'not within a callback of Node')
+    await waitTurns()
+    t.equal(closes, owner === 'server' ? 1 : 0)
+  })
+}
 
 // Unresponsive peers
 

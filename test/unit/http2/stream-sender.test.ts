@@ -121,6 +121,24 @@ void t.test('a slice is reserved while Node has it, and returned when it was sen
   node.callbacks[0]!()
 })
 
+void t.test('what Node has of a write that fails is lost for the session, and nothing of one that was sent', async (t) => {
+  const { node, budget, sender, callback } = setUp()
+  const lost: number[] = []
+  budget.lose = (size) => lost.push(size)
+  sender.write(Buffer.alloc(LARGE), BINARY, callback)
+  node.callbacks[0]!()
+  sender.lose()
+  t.same(lost, [SLICE])
+  for (const error of [null, new Error('failed')]) {
+    sender.write(Buffer.alloc(SMALL_WRITE), BINARY, callback)
+    node.callbacks.at(-1)!(error)
+  }
+  sender.write(Buffer.alloc(SMALL_WRITE), BINARY, callback)
+  sender.isEndSent = true
+  sender.lose()
+  t.same(lost, [SLICE, SMALL_WRITE])
+})
+
 // Callbacks
 
 void t.test('an error of Node between two slices is the result of the write, and the other slices are not passed', async (t) => {

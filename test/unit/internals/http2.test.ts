@@ -1,4 +1,5 @@
 import { EventEmitter, once } from 'node:events'
+import { maxHeaderSize } from 'node:http'
 import { connect, constants, createSecureServer, createServer } from 'node:http2'
 import type { Http2SecureServer, Http2Server, Http2Session } from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
@@ -9,10 +10,11 @@ import type { Test } from 'tap'
 import { createLoopback } from '../../../lib/inject/loopback.ts'
 import { injectConnection } from '../../../lib/internals/http1.ts'
 import {
-  allowUnreadData, clearSessionTimeout, forgetEndStream, guardDestroy, onConnect, onSession, readServerSettings
+  clearSessionTimeout, forgetEndStream, guardDestroy, onConnect, onSession, readMaxHeaderSize, readServerOptions
 } from '../../../lib/internals/http2.ts'
-import { readSymbol } from '../../../lib/internals/read-symbol.ts'
 import { createCertificate } from '../../helpers/certificate.js'
+import { FrameClient, NO_WINDOW } from '../../helpers/h2-frames.ts'
+import { MIB } from '../../helpers/sizes.ts'
 import { openFrameStream } from '../../helpers/stream-pair.ts'
 import { waitTurns } from '../../helpers/waiting.ts'
 
@@ -155,37 +157,55 @@ void t.test('onConnect: reports a CONNECT over HTTP/1.1 with its connection', as
   client.destroy()
 })
 
-void t.test('readServerSettings: returns the settings of createServer() and of updateSettings()', async (t) => {
-  const options = { settings: { maxConcurrentStreams: 77 } }
+void t.test('readServerOptions: returns the options of createServer(), with the settings of updateSettings()', async (t) => {
+  const options = { settings: { maxConcurrentStreams: 77 }, maxSessionMemory: 20 }
   for (const server of [createServer(options), createSecureServer(options)]) {
-    t.match(readServerSettings(server), { maxConcurrentStreams: 77 })
+    t.match(readServerOptions(server), options)
     server.updateSettings({ initialWindowSize: 100_000 })
-    t.match(readServerSettings(server), { maxConcurrentStreams: 77, initialWindowSize: 100_000 })
+    t.match(readServerOptions(server).settings, { maxConcurrentStreams: 77, initialWindowSize: 100_000 })
   }
-  t.notOk('maxConcurrentStreams' in readServerSettings(createServer()))
+  t.equal(readServerOptions(createServer()).maxSessionMemory, undefined)
+  t.notOk('maxConcurrentStreams' in readServerOptions(createServer()).settings!)
+  t.same(readServerOptions({} as Http2Server), {})
 })
 
-void t.test('allowUnreadData: a stream that nobody reads does not stop the session at 10 MB', async (t) => {
-  const server = createServer({ settings: { initialWindowSize: 20_000_000 } })
-  allowUnreadData(server, 40_000_000)
-  server.on('session', (session) => session.setLocalWindowSize(20_000_000))
-  server.on('stream', (stream) => stream.respond())
-  const session = connect(`http://127.0.0.1:${await listen(t, server)}`, { maxSessionMemory: 1000 })
-  t.teardown(() => session.destroy())
-  await once(session, 'remoteSettings')
+for (const [memory, refused] of [[1, true], [3, false]] as const) {
+  void t.test(`readServerOptions: a maxSessionMemory of ${memory} MB that is set later applies to new sessions`, async (t) => {
+    const server = createServer({ maxSessionMemory: 2 })
+    readServerOptions(server).maxSessionMemory = memory
+    server.on('stream', (stream) => {
+      stream.on('error', () => {})
+      stream.respond()
+      stream.write(Buffer.alloc(2 * MIB))
+    })
+    const client = await FrameClient.open(await listen(t, server), NO_WINDOW)
+    t.teardown(() => client.destroy())
+    client.get(1, '/')
+    await client.response(1)
+    await client.roundTrip()
+    client.get(3, '/')
+    if (refused) t.same(await client.untilReset(3), ['RST_STREAM ENHANCE_YOUR_CALM'])
+    else t.ok(await client.response(3))
+  })
+}
 
-  const stream = session.request({ ':method': 'POST' })
-  stream.on('error', () => {})
-  await new Promise((resolve) => { stream.write(Buffer.alloc(15_000_000), resolve) })
-  await new Promise((resolve, reject) => session.ping((error) => { error === null ? resolve(null) : reject(error) }))
-  t.pass('the session answers')
-})
-
-void t.test('allowUnreadData: a maxSessionMemory of the user is kept', async (t) => {
-  const options = { maxSessionMemory: 20 }
-  const server = createServer(options)
-  allowUnreadData(server, 40_000_000)
-  t.equal((readSymbol(server, 'options') as typeof options).maxSessionMemory, 20)
+void t.test('readMaxHeaderSize: returns the limit that the server has over HTTP/1.1, or else that of the process', async (t) => {
+  t.equal(readMaxHeaderSize(createServer()), maxHeaderSize)
+  const limit = 3 * maxHeaderSize
+  const server = createSecureServer({
+    ...await createCertificate(), allowHTTP1: true, maxHeaderSize: limit
+  } as object, (_request, response) => { response.end() })
+  const statuses = []
+  for (const size of [2 * maxHeaderSize, limit]) {
+    const [client, connection] = createLoopback()
+    injectConnection(server, connection, 'http/1.1')
+    client.write(`GET / HTTP/1.1\r\nHost: localhost\r\nx-large: ${'x'.repeat(size)}\r\n\r\n`)
+    statuses.push(String((await once(client, 'data'))[0]).split(' ')[1])
+    client.destroy()
+  }
+  const isRead = Number.parseInt(process.versions.node) >= 24
+  t.same(statuses, [isRead ? '200' : '431', '431'])
+  t.equal(readMaxHeaderSize(server), isRead ? limit : maxHeaderSize)
 })
 
 void t.test('guardDestroy: a session is destroyed after the write that is pending', async (t) => {

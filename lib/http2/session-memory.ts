@@ -1,0 +1,64 @@
+import type { Http2Server } from 'node:http2'
+import { readServerOptions } from '../internals/http2.ts'
+import { LOST_LIMIT } from './send-budget.ts'
+
+/** Limits of a session that decide how much memory it can need. */
+export interface SessionLimits {
+  maxConcurrentStreams: number
+  maxHeaderListSize: number
+  /** Unread bytes of all streams. */
+  sessionBudget: number
+}
+
+/** Unit of `maxSessionMemory`. */
+const MEGABYTE = 1e6
+
+/**
+ * Memory of a session, in MB, for all but header lists and unread data: Node's default of `maxSessionMemory`, for the
+ * streams and the data that waits to be sent, and the data that streams which were reset had left to send.
+ */
+const FOR_SENDING = 10 + toMegabytes(LOST_LIMIT)
+
+/** Largest limit of a header list that Node applies, in bytes. */
+const LARGEST_HEADER_LIST = 2 ** 24 - 1
+
+/** Memory, in MB, that is added for header lists at most: that of 15,600 streams with the default limit. */
+const MOST_FOR_HEADERS = 256
+
+/**
+ * Raises the `maxSessionMemory` of a server to what the limits of its sessions allow, unless the user has set it.
+ *
+ * From Node 22 on it includes the header lists of all open streams, and a session that has reached it refuses each new
+ * stream: with Node's default, a thousand sockets with 10 KB of headers each reach it. From Node 24.22.3 and 26.13.1 on
+ * it includes unread data (CVE-2026-123868), and a session that has reached it is not read: a stream that nobody reads
+ * would stop all others.
+ *
+ * @returns a warning if it is less than that, else undefined
+ */
+export function raiseSessionMemory (server: Http2Server, limits: SessionLimits): string | undefined {
+  const options = readServerOptions(server)
+  const needed = computeSessionMemory(limits)
+  options.maxSessionMemory ??= needed - Math.max(0, computeHeaderLists(limits) - MOST_FOR_HEADERS)
+  return options.maxSessionMemory < needed ? describe(options.maxSessionMemory, needed, limits) : undefined
+}
+
+/** Returns the memory, in MB, that a session can need. */
+export function computeSessionMemory (limits: SessionLimits): number {
+  return computeHeaderLists(limits) + toMegabytes(limits.sessionBudget) + FOR_SENDING
+}
+
+function computeHeaderLists ({ maxConcurrentStreams, maxHeaderListSize }: SessionLimits): number {
+  return toMegabytes(maxConcurrentStreams * Math.min(maxHeaderListSize, LARGEST_HEADER_LIST))
+}
+
+function toMegabytes (bytes: number): number {
+  return Math.ceil(bytes / MEGABYTE)
+}
+
+function describe (memory: number, needed: number, limits: SessionLimits): string {
+  const { maxConcurrentStreams, maxHeaderListSize, sessionBudget } = limits
+  return `HTTP/2 sessions may refuse or delay sockets: ${maxConcurrentStreams} streams (maxConcurrentStreams) with ` +
+    `headers of ${maxHeaderListSize} bytes (maxHeaderListSize), ${sessionBudget} bytes of unread data ` +
+    `(receiveWindow.sessionBudget) and ${FOR_SENDING} MB for data to send need ${needed} MB, and maxSessionMemory is ` +
+    `${memory} MB; set "maxSessionMemory: ${needed}" in the options "http" or "https" of Fastify, or lower one of the others`
+}
