@@ -2,6 +2,7 @@ import type { Server } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { FST_WS_ALREADY_REGISTERED } from './lib/errors.ts'
+import { Admission } from './lib/handshake/admission.ts'
 import { serveUpgrade } from './lib/handshake/http1.ts'
 import { serveExtendedConnect } from './lib/handshake/http2.ts'
 import { ignoreOtherUpgrades } from './lib/handshake/other-upgrade.ts'
@@ -42,14 +43,16 @@ async function websocketH2 (fastify: FastifyInstance, pluginOptions: types.Webso
   })
   const shutdown = new Shutdown(options.shutdown, websocketServer, sessions, fastify.log)
   const { sessionBudget } = completeSizes(options.receiveWindow)
+  const admission = new Admission(options, fastify.log)
   const disposers: Array<() => void> = []
 
   fastify.decorate('websocketServer', websocketServer)
   fastify.decorate('injectWS', createInjectWS(fastify, server))
-  addWebsocketRoutes(fastify, websocketServer, options, shutdown, serve)
+  addWebsocketRoutes(fastify, websocketServer, options, shutdown, admission, serve)
 
   fastify.addHook('onClose', async () => {
     for (const stop of disposers) stop()
+    admission.close()
     registeredServers.delete(server)
   })
   addShutdownHooks(fastify, shutdown)
@@ -78,7 +81,11 @@ async function websocketH2 (fastify: FastifyInstance, pluginOptions: types.Webso
   }
 
   const dispatch: Dispatch = (request, response) => {
-    if (shutdown.hasBegun && request[kUpgrade] !== undefined) return request[kUpgrade].refuseUnprocessed()
+    const upgrade = request[kUpgrade]
+    if (upgrade !== undefined) {
+      if (shutdown.hasBegun) return upgrade.refuseUnprocessed()
+      if (!admission.admit(request, upgrade)) return
+    }
     startHandshakeTimeout(request, response, options.handshakeTimeout)
     try {
       fastify.routing(request as never, response as never)

@@ -81,6 +81,16 @@ export const FST_WS_SHUTTING_DOWN = createError<[url: string]>(
 )
 
 /**
+ * Error of a handshake that was about to be accepted when `maxSockets` were open. Answered with 503 and Retry-After
+ * (RFC 9110 section 10.2.3).
+ */
+export const FST_WS_TOO_MANY_SOCKETS = createError<[url: string]>(
+  'FST_WS_TOO_MANY_SOCKETS',
+  'websocket handshake for "%s" refused: the server has as many open sockets as maxSockets allows, try again later',
+  503
+)
+
+/**
  * Error of a response header that cannot be sent, set by a hook, `verifyClient` or a listener for `'headers'`. Answered
  * with 500.
  */

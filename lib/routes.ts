@@ -4,8 +4,11 @@ import type { WebSocketServer } from 'ws'
 import type { WebSocket, WebsocketHandler } from '../types/index.ts'
 import { isProtocolError, logError, toError } from './error-handling.ts'
 import {
-  FST_WS_INVALID_HANDLER, FST_WS_INVALID_METHOD, FST_WS_NO_WEBSOCKET_ROUTE, FST_WS_SHUTTING_DOWN, FST_WS_SLOW_CONSUMER
+  FST_WS_INVALID_HANDLER, FST_WS_INVALID_METHOD, FST_WS_NO_WEBSOCKET_ROUTE, FST_WS_SHUTTING_DOWN, FST_WS_SLOW_CONSUMER,
+  FST_WS_TOO_MANY_SOCKETS
 } from './errors.ts'
+import { chooseRetryAfter } from './handshake/admission.ts'
+import type { Admission } from './handshake/admission.ts'
 import { toHeaderLines } from './handshake/header-fields.ts'
 import { createOriginCheck } from './handshake/origin.ts'
 import type { OriginCheck } from './handshake/origin.ts'
@@ -41,7 +44,7 @@ const kWebsocketRoute = Symbol('fastify-websocket-h2.route')
  */
 export function addWebsocketRoutes (
   fastify: FastifyInstance, server: WebSocketServer, options: PluginSettings, shutdown: Shutdown,
-  onFirstRoute: () => void
+  admission: Admission, onFirstRoute: () => void
 ): void {
   let first = true
 
@@ -65,7 +68,8 @@ export function addWebsocketRoutes (
     if (first) onFirstRoute()
     first = false
     route.config = Object.assign({}, route.config, { [kWebsocketRoute]: createOriginCheck(routeOptions.origin) })
-    route.handler = createHandler(route, withOptions(server, routeOptions.websocketServer), routeOptions, shutdown)
+    const negotiating = withOptions(server, routeOptions.websocketServer)
+    route.handler = createHandler(route, negotiating, routeOptions, shutdown, admission)
   })
 }
 
@@ -107,7 +111,8 @@ function createHandler (
   route: RouteOptions,
   server: WebSocketServer,
   { errorHandler = closeWithError, heartbeat, sendLimit, slowConsumer }: RouteSettings,
-  shutdown: Shutdown
+  shutdown: Shutdown,
+  admission: Admission
 ): RouteHandlerMethod {
   const sendLimits: SendLimits = { sendLimit, slowConsumer }
   const only = servesOnlySockets(route)
@@ -120,10 +125,15 @@ function createHandler (
     if (upgrade === undefined) return httpHandler.call(this, request, reply)
 
     if (shutdown.hasBegun) throw new FST_WS_SHUTTING_DOWN(request.url)
+    if (!admission.reserve(upgrade)) {
+      reply.header('retry-after', chooseRetryAfter())
+      throw new FST_WS_TOO_MANY_SOCKETS(request.url)
+    }
     try {
       upgrade.headerLines = toHeaderLines(reply.getHeaders() as OutgoingHttpHeaders)
       upgrade.accept(server, (socket, connection) => {
         clearHandshakeTimeout(upgrade)
+        socket[kConfigure]({ sendLimits, log: request.log, onClose: admission.complete(upgrade) })
         shutdown.addSocket(socket)
         if (heartbeat > 0) new Heartbeat(socket, connection, heartbeat, request).start()
         serve(this, socket, request, reply)
@@ -137,7 +147,6 @@ function createHandler (
   }
 
   function serve (fastify: FastifyInstance, socket: PluginSocket, request: FastifyRequest, reply: FastifyReply): void {
-    socket[kConfigure]({ sendLimits, log: request.log })
     let reported: unknown = NOTHING
     const onError = async (error: unknown): Promise<void> => {
       // A `for await` loop over the socket throws the error that 'error' has reported.

@@ -190,6 +190,17 @@ export interface WebsocketPluginOptions {
    */
   origin?: OriginOption | undefined
   /**
+   * Limit of the open sockets of the server, over both transports. Beyond it a handshake is refused with 503 and
+   * Retry-After (RFC 9110 section 10.2.3). `Infinity` disables the limit. Default: `Infinity`.
+   */
+  maxSockets?: number | undefined
+  /**
+   * Limit of the handshakes that hooks or `verifyClient` have not answered yet. Beyond it a handshake is refused with
+   * 503 and Retry-After (RFC 9110 section 10.2.3), before any hook. One HTTP/2 session may have a quarter of them.
+   * `Infinity` disables the limit. Default: 4096.
+   */
+  maxPendingHandshakes?: number | undefined
+  /**
    * Logs a warning, once in a process, if the running version of Node.js has known vulnerabilities that the peers of an
    * HTTP/2 or TLS server can use. Default: `true`.
    */

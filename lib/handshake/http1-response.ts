@@ -36,6 +36,14 @@ export function detachResponse (response: ServerResponse, socket: Socket): void 
   socket.off('error', socketOnError)
 }
 
+/**
+ * Emits 'close' of a response that is detached from its connection, when the handshake fails after that. Nothing else
+ * would end what waits for it: the timeout and the count of the handshake.
+ */
+export function closeDetached (response: ServerResponse): void {
+  if (response.socket === null) response.emit('close')
+}
+
 function responseOnFinish (this: ServerResponse): void {
   // Not destroySoon(): an injected connection may not be a net.Socket.
   const { socket } = this

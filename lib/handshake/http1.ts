@@ -6,7 +6,7 @@ import { Connection } from '../socket/connection.ts'
 import { kOwnListener, kUpgrade } from '../symbols.ts'
 import { completeUpgrade } from './complete-upgrade.ts'
 import { isWebSocketUpgrade } from './headers.ts'
-import { createResponse, detachResponse } from './http1-response.ts'
+import { closeDetached, createResponse, detachResponse } from './http1-response.ts'
 import { hasOtherListeners, ignoreOtherUpgrades, serveAsRequest } from './other-upgrade.ts'
 import type { Dispatch, OnSocket, RawRequest, Upgrade } from './upgrade.ts'
 
@@ -83,5 +83,6 @@ class H1Upgrade implements Upgrade {
 
   abort (): void {
     this.#socket.destroy()
+    closeDetached(this.response)
   }
 }

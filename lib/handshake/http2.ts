@@ -17,7 +17,7 @@ import { completeUpgrade } from './complete-upgrade.ts'
 import { combineValues } from './header-fields.ts'
 import { addUpgradeFields, checkExtendedConnect, hasKey, responseToHttp2 } from './headers.ts'
 import type { Refusal } from './headers.ts'
-import { createResponse } from './http1-response.ts'
+import { closeDetached, createResponse } from './http1-response.ts'
 import type { Dispatch, OnSocket, Upgrade } from './upgrade.ts'
 import { declineCompression } from './websocket-server.ts'
 
@@ -118,6 +118,7 @@ class H2Upgrade implements Upgrade, HeadWriter, StreamHandshake {
 
   abort (): void {
     this.#request.stream.destroy()
+    closeDetached(this.response)
   }
 
   /** Answers with the response head that ws writes: the 101 that opens the socket, or a refusal. */

@@ -14,8 +14,8 @@ import type { ShutdownSettings } from './shutdown.ts'
 import { complete, omitNullish, perRoute, pick, unknownNames } from './table.ts'
 import type { Check, Complete, PerRoute, Table } from './table.ts'
 import {
-  BOOLEAN, BOOLEAN_OR_OBJECT, BYTES, COUNT, FUNCTION, MILLISECONDS, OBJECT, POSITIVE_MILLISECONDS, STRING, isBetween,
-  validate, validateStrict
+  BOOLEAN, BOOLEAN_OR_OBJECT, BYTES, COUNT, FUNCTION, MILLISECONDS, OBJECT, POSITIVE_COUNT_OR_INFINITY,
+  POSITIVE_MILLISECONDS, STRING, isBetween, validate, validateStrict
 } from './validate.ts'
 
 type CheckedServerOptions = WebsocketServerOptions & Pick<ServerOptions, 'backlog' | 'host' | 'noServer' | 'port'>
@@ -26,7 +26,8 @@ export type RouteDefaults = Complete<WebsocketPluginOptions, PerRoute<typeof PLU
 /** The options of the plugin, validated and complete. */
 export interface PluginSettings extends
   RouteDefaults, Pick<
-    Complete<WebsocketPluginOptions, typeof PLUGIN_OPTIONS>, 'advertise' | 'handshakeTimeout' | 'nodeVersionWarning'
+    Complete<WebsocketPluginOptions, typeof PLUGIN_OPTIONS>,
+    'advertise' | 'handshakeTimeout' | 'maxPendingHandshakes' | 'maxSockets' | 'nodeVersionWarning'
   > {
   /** Options for ws, as the user gave them. */
   websocketServer: WebsocketServerOptions
@@ -70,6 +71,10 @@ export const PLUGIN_OPTIONS = {
   slowConsumer: { ...SLOW_CONSUMER, default: 'close', perRoute: true },
   // A page of any other site can open sockets with the cookies of its visitor, past CORS (RFC 6455 section 10.2).
   origin: { ...ORIGIN_OPTION, default: 'same', perRoute: true },
+  // The memory of the machine decides: docs/deployment.md has the arithmetic.
+  maxSockets: { ...POSITIVE_COUNT_OR_INFINITY, default: Infinity },
+  // Four HTTP/2 sessions that open as many sockets at once as maxConcurrentStreams allows: about 64 MiB.
+  maxPendingHandshakes: { ...POSITIVE_COUNT_OR_INFINITY, default: 4096 },
   // Peers need no more than a connection for most of these vulnerabilities, and the plugin cannot mend them. Builds of
   // a distribution may have the fixes of a later version.
   nodeVersionWarning: { ...BOOLEAN, default: true }
@@ -126,12 +131,15 @@ export function readOptions (
   if (websocketServer.path !== undefined) {
     log.warn('option "options.path" rejects all other paths; use a websocket route instead')
   }
-  const { advertise, handshakeTimeout, nodeVersionWarning } = complete(options, PLUGIN_OPTIONS)
+  const { advertise, handshakeTimeout, maxPendingHandshakes, maxSockets, nodeVersionWarning } =
+    complete(options, PLUGIN_OPTIONS)
   const receiveWindow = pick(options.receiveWindow ?? {}, RECEIVE_WINDOW_OPTIONS)
   return Object.freeze({
     ...complete(options, perRoute(PLUGIN_OPTIONS)),
     advertise,
     handshakeTimeout,
+    maxSockets,
+    maxPendingHandshakes,
     nodeVersionWarning,
     websocketServer,
     server,

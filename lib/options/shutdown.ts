@@ -2,7 +2,7 @@ import type { PreCloseHook, ShutdownOptions, WebsocketPluginOptions } from '../.
 import { FST_WS_INVALID_OPTION } from '../errors.ts'
 import { complete } from './table.ts'
 import type { Complete, Table } from './table.ts'
-import { isBetween, validateStrict } from './validate.ts'
+import { POSITIVE_COUNT_OR_INFINITY, isBetween, validateStrict } from './validate.ts'
 
 /** The shutdown of a server, validated and complete. */
 export interface ShutdownSettings extends Complete<ShutdownOptions, typeof SHUTDOWN_OPTIONS> {
@@ -32,8 +32,7 @@ export const SHUTDOWN_OPTIONS = {
     default: ''
   },
   batch: {
-    expected: 'an integer of at least 1, or Infinity',
-    isValid: (value) => value === Infinity || isBetween(1, Infinity)(value),
+    ...POSITIVE_COUNT_OR_INFINITY,
     // A small server closes all of its sockets at once; a thousand clients reconnect in ten groups.
     default: 100
   }

@@ -27,6 +27,11 @@ export const BOOLEAN_OR_OBJECT: Check = {
 export const STRING: Check = { expected: 'a string', isValid: (value) => typeof value === 'string' }
 /** Check for a count. */
 export const COUNT: Check = { expected: 'an integer of at least 0', isValid: isCount }
+/** Check for a count of at least 1, or no limit. */
+export const POSITIVE_COUNT_OR_INFINITY: Check = {
+  expected: 'an integer of at least 1, or Infinity',
+  isValid: (value) => value === Infinity || isBetween(1, Infinity)(value)
+}
 /** Check for a number of bytes. */
 export const BYTES: Check = { expected: 'an integer of at least 0 (bytes)', isValid: isCount }
 /** Check for a time, which may be 0. */

@@ -17,6 +17,8 @@ interface SocketSettings {
   sendLimits: SendLimits
   /** Reports dropped messages. Default: none. */
   log?: { warn (message: string): void }
+  /** Called once when the socket closes, even if its user has removed all listeners. Default: none. */
+  onClose?: () => void
 }
 
 /** Socket of a route or of a client, with the methods that only the plugin calls. */
@@ -39,6 +41,7 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
     readonly #sendPolicy = new SendPolicy(this)
     #connection: Connection | undefined
     #log: SocketSettings['log']
+    #onClose: SocketSettings['onClose']
     #isCompressed = false
     #isPlain = false
     #needsDrain = false
@@ -53,9 +56,10 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
       connection.duplex.on('drain', () => this.#drain())
     }
 
-    [kConfigure] ({ sendLimits, log }: SocketSettings): void {
+    [kConfigure] ({ sendLimits, log, onClose }: SocketSettings): void {
       this.#sendPolicy.limits = sendLimits
       this.#log = log
+      this.#onClose = onClose
     }
 
     [kHandlerDone] (): void {
@@ -158,6 +162,8 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
           this.#closeCode?.onError(parameters[0])
           break
         case 'close':
+          this.#onClose?.()
+          this.#onClose = undefined
           this.#pendingMessages?.flush()
           parameters[0] = this.#resolveCloseCode(parameters[0] as number)
       }

@@ -6,6 +6,7 @@ import { testHandshake } from './handshake.ts'
 import { testHeartbeat } from './heartbeat.ts'
 import { testInject } from './inject.ts'
 import { testIteration } from './iteration.ts'
+import { testLimits } from './limits.ts'
 import { testMessages } from './messages.ts'
 import { testOrigin } from './origin.ts'
 import { testReading } from './reading.ts'
@@ -20,6 +21,7 @@ export function testBehaviour (transport: Transport): void {
   testRefusals(transport)
   testOrigin(transport)
   testVerifyClient(transport)
+  testLimits(transport)
   testRoutes(transport)
   testMessages(transport)
   testReading(transport)

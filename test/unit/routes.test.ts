@@ -5,6 +5,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 import websocket from '../../index.ts'
 import type { WebsocketPluginOptions } from '../../index.ts'
+import { Admission } from '../../lib/handshake/admission.ts'
 import { createWebSocketServer } from '../../lib/handshake/websocket-server.ts'
 import { Sessions } from '../../lib/http2/sessions.ts'
 import { readOptions } from '../../lib/options/plugin.ts'
@@ -24,7 +25,8 @@ function build (options: WebsocketPluginOptions = {}): { app: FastifyInstance, c
   const websocketServer = createWebSocketServer({}, log) as never
   const shutdown = new Shutdown(settings.shutdown, websocketServer, new Sessions({ receiveWindow: {} }), log)
   const calls: string[] = []
-  addWebsocketRoutes(app, websocketServer, settings, shutdown, () => calls.push('first route'))
+  const admission = new Admission(settings, log)
+  addWebsocketRoutes(app, websocketServer, settings, shutdown, admission, () => calls.push('first route'))
   app.addHook('onRoute', ({ url, method }) => { calls.push(`${method} ${url}`) })
   return { app, calls }
 }

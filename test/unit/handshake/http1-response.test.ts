@@ -4,7 +4,7 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import t from 'tap'
-import { createResponse, detachResponse } from '../../../lib/handshake/http1-response.ts'
+import { closeDetached, createResponse, detachResponse } from '../../../lib/handshake/http1-response.ts'
 import { readResponse } from '../../../lib/internals/http1.ts'
 import { readToEnd, sendInMemory } from '../../helpers/pending-upgrade.ts'
 import { MIB } from '../../helpers/sizes.ts'
@@ -86,4 +86,17 @@ void t.test('detachResponse: the connection carries another protocol, and its er
   response.writeHead(200).end('late')
   socket.end('frames')
   t.equal(await readToEnd(client), 'frames')
+})
+
+void t.test('closeDetached: emits \'close\' of a response that has no connection, and of no other', async (t) => {
+  const [request, socket] = await receive()
+  const response = createResponse(request, socket)!
+  let closes = 0
+  response.on('close', () => { closes++ })
+  closeDetached(response)
+  t.equal(closes, 0)
+  detachResponse(response, socket)
+  closeDetached(response)
+  t.equal(closes, 1)
+  socket.destroy()
 })

@@ -13,11 +13,12 @@ void t.test('maxSessionMemory is raised to what the limits of a session allow', 
   t.equal(readServerOptions(server).maxSessionMemory, NEEDED)
 
   const small = createServer()
-  t.equal(raiseSessionMemory(small, { maxConcurrentStreams: 1, maxHeaderListSize: 0, sessionBudget: 65_535 }), undefined)
+  const limits = { maxConcurrentStreams: 1, maxHeaderListSize: 0, sessionBudget: 65_535 }
+  t.equal(raiseSessionMemory(small, limits), undefined)
   t.equal(readServerOptions(small).maxSessionMemory, 19 + 1)
 })
 
-void t.test('a maxSessionMemory of the user is kept; if it is less, a warning shows the arithmetic', async (t) => {
+void t.test('a maxSessionMemory of the user is kept; if it is too small, a warning says why', async (t) => {
   const server = createServer({ maxSessionMemory: NEEDED - 1 })
   t.match(raiseSessionMemory(server, LIMITS), new RegExp(
     '1024 streams \\(maxConcurrentStreams\\) with headers of 16384 bytes \\(maxHeaderListSize\\), 134217728 bytes of ' +

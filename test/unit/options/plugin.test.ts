@@ -26,6 +26,9 @@ const REFUSED: Array<[options: object, message: string]> = [
     { slowConsumer: async () => 'drop' },
     'option "slowConsumer" must be "close", "drop" or a synchronous function, got an async function'
   ],
+  [{ maxSockets: 0 }, 'option "maxSockets" must be an integer of at least 1, or Infinity, got 0'],
+  [{ maxSockets: '100' }, 'option "maxSockets" must be an integer of at least 1, or Infinity, got "100"'],
+  [{ maxPendingHandshakes: 0.5 }, 'option "maxPendingHandshakes" must be an integer of at least 1, or Infinity, got 0.5'],
   [{ nodeVersionWarning: 1 }, 'option "nodeVersionWarning" must be a boolean, got 1'],
   [{ options: { noServer: true } }, 'option "options.noServer" must be absent: the sockets come from Fastify\'s server; for a server of its own use the ws package, got boolean'],
   [{ options: { port: 80 } }, 'option "options.port" must be absent: the sockets come from Fastify\'s server; for a server of its own use the ws package, got 80'],
@@ -70,6 +73,8 @@ void t.test('options that are omitted have their defaults', async (t) => {
     origin: 'same',
     advertise: true,
     handshakeTimeout: 30_000,
+    maxSockets: Infinity,
+    maxPendingHandshakes: 4096,
     nodeVersionWarning: true,
     websocketServer: {},
     server: undefined,

@@ -414,6 +414,20 @@ void t.test('\'close\' has the code and reason of the peer', async (t) => {
   t.same([code, String(reason)], [4000, 'bye'])
 })
 
+void t.test('onClose is called once when the socket closes, even if all of its listeners were removed', async (t) => {
+  const [socket] = await open(t)
+  let calls = 0
+  socket[kConfigure]({
+    sendLimits: { sendLimit: Infinity, slowConsumer: 'close' },
+    onClose: () => { calls++ }
+  })
+  socket.removeAllListeners()
+  socket.terminate()
+  await closeCodeOf(socket)
+  socket.emit('close', 1000, Buffer.alloc(0))
+  t.equal(calls, 1)
+})
+
 void t.test('an error of a listener does not change the code of \'close\'', async (t) => {
   const [socket, connection] = await open(t)
   socket.close(4000)
