@@ -12,7 +12,7 @@ import { createWebSocketServer } from './lib/handshake/websocket-server.ts'
 import { advertiseExtendedConnect, isHttp2Server } from './lib/http2/server.ts'
 import { Sessions } from './lib/http2/sessions.ts'
 import { createInjectWS } from './lib/inject/index.ts'
-import { readSecondaryServers } from './lib/internals/fastify.ts'
+import { readFastifyOptions, readSecondaryServers } from './lib/internals/fastify.ts'
 import { warnOfNodeVersion } from './lib/node-versions.ts'
 import { readOptions } from './lib/options/plugin.ts'
 import { completeSizes } from './lib/options/receive-window.ts'
@@ -29,7 +29,8 @@ const registeredServers = new WeakSet<Server>()
 const standIn = fp(async () => {}, { name: '@fastify/websocket' })
 
 async function websocketH2 (fastify: FastifyInstance, pluginOptions: types.WebsocketPluginOptions): Promise<void> {
-  const options = readOptions(pluginOptions, fastify.initialConfig.pluginTimeout ?? 0, fastify.log)
+  const { pluginTimeout = 0 } = fastify.initialConfig
+  const options = readOptions(pluginOptions, pluginTimeout, fastify.log, readFastifyOptions(fastify))
   const server = options.server ?? fastify.server
   const isOwnServer = server === fastify.server
   if (fastify.hasDecorator('websocketServer') || registeredServers.has(server)) throw new FST_WS_ALREADY_REGISTERED()

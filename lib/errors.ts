@@ -35,15 +35,19 @@ export const FST_WS_INVALID_HANDLER = createError<[name: string, url: string, re
 )
 
 /**
- * Error of a client that may only use HTTP/2, with a server that does not offer Extended CONNECT (RFC 8441 section 3).
- * Emitted as `'error'` by a socket of `connect`; `injectWS` rejects with it.
+ * Error of a client that may only use HTTP/2, with a server that does not speak HTTP/2, or does not offer Extended
+ * CONNECT (RFC 8441 section 3). Its `cause`, if any, is what shows that. Emitted as `'error'` by a socket of `connect`;
+ * `injectWS` rejects with it.
  */
-export const FST_WS_NO_EXTENDED_CONNECT = createError<[origin: string]>(
+export const FST_WS_NO_EXTENDED_CONNECT = createError<[origin: string, options?: { cause: unknown }]>(
   'FST_WS_NO_EXTENDED_CONNECT',
   '%s does not offer WebSocket over HTTP/2 (SETTINGS_ENABLE_CONNECT_PROTOCOL): to use HTTP/1.1, connect to a URL and omit the option "http" (see docs/client.md)'
 )
 
-/** Error of a refused handshake, with the `statusCode` and `headers` of the response. `injectWS` rejects with it. */
+/**
+ * Error of a refused handshake, with the `statusCode` and `headers` of the response. Emitted as `'error'` by a socket
+ * of `connect`; `injectWS` rejects with it.
+ */
 export const FST_WS_UNEXPECTED_RESPONSE = createError<[status: number]>(
   'FST_WS_UNEXPECTED_RESPONSE',
   'Unexpected server response: %s'

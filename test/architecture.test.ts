@@ -28,7 +28,7 @@ const LAYERS: string[][] = [
 const RESTRICTED: Record<string, string[]> = {
   'node:http2': ['lib/client/transport.ts', 'lib/handshake/http2.ts', 'lib/http2/'],
   'node:net': ['lib/client/transport.ts'],
-  ws: ['lib/client/index.ts', 'lib/handshake/websocket-server.ts'],
+  ws: ['lib/client/client-socket.ts', 'lib/handshake/websocket-server.ts'],
   fastify: [],
   'fastify-plugin': ['index.ts']
 }

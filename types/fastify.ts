@@ -28,7 +28,7 @@ declare module 'fastify' {
      */
     websocketServer: WsServer<SocketClass>
 
-    /** Opens a socket to a route in memory, for tests. */
+    /** Opens a socket to a route in memory, for tests. The server need not listen. */
     injectWS: InjectWSFn<RawRequest>
 
     /**
@@ -59,17 +59,18 @@ declare module 'fastify' {
   }
 
   /**
-   * Opens a socket to a route in memory. The server need not listen. The handshake passes through the server's HTTP
-   * parser, the hooks and the route, but not through TLS. Resolves when the socket is open; messages that the handler
-   * has sent by then wait for a listener.
+   * Opens a socket to a route in memory, for tests. Resolves when the socket is open; messages that the handler has
+   * sent by then wait for a listener. The server need not listen. The handshake passes through the server's HTTP
+   * parser, the hooks and the route, but not through TLS.
    *
-   * @param path path of the route, with its query. Default: '/'
+   * @param path path of the route, with its query. Begins with '/'. Default: '/'
    * @param upgradeContext `headers` of the handshake, properties of the raw request's `socket` (`remoteAddress`
    * defaults to 127.0.0.1), and any other properties of the raw request
    * @throws FST_WS_UNEXPECTED_RESPONSE if the handshake is refused. The error has the `statusCode` and the `headers`
    * of the response
-   * @throws FST_WS_INVALID_OPTION or FST_WS_NO_EXTENDED_CONNECT if the server does not serve WebSocket over the HTTP
-   * version of `options.http`
+   * @throws FST_WS_INVALID_OPTION if `path` or an option is invalid or unknown, or if a server without TLS does not
+   * speak the HTTP version of `options.http`
+   * @throws FST_WS_NO_EXTENDED_CONNECT if `options.http` is '2', and a server with TLS does not serve WebSocket over it
    * @example
    * const socket = await app.injectWS('/chat/garden', { headers: { authorization: 'Bearer of tea' } })
    * socket.send('hello')
@@ -80,7 +81,7 @@ declare module 'fastify' {
     path?: string, upgradeContext?: InjectWSContext<RawRequest>, options?: InjectWSOption
   ) => Promise<WebSocket>
 
-  /** Handshake of `injectWS`. */
+  /** Handshake of `injectWS`: header fields, and properties of the raw request. */
   type InjectWSContext<RawRequest> = Partial<Omit<RawRequest, 'headers' | 'socket'>> & {
     headers?: IncomingHttpHeaders | undefined
     // A union, because the methods of both return `this`: a Partial<Socket> does not extend a Partial<TLSSocket>.
@@ -89,7 +90,7 @@ declare module 'fastify' {
 
   /** Options of `injectWS`. */
   interface InjectWSOption {
-    /** HTTP version to use. Default: '2' if the server supports it and the option `advertise` is on, else '1.1'. */
+    /** HTTP version to use. Default: '2' if the server offers WebSocket over it, else '1.1'. See RFC 8441. */
     http?: '1.1' | '2' | undefined
     /** Called with the socket before it opens, for example to add listeners. */
     onInit?: ((socket: WebSocket) => void) | undefined

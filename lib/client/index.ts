@@ -1,32 +1,31 @@
 import type { ClientRequest } from 'node:http'
 import type { ClientHttp2Session } from 'node:http2'
-import { WebSocket as WsWebSocket } from 'ws'
-import type { ClientOptions } from 'ws'
+import type { ClientOptions, WebSocket as WsWebSocket } from 'ws'
 import type { ConnectOptions, SessionConnectOptions, WebSocket } from '../../types/index.ts'
 import { whenEnded } from '../internals/http1.ts'
-import { readConnectOptions } from '../options/client.ts'
+import { readArguments, readConnectOptions } from '../options/client.ts'
 import { Connection, connectionOf } from '../socket/connection.ts'
-import { createSocketClass } from '../socket/websocket.ts'
 import type { PluginSocket } from '../socket/websocket.ts'
 import { kAttachConnection, kConfigure } from '../symbols.ts'
+import { ClientSocket } from './client-socket.ts'
 import { connectTransport, useSession } from './transport.ts'
 import type { CreateConnection, ConnectionRequest, Done, HandshakeTransport } from './transport.ts'
 
 export type { ConnectOptions, SessionConnectOptions, WebSocket } from '../../types/index.ts'
 
-const ClientSocket = createSocketClass(WsWebSocket, false)
+type Target = string | URL | ClientHttp2Session
+type Protocols = string | readonly string[] | undefined
+type OptionsFor<To extends Target> = To extends ClientHttp2Session ? SessionConnectOptions : ConnectOptions
 
 /**
- * Opens a WebSocket over HTTP/2 (RFC 8441), or over HTTP/1.1 (RFC 6455) if the server does not offer it over HTTP/2.
+ * Opens a WebSocket on a connection of its own: over HTTP/2 if the server offers it for `wss:`, else over HTTP/1.1.
+ * With `http: '2'` it uses HTTP/2 only, for `ws:` too.
  *
- * With a URL, the socket has its own connection. For `wss:` ALPN selects the HTTP version; `ws:` uses HTTP/1.1 unless
- * `http: '2'` states that the server is known to support HTTP/2 (RFC 9113 section 3.3). With a session of
- * `http2.connect()`, the socket is one of its streams. The server limits the number of sockets on a session.
+ * Failures before the socket opens are emitted as `'error'`: FST_WS_UNEXPECTED_RESPONSE, with `statusCode` and
+ * `headers`, if the server refuses; FST_WS_NO_EXTENDED_CONNECT if `http` is '2' and the server does not serve WebSocket
+ * over HTTP/2; errors of Node, such as ECONNREFUSED. See RFC 8441 and RFC 6455.
  *
- * Errors before the socket opens are emitted as `'error'`, like those of ws. One of them is FST_WS_NO_EXTENDED_CONNECT:
- * `http` is '2', or a session was passed, and the server does not serve WebSocket over HTTP/2.
- *
- * @throws FST_WS_INVALID_OPTION if an option is invalid
+ * @throws FST_WS_INVALID_OPTION if an option is invalid or unknown
  * @throws SyntaxError of ws if the URL or a subprotocol is invalid
  * @example
  * const socket = connect('wss://localhost:8443/echo', { ca })
@@ -34,9 +33,39 @@ const ClientSocket = createSocketClass(WsWebSocket, false)
  * for await (const message of socket) console.log(message)
  */
 export function connect (url: string | URL, options?: ConnectOptions): WebSocket
+/**
+ * Opens a WebSocket as a stream of an HTTP/2 session of `http2.connect()`, which stays open when the socket closes. The
+ * server limits the number of sockets on a session.
+ *
+ * Failures before the socket opens are emitted as `'error'`: FST_WS_UNEXPECTED_RESPONSE, with `statusCode` and
+ * `headers`, if the server refuses; FST_WS_NO_EXTENDED_CONNECT if it does not serve WebSocket over HTTP/2; errors of
+ * the session. See RFC 8441.
+ *
+ * @throws FST_WS_INVALID_OPTION if an option is invalid or unknown, or has no effect with a session
+ * @throws SyntaxError of ws if a subprotocol is invalid
+ * @example
+ * const session = http2.connect('https://localhost:8443', { ca })
+ * const socket = connect(session, { path: '/echo' })
+ */
 export function connect (session: ClientHttp2Session, options?: SessionConnectOptions): WebSocket
-export function connect (target: string | URL | ClientHttp2Session, options: SessionConnectOptions = {}): WebSocket {
-  const { protocols, http, path, sendLimit, slowConsumer, client } = readConnectOptions(options)
+/**
+ * Opens a WebSocket to a URL or on an HTTP/2 session, and offers subprotocols, like the constructor of ws. Failures are
+ * emitted as `'error'`, as without subprotocols.
+ *
+ * @param protocols subprotocols to offer, in order of preference
+ * @throws FST_WS_INVALID_OPTION if an option is invalid or unknown, or is `protocols`
+ * @throws SyntaxError of ws if the URL or a subprotocol is invalid
+ * @example
+ * const socket = connect('wss://localhost:8443/chat', ['chat.v2', 'chat.v1'], { ca })
+ */
+export function connect<To extends Target> (
+  target: To, protocols: Protocols, options?: Omit<OptionsFor<To>, 'protocols'>
+): WebSocket
+export function connect (
+  target: Target, protocolsOrOptions?: Protocols | SessionConnectOptions, optionsOrNone?: SessionConnectOptions
+): WebSocket {
+  const options = readArguments(protocolsOrOptions, optionsOrNone)
+  const { protocols, http, path, sendLimit, slowConsumer, client } = readConnectOptions(options, isSession(target))
   const [url, wsOptions] = isSession(target)
     ? [toUrl(target, path), overSession(target, client)]
     : [target, http === '1.1' || client.agent != null ? client : overHttp2(client, http)]
@@ -51,7 +80,7 @@ export function connect (target: string | URL | ClientHttp2Session, options: Ses
   return socket
 }
 
-function isSession (target: object | string): target is ClientHttp2Session {
+function isSession (target: Target): target is ClientHttp2Session {
   return typeof target === 'object' && 'ping' in target
 }
 

@@ -46,7 +46,8 @@ const offers = new WeakMap<ClientHttp2Session, Promise<boolean>>()
  * section 3.3).
  *
  * @param only '2' for HTTP/2 without a fallback to HTTP/1.1
- * @throws FST_WS_NO_EXTENDED_CONNECT if `only` is '2' and the server does not offer Extended CONNECT
+ * @throws FST_WS_NO_EXTENDED_CONNECT if `only` is '2' and the server does not speak HTTP/2, or does not offer Extended
+ * CONNECT
  */
 export async function connectTransport (
   isSecure: boolean, options: ConnectionRequest, createConnection: CreateConnection | undefined, only: '2' | undefined
@@ -60,15 +61,18 @@ export async function connectTransport (
   if (!isSecure && only === undefined) return toTransport(connection)
 
   const origin = toOrigin(isSecure, options)
-  if (isSecure && (connection as TLSSocket).alpnProtocol !== 'h2') {
+  const { alpnProtocol } = connection as TLSSocket
+  if (isSecure && alpnProtocol !== 'h2') {
     if (only === undefined) return toTransport(connection)
     connection.destroy()
-    throw new FST_WS_NO_EXTENDED_CONNECT(origin)
+    const cause = new Error(`ALPN selected ${alpnProtocol || 'no protocol'} in place of h2`)
+    throw new FST_WS_NO_EXTENDED_CONNECT(origin, { cause })
   }
   const guard = connection instanceof Socket ? undefined : guardDestroy(connection)
   const session = startSession(origin, { createConnection: () => connection, settings: { enablePush: false } })
   guard?.(session)
-  if (await offersExtendedConnect(session)) return toOwnTransport(session)
+  const offered = only === undefined ? offersExtendedConnect(session) : offersHttp2(session, origin)
+  if (await offered) return toOwnTransport(session)
 
   session.destroy()
   if (only === undefined) return toTransport(await connectWith('http/1.1'))
@@ -111,6 +115,23 @@ async function offersExtendedConnect (session: ClientHttp2Session): Promise<bool
   const asked = offers.get(session) ?? askForExtendedConnect(session)
   offers.set(session, asked)
   return await asked
+}
+
+/**
+ * Returns whether the server of a new session offers Extended CONNECT.
+ *
+ * @throws FST_WS_NO_EXTENDED_CONNECT if the server does not answer in HTTP/2, whose first frame is SETTINGS (RFC 9113
+ * section 3.4). Errors of the connection are thrown as they are
+ */
+async function offersHttp2 (session: ClientHttp2Session, origin: string): Promise<boolean> {
+  let isHttp2 = false
+  session.once('remoteSettings', () => { isHttp2 = true })
+  try {
+    return await offersExtendedConnect(session)
+  } catch (error) {
+    if (isHttp2 || session.connecting) throw error
+    throw new FST_WS_NO_EXTENDED_CONNECT(origin, { cause: error })
+  }
 }
 
 async function askForExtendedConnect (session: ClientHttp2Session): Promise<boolean> {

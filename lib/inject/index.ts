@@ -3,19 +3,29 @@ import type { Server } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Server as TlsServer } from 'node:tls'
 import type { ConnectionOptions } from 'node:tls'
-import type { FastifyInstance, InjectWSContext } from 'fastify'
+import type { FastifyInstance, InjectWSContext, InjectWSOption } from 'fastify'
 import type { ConnectOptions, WebSocket } from '../../types/index.ts'
+import { createRefusal } from '../client/client-socket.ts'
 import { connect } from '../client/index.ts'
-import { FST_WS_INVALID_OPTION, FST_WS_UNEXPECTED_RESPONSE } from '../errors.ts'
+import { FST_WS_INVALID_OPTION } from '../errors.ts'
 import type { RawRequest } from '../handshake/upgrade.ts'
 import { isHttp2Server } from '../http2/server.ts'
 import { injectConnection } from '../internals/http1.ts'
 import { guardDestroy, onSession } from '../internals/http2.ts'
+import { CONNECT_OPTIONS } from '../options/client.ts'
+import type { Check } from '../options/table.ts'
+import { FUNCTION, validate, validateStrict } from '../options/validate.ts'
 import { kOwnListener } from '../symbols.ts'
 import { createLoopback } from './loopback.ts'
 
 // The address that requests of `fastify.inject()` have (light-my-request).
 const LOCALHOST = '127.0.0.1'
+
+const INJECT_OPTIONS = {
+  http: CONNECT_OPTIONS.http,
+  onInit: FUNCTION,
+  onOpen: FUNCTION
+} satisfies Record<keyof InjectWSOption, Check>
 
 /** Properties to add to injected requests, by HTTP/2 session or HTTP/1.1 connection. */
 const requestProperties = new WeakMap<object, object>()
@@ -27,7 +37,10 @@ export function createInjectWS (fastify: FastifyInstance, server: Server): Fasti
   const isSecure = server instanceof TlsServer
   const isHttp2 = isHttp2Server(server)
 
-  return async function injectWS (path = '/', context = {}, { http, onInit, onOpen } = {}) {
+  return async function injectWS (path = '/', context = {}, options = {}) {
+    validate({ path }, CONNECT_OPTIONS)
+    validateStrict(options, INJECT_OPTIONS)
+    const { http, onInit, onOpen } = options
     await fastify.ready()
     extendRequests(server)
 
@@ -110,11 +123,13 @@ Object.assign(serverOnRequest, { [kOwnListener]: true })
 async function waitForOpen (socket: WebSocket): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     socket.on('error', reject)
-    socket.once('unexpected-response', (request, { statusCode = 0, headers }) => {
-      // Tests may compare the name of the error, which is 'Error' with @fastify/websocket.
-      reject(Object.assign(new FST_WS_UNEXPECTED_RESPONSE(statusCode), { name: 'Error', statusCode, headers }))
-      request.destroy()
-    })
+    // A refusal is no 'error' if a listener, which `onInit` may have added, handles it.
+    if (socket.listenerCount('unexpected-response') > 0) {
+      socket.once('unexpected-response', (request, response) => {
+        reject(createRefusal(response))
+        request.destroy()
+      })
+    }
     socket.once('open', () => {
       socket.off('error', reject)
       resolve()

@@ -24,3 +24,14 @@ export function prependOnRequest (fastify: FastifyInstance, hook: onRequestHookH
   if (hooks === undefined) fastify.addHook('onRequest', hook)
   else hooks.onRequest.unshift(hook)
 }
+
+/**
+ * Returns the options that Fastify was created with, and some of its defaults.
+ *
+ * `fastify.initialConfig` has a part of them only: neither `logger` nor `trustProxy`, for example. With `--options`
+ * fastify-cli passes the options of Fastify to the app as well, and apps pass their options to `@fastify/autoload`,
+ * which passes them to every plugin. So they are known names, although they have no effect.
+ */
+export function readFastifyOptions (fastify: FastifyInstance): object {
+  return (readSymbol(fastify, 'fastify.options') as object | undefined) ?? {}
+}

@@ -1,11 +1,14 @@
 import type { ClientOptions } from 'ws'
 import type { ConnectOptions, SessionConnectOptions } from '../../types/index.ts'
+import { FOREIGN_NAMES, FOREIGN_OPTIONS, absent } from './passed-on.ts'
 import { NO_LIMITS, SEND_LIMIT, SLOW_CONSUMER } from './send-limits.ts'
 import { complete, omit } from './table.ts'
-import type { Complete, Table } from './table.ts'
-import { validate } from './validate.ts'
+import type { Check, Complete, Table } from './table.ts'
+import { OBJECT, isObject, validate, validateStrict } from './validate.ts'
+import type { KnownNames } from './validate.ts'
 
 type Options = ConnectOptions & SessionConnectOptions
+type Protocols = string | readonly string[]
 
 /** The options of a client's socket, validated and complete. */
 export interface ClientSettings extends Complete<Options, typeof CONNECT_OPTIONS> {
@@ -23,7 +26,7 @@ export const CONNECT_OPTIONS = {
   http: { expected: '"1.1" or "2"', isValid: (value) => VERSIONS.includes(value), default: undefined },
   path: {
     expected: 'a path that begins with "/"',
-    isValid: (value) => String(value).startsWith('/'),
+    isValid: (value) => typeof value === 'string' && value.startsWith('/'),
     default: '/'
   },
   // No limit, as with ws: a client chooses the server that it sends to.
@@ -31,17 +34,56 @@ export const CONNECT_OPTIONS = {
   slowConsumer: { ...SLOW_CONSUMER, default: NO_LIMITS.slowConsumer }
 } satisfies Table<Pick<Options, 'http' | 'path' | 'sendLimit' | 'slowConsumer'>>
 
+const PROTOCOLS: Check = { expected: 'a string or an array of strings', isValid: isProtocols }
+
+const ALL_OPTIONS = { ...FOREIGN_OPTIONS, ...CONNECT_OPTIONS, protocols: PROTOCOLS }
+
+const URL_OPTIONS = { ...ALL_OPTIONS, path: absent('it is a part of the URL') }
+
+// A socket that ignored `agent`, for example, would bypass the proxy that it connects to.
+const SESSION_OPTIONS = {
+  ...ALL_OPTIONS,
+  agent: absent('a session is a connection'),
+  createConnection: absent('a session is a connection'),
+  followRedirects: { ...absent('a session cannot connect to another server'), isValid: (value) => value === false },
+  http: { expected: '"2" or absent: a session is one of HTTP/2', isValid: (value) => value === '2' },
+  maxRedirects: absent('a session cannot connect to another server')
+} satisfies Record<string, Check>
+
+const KNOWN: KnownNames = {
+  expected: 'one of those of connect(), of ws\'s client, or of tls.connect() (see docs/client.md)',
+  suggested: [...Object.keys(CONNECT_OPTIONS), 'protocols', ...FOREIGN_NAMES]
+}
+
 /**
- * Validates and completes the options of a client's socket.
+ * Returns the options in the arguments of `connect()` after the first: `(options)` or `(protocols, options)`.
  *
  * @throws FST_WS_INVALID_OPTION
  */
-export function readConnectOptions (options: Options): ClientSettings {
-  validate(options, CONNECT_OPTIONS)
+export function readArguments (second: Protocols | Options | null | undefined, third?: Options | null): Options {
+  if (third == null && isObject(second)) return second as Options
+  validate({ protocols: second, options: third }, { protocols: PROTOCOLS, options: OBJECT })
+  if (second == null) return third ?? {}
+  validate(third, { protocols: absent('the subprotocols are the second argument') })
+  return { ...third, protocols: second as Protocols }
+}
+
+/**
+ * Validates and completes the options of a client's socket.
+ *
+ * @param hasSession true where the socket is a stream of a session, false where it has a URL
+ * @throws FST_WS_INVALID_OPTION
+ */
+export function readConnectOptions (options: Options, hasSession: boolean): ClientSettings {
+  validateStrict(options, hasSession ? SESSION_OPTIONS : URL_OPTIONS, undefined, KNOWN)
   const { protocols, ...others } = options
   return {
     ...complete(options, CONNECT_OPTIONS),
     protocols: [protocols ?? []].flat(),
     client: omit(others, CONNECT_OPTIONS) as ClientOptions
   }
+}
+
+function isProtocols (value: unknown): boolean {
+  return [value].flat().every((protocol) => typeof protocol === 'string')
 }

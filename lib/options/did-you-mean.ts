@@ -2,24 +2,23 @@
 const MAX_MISTAKES = 2
 
 /**
- * Returns the words that suggest a name in place of an unknown one; none where no name is close to it.
+ * Returns the words that suggest an option in place of an unknown name; none where no name is close to it.
  *
- * @param formatName returns a name as the user knows it
+ * @param paths names of options, with the path to those of other levels: `maxPayload`, `options.maxPayload`
  */
-export function didYouMean (
-  unknown: string, names: string[], formatName: (name: string) => string = (name) => name
-): string {
-  const closest = findClosest(unknown, names)
-  return closest === undefined ? '' : `: did you mean "${formatName(closest)}"?`
+export function didYouMean (unknown: string, paths: readonly string[]): string {
+  const closest = findClosest(unknown, paths)
+  return closest === undefined ? '' : `: did you mean "${closest}"?`
 }
 
-/** Returns the name that differs least from a misspelt one, and in less than half of its characters. */
-function findClosest (misspelt: string, names: string[]): string | undefined {
-  const [closest] = names
-    .map((name) => ({ name, mistakes: editDistance(misspelt.toLowerCase(), name.toLowerCase()) }))
+/** Returns the path whose name differs least from a misspelt one, and in less than half of its characters. */
+function findClosest (misspelt: string, paths: readonly string[]): string | undefined {
+  const [closest] = paths
+    .map((path) => ({ path, name: path.slice(path.lastIndexOf('.') + 1) }))
+    .map(({ path, name }) => ({ path, name, mistakes: editDistance(misspelt.toLowerCase(), name.toLowerCase()) }))
     .filter(({ name, mistakes }) => mistakes <= MAX_MISTAKES && mistakes < name.length / 2)
     .sort((one, other) => one.mistakes - other.mistakes)
-  return closest?.name
+  return closest?.path
 }
 
 /** Counts the characters to insert, delete or replace that make one text of another (Levenshtein distance). */

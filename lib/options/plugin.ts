@@ -4,18 +4,17 @@ import type { Server } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
 import type { ServerOptions } from 'ws'
 import type { WebsocketPluginOptions, WebsocketServerOptions } from '../../types/index.ts'
-import { didYouMean } from './did-you-mean.ts'
 import { ORIGIN_OPTION } from './origin.ts'
 import { RECEIVE_WINDOW_OPTIONS } from './receive-window.ts'
 import type { ReceiveWindowSizes } from './receive-window.ts'
 import { SEND_LIMIT, SLOW_CONSUMER } from './send-limits.ts'
-import { readShutdownOptions } from './shutdown.ts'
+import { SHUTDOWN_OPTIONS, readShutdownOptions } from './shutdown.ts'
 import type { ShutdownSettings } from './shutdown.ts'
-import { complete, omitNullish, perRoute, pick, unknownNames } from './table.ts'
-import type { Check, Complete, PerRoute, Table } from './table.ts'
+import { complete, omitNullish, perRoute, pick } from './table.ts'
+import type { Check, Checks, Complete, PerRoute, Table } from './table.ts'
 import {
-  BOOLEAN, BOOLEAN_OR_OBJECT, BYTES, COUNT, FUNCTION, MILLISECONDS, OBJECT, POSITIVE_COUNT_OR_INFINITY,
-  POSITIVE_MILLISECONDS, STRING, isBetween, validate, validateStrict
+  ANY, BOOLEAN, BOOLEAN_OR_OBJECT, BYTES, COUNT, FUNCTION, MILLISECONDS, OBJECT, POSITIVE_COUNT_OR_INFINITY,
+  POSITIVE_MILLISECONDS, STRING, isBetween, validateStrict
 } from './validate.ts'
 
 type CheckedServerOptions = WebsocketServerOptions & Pick<ServerOptions, 'backlog' | 'host' | 'noServer' | 'port'>
@@ -39,8 +38,8 @@ export interface PluginSettings extends
   receiveWindow: Partial<ReceiveWindowSizes>
 }
 
-/** Options that Fastify's `register` accepts for every plugin. */
-const REGISTER_OPTIONS = ['logLevel', 'logSerializers', 'prefix']
+/** Options of every plugin: those of Fastify's `register`, and `skipOverride`, which tests with fastify-cli add. */
+const REGISTER_OPTIONS: Checks = { logLevel: ANY, logSerializers: ANY, prefix: ANY, skipOverride: ANY }
 
 /** Options of the plugin. */
 export const PLUGIN_OPTIONS = {
@@ -108,23 +107,28 @@ export const SERVER_OPTIONS = {
   skipUTF8Validation: { ...BOOLEAN, default: false, perRoute: true }
 } satisfies Table<CheckedServerOptions>
 
-const USABLE_NAMES = Object.entries({ ...PLUGIN_OPTIONS, ...SERVER_OPTIONS })
+const PLUGIN_NAMES = Object.keys(PLUGIN_OPTIONS)
+const SERVER_NAMES = Object.entries(SERVER_OPTIONS)
   .filter(([, { expected }]) => expected !== ABSENT.expected).map(([name]) => name)
+const SERVER_PATHS = SERVER_NAMES.map((name) => `options.${name}`)
+const OTHER_PATHS = [
+  ...Object.keys(RECEIVE_WINDOW_OPTIONS).map((name) => `receiveWindow.${name}`),
+  ...Object.keys(SHUTDOWN_OPTIONS).map((name) => `shutdown.${name}`)
+]
 
 /**
  * Validates and completes the options that the plugin was registered with.
  *
  * @param pluginTimeout Fastify's, in ms, which limits its `preClose` hooks; 0 is no limit
+ * @param fastifyOptions options of Fastify itself, which are ignored: fastify-cli passes them to every plugin
  * @throws FST_WS_INVALID_OPTION
  */
 export function readOptions (
-  options: WebsocketPluginOptions, pluginTimeout: number, log: FastifyBaseLogger
+  options: WebsocketPluginOptions, pluginTimeout: number, log: FastifyBaseLogger, fastifyOptions: object = {}
 ): PluginSettings {
-  validate(options, PLUGIN_OPTIONS)
-  validate(options.options, SERVER_OPTIONS, (name) => `"options.${name}"`)
+  validateOwn(options, fastifyOptions)
   validateStrict(options.receiveWindow, RECEIVE_WINDOW_OPTIONS, (name) => `"receiveWindow.${name}"`)
   const shutdown = readShutdownOptions(options, PLUGIN_OPTIONS.shutdownTimeout.default, pluginTimeout)
-  warnOfUnknown(options, log)
 
   // ws would treat a limit that is undefined as no limit.
   const { server, ...websocketServer } = omitNullish(options.options ?? {})
@@ -151,17 +155,15 @@ export function readOptions (
   })
 }
 
-/** Logs unknown names: a misspelt option must not go unnoticed. */
-function warnOfUnknown (options: WebsocketPluginOptions, log: FastifyBaseLogger): void {
-  for (const name of unknownNames(options, PLUGIN_OPTIONS)) {
-    if (REGISTER_OPTIONS.includes(name)) continue
-    log.warn(`option "${name}" is unknown and has no effect${didYouMean(name, USABLE_NAMES, withPath)}`)
-  }
-  for (const name of unknownNames(options.options, SERVER_OPTIONS)) {
-    log.warn(`option "options.${name}" is unknown and is passed on to ws${didYouMean(name, USABLE_NAMES, withPath)}`)
-  }
-}
-
-function withPath (name: string): string {
-  return Object.hasOwn(PLUGIN_OPTIONS, name) ? name : `options.${name}`
+/** Validates the options of the plugin and of ws. An unknown one may belong to another level. */
+function validateOwn (options: WebsocketPluginOptions, fastifyOptions: object): void {
+  const ignored = Object.fromEntries(Object.keys(fastifyOptions).map((name) => [name, ANY]))
+  validateStrict(options, { ...ignored, ...REGISTER_OPTIONS, ...PLUGIN_OPTIONS }, undefined, {
+    expected: `one of ${PLUGIN_NAMES.join(', ')}`,
+    suggested: [...PLUGIN_NAMES, ...SERVER_PATHS, ...OTHER_PATHS]
+  })
+  validateStrict(options.options, SERVER_OPTIONS, (name) => `"options.${name}"`, {
+    expected: `one of ${SERVER_NAMES.join(', ')}`,
+    suggested: [...SERVER_PATHS, ...PLUGIN_NAMES, ...OTHER_PATHS]
+  })
 }

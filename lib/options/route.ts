@@ -55,5 +55,5 @@ function selectProtocol (offered: Set<string>, protocols: readonly string[]): st
 }
 
 function isProtocols (value: unknown): boolean {
-  return Array.isArray(value) && value.every((protocol) => isToken(String(protocol)))
+  return Array.isArray(value) && value.every(isToken)
 }

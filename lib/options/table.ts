@@ -60,7 +60,7 @@ export function pick<Options extends object, OfRows extends Rows> (
 
 /** Returns the options that a table does not have, without those that are omitted. */
 export function omit (options: object, rows: Rows): object {
-  return omitNullish(Object.fromEntries(unknownNames(options, rows).map((name) => [name, valueOf(options, name)])))
+  return Object.fromEntries(unknownNames(options, rows).map((name) => [name, valueOf(options, name)]))
 }
 
 /** Returns the value of an option, own or inherited. */
@@ -68,9 +68,9 @@ export function valueOf (options: object | null | undefined, name: string): unkn
   return (options as Record<string, unknown> | null | undefined)?.[name]
 }
 
-/** Returns the names that a table does not have. */
+/** Returns the names of the options that a table does not have, without those that are omitted. */
 export function unknownNames (options: object | null | undefined, checks: Checks): string[] {
-  return Object.keys(options ?? {}).filter((name) => !Object.hasOwn(checks, name))
+  return Object.keys(omitNullish(options ?? {})).filter((name) => !Object.hasOwn(checks, name))
 }
 
 /** Returns the properties that are neither null nor undefined. */

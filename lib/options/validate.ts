@@ -12,6 +12,8 @@ const MAX_TIMEOUT = 2 ** 31 - 1
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
+/** Check for a value that is not used here, or that others validate. */
+export const ANY: Check = { expected: 'any value', isValid: () => true }
 /** Check for a boolean. */
 export const BOOLEAN: Check = { expected: 'a boolean', isValid: isBoolean }
 /** Check for a function. */
@@ -58,18 +60,29 @@ export function validate (options: object | null | undefined, checks: Checks, fo
   }
 }
 
+/** The words of the error of an unknown option. */
+export interface KnownNames {
+  /** The known names, after "must be". Default: the names of the table. */
+  expected?: string
+  /** Names to suggest, with the path to those of other levels. Default: the names of the table. */
+  suggested?: readonly string[]
+}
+
 /**
- * Validates the options that a table has, and refuses others.
+ * Validates the options that a table has, and refuses others. Null and undefined count as omitted.
  *
  * @throws FST_WS_INVALID_OPTION
  */
-export function validateStrict (options: object | null | undefined, checks: Checks, formatName: FormatName): void {
+export function validateStrict (
+  options: object | null | undefined, checks: Checks, formatName: FormatName = quote, known: KnownNames = {}
+): void {
   validate(options, checks, formatName)
   const [unknown] = unknownNames(options, checks)
   if (unknown === undefined) return
   const names = Object.keys(checks)
+  const { expected = `one of ${names.join(', ')}`, suggested = names } = known
   throw new FST_WS_INVALID_OPTION(
-    formatName(unknown), `one of ${names.join(', ')}`, `an option "${unknown}"${didYouMean(unknown, names)}`
+    formatName(unknown), expected, `an option "${unknown}"${didYouMean(unknown, suggested)}`
   )
 }
 

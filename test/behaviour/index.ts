@@ -1,5 +1,6 @@
 import type { Transport } from '../helpers/transports.ts'
 import { testBackpressure } from './backpressure.ts'
+import { testClient } from './client.ts'
 import { testClosing } from './closing.ts'
 import { testFailures } from './failures.ts'
 import { testHandshake } from './handshake.ts'
@@ -32,4 +33,5 @@ export function testBehaviour (transport: Transport): void {
   testFailures(transport)
   testHeartbeat(transport)
   testInject(transport)
+  testClient(transport)
 }

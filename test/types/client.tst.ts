@@ -32,6 +32,17 @@ describe('connect()', () => {
     }
   })
 
+  test('with subprotocols before the options, like the constructor of ws', () => {
+    const offered = ['chat.v2', 'chat.v1'] as const
+    expect(connect('wss://localhost', 'chat')).type.toBe<WebSocket>()
+    expect(connect(new URL('wss://localhost'), offered)).type.toBe<WebSocket>()
+    expect(connect('wss://localhost', ['chat'], { ca: '', http: '2' })).type.toBe<WebSocket>()
+    expect(connect('wss://localhost', undefined, { ca: '' })).type.toBe<WebSocket>()
+    expect(connect(session, 'chat')).type.toBe<WebSocket>()
+    expect(connect(session, offered, { path: '/rooms/7' })).type.toBe<WebSocket>()
+    expect(connect).type.toBeCallableWith('wss://localhost', '' as string | string[])
+  })
+
   test('types exported by the plugin', () => {
     expect<names.ConnectOptions>().type.toBe<ConnectOptions>()
     expect<names.SessionConnectOptions>().type.toBe<SessionConnectOptions>()
@@ -52,6 +63,7 @@ describe('connect()', () => {
       maxPayload: 1024,
       maxBufferedChunks: 1024,
       maxFragments: 128,
+      maxPendingAutoPongs: 10,
       autoPong: false,
       allowSynchronousEvents: false,
       skipUTF8Validation: true,
@@ -103,7 +115,7 @@ describe('connect()', () => {
   })
 
   test('mistakes that do not compile', () => {
-    // @ts-expect-error Expected 1-2 arguments, but got 0
+    // @ts-expect-error Expected 1-3 arguments, but got 0
     connect()
     // @ts-expect-error No overload matches this call
     connect(8080)
@@ -124,7 +136,13 @@ describe('connect()', () => {
     // @ts-expect-error Type '() => Promise<string>' is not assignable to type 'SlowConsumer | undefined'
     connect('ws://localhost', { slowConsumer: async () => 'drop' })
     // @ts-expect-error No overload matches this call
-    connect('ws://localhost', 'chat')
+    connect('ws://localhost', 7)
+    // @ts-expect-error 'protocols' does not exist in type
+    connect('ws://localhost', 'chat', { protocols: 'chat' })
+    // @ts-expect-error 'path' does not exist in type
+    connect('ws://localhost', 'chat', { path: '/' })
+    // @ts-expect-error 'http' does not exist in type
+    connect(session, 'chat', { http: '2' })
     // @ts-expect-error Type 'number' is not assignable to type 'string'
     connect(session, { path: 7 })
     // @ts-expect-error 'http' does not exist in type 'SessionConnectOptions'

@@ -264,7 +264,44 @@ void t.test('a refusal is emitted as "unexpected-response" with its status, head
   t.equal((await response.toArray()).join(''), 'go away')
   request.destroy()
 
-  t.equal((await failure(connect(url, { http: '2' }))).message, 'Unexpected server response: 403')
+  t.match(await failure(connect(url, { http: '2' })), {
+    name: 'Error',
+    code: 'FST_WS_UNEXPECTED_RESPONSE',
+    message: 'Unexpected server response: 403',
+    statusCode: 403,
+    headers: { 'x-why': 'no', 'set-cookie': ['a=1', 'b=2'] }
+  })
+})
+
+void t.test('with http: "2" a server that speaks HTTP/1.1 only is the error FST_WS_NO_EXTENDED_CONNECT, with its cause', async (t) => {
+  const { url } = await serve(t, H1)
+  t.match(await failure(connect(url, { http: '2' })), {
+    code: 'FST_WS_NO_EXTENDED_CONNECT', cause: { code: 'ERR_HTTP2_ERROR' }
+  })
+  const tls = await serve(t, H1_TLS)
+  t.match(await failure(connect(tls.url, { http: '2', ...NO_CHECK })), {
+    code: 'FST_WS_NO_EXTENDED_CONNECT', cause: { message: /^ALPN selected/ }
+  })
+})
+
+void t.test('the arguments may be those of ws\'s constructor: (url, protocols, options)', async (t) => {
+  const { url } = await serve(t, H2_TLS)
+  t.equal(await nextText(connect(url, [], NO_CHECK)), '2.0')
+  const socket = connect(new URL(url), ['chat', 'other'], NO_CHECK)
+  t.equal(await nextText(socket), '2.0')
+  t.equal(socket.protocol, 'chat')
+
+  const session = openSession(url.replace('wss', 'https'), NO_CHECK)
+  t.teardown(() => session.destroy())
+  const stream = connect(session, 'chat', { path: '/echo' })
+  t.equal(await nextText(stream), '2.0')
+  t.equal(stream.protocol, 'chat')
+
+  t.throws(() => connect(url, 'chat', { protocols: 'chat' } as object), {
+    code: 'FST_WS_INVALID_OPTION', message: /^option "protocols" must be absent: the subprotocols are the second argument/
+  })
+  t.throws(() => connect(url, 'a b'), SyntaxError)
+  t.throws(() => connect(url, 7 as never), { code: 'FST_WS_INVALID_OPTION' })
 })
 
 void t.test('a stream reset or a lost connection during the handshake is an error', async (t) => {
@@ -408,11 +445,13 @@ void t.test('a socket has bufferedAmount and writableNeedDrain, and sendLimit ap
   for (const socket of [free, limited]) socket.terminate()
 })
 
-void t.test('an invalid option, subprotocol or URL throws', async (t) => {
+void t.test('an invalid or unknown option, subprotocol or URL throws', async (t) => {
   t.throws(() => connect('ws://localhost', { http: '3' as never }), {
     code: 'FST_WS_INVALID_OPTION', message: 'option "http" must be "1.1" or "2", got "3"'
   })
   t.throws(() => connect('ws://localhost', { sendLimit: -1 }), { code: 'FST_WS_INVALID_OPTION' })
+  t.throws(() => connect('ws://localhost', { path: '/' } as object), { code: 'FST_WS_INVALID_OPTION' })
+  t.throws(() => connect('ws://localhost', { maxPayLoad: 1 } as object), /did you mean "maxPayload"\?$/)
   t.throws(() => connect('ws://localhost', { protocols: ['a b'] }), SyntaxError)
   t.throws(() => connect('nonsense'), SyntaxError)
   t.throws(() => connect('ftp://localhost'), SyntaxError)

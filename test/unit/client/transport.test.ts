@@ -6,7 +6,7 @@ import { createServer as createHttpsServer } from 'node:https'
 import { Socket, connect as connectTcp, createServer as createTcpServer } from 'node:net'
 import type { AddressInfo, Server } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { TLSSocket } from 'node:tls'
+import { TLSSocket, createServer as createTlsServer } from 'node:tls'
 import t from 'tap'
 import type { Test } from 'tap'
 import { connectTransport, useSession } from '../../../lib/client/transport.ts'
@@ -112,6 +112,60 @@ for (const [title, isSecure, create] of WITHOUT_OFFER) {
     if (!connection.destroyed) await once(connection, 'close')
   })
 }
+
+const HTTP1_ONLY: Array<[title: string, isSecure: boolean, create: () => Server, cause: object]> = [
+  ['speaks HTTP/1.1 only', false, () => createHttpServer(), { code: 'ERR_HTTP2_ERROR' }],
+  ['answers with an HTTP/1.1 400', false, () => createTcpServer((connection) => {
+    connection.on('error', () => {}).end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
+  }), { code: 'ERR_HTTP2_ERROR' }],
+  ['speaks another protocol', false, () => createTcpServer((connection) => {
+    connection.on('error', () => {}).write('SSH-2.0-OpenSSH_10.0\r\n')
+  }), { code: 'ERR_HTTP2_ERROR' }],
+  ['closes the connection', false, () => createTcpServer((connection) => connection.destroy()), Error],
+  ['resets the connection when it has read', false, () => createTcpServer((connection) => {
+    connection.on('error', () => {}).once('data', () => connection.resetAndDestroy())
+  }), { code: 'ECONNRESET' }],
+  ['has no ALPN', true, () => createTlsServer(certificate), { message: 'ALPN selected no protocol in place of h2' }],
+  ['selects HTTP/1.1', true, () => createHttpsServer(certificate), { message: 'ALPN selected http/1.1 in place of h2' }],
+  ['answers in HTTP/1.1 although ALPN has selected HTTP/2', true, () => {
+    return createTlsServer({ ...certificate, ALPNProtocols: ['h2'] }, (connection) => {
+      connection.on('error', () => {}).end('HTTP/1.1 400 Bad Request\r\n\r\n')
+    })
+  }, { code: 'ERR_HTTP2_ERROR' }]
+]
+
+for (const [title, isSecure, create, cause] of HTTP1_ONLY) {
+  void t.test(`connectTransport: with "2" it rejects with a cause if the server ${title}`, async (t) => {
+    const options = await listen(t, create())
+    await t.rejects(connectTransport(isSecure, options, undefined, '2'), { ...NO_OFFER, cause })
+  })
+}
+
+void t.test('connectTransport: with "2" errors of the connection are not changed', async (t) => {
+  const server = createTcpServer()
+  const { port } = await listen(t, server)
+  server.close()
+  for (const isSecure of [false, true]) {
+    await t.rejects(connectTransport(isSecure, { host: '127.0.0.1', port }, undefined, '2'), { code: 'ECONNREFUSED' })
+  }
+  const options = await listen(t, createSecureServer({ ...certificate, ...OFFERED }))
+  const verifying = { ...options, rejectUnauthorized: true }
+  await t.rejects(connectTransport(true, verifying, undefined, '2'), { code: /CERT/ })
+})
+
+void t.test('connectTransport: with "2" the loss of an HTTP/2 session is not changed', async (t) => {
+  const settings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0])
+  const tcp = createTcpServer((connection) => {
+    connection.on('error', () => {}).write(settings)
+    // Until it has the ACK of the SETTINGS, the client might not have received them.
+    let received = Buffer.alloc(0)
+    connection.on('data', (chunk: Buffer) => {
+      received = Buffer.concat([received, chunk])
+      if (received.includes(Buffer.from([0, 0, 0, 4, 1]))) connection.resetAndDestroy()
+    })
+  })
+  await t.rejects(connectTransport(false, await listen(t, tcp), undefined, '2'), { code: 'ECONNRESET' })
+})
 
 void t.test('connectTransport: the origin in an error has an IPv6 address in brackets, or localhost', async (t) => {
   const { port } = await listen(t, createHttp2Server())

@@ -47,6 +47,38 @@ void t.test('an HTTP version that the server does not support rejects', async (t
   await t.rejects((await build(t, H2_TLS.server)).injectWS('/', {}, { http: '1.1' }), { name: 'Error', statusCode: 403 })
 })
 
+void t.test('an invalid path, or an invalid or unknown option, rejects', async (t) => {
+  const app = await build(t, H1.server)
+  for (const [path, options, message] of [
+    ['room', {}, 'option "path" must be a path that begins with "/", got "room"'],
+    ['/', { http: '3' }, 'option "http" must be "1.1" or "2", got "3"'],
+    ['/', { onInit: true }, 'option "onInit" must be a function, got boolean'],
+    ['/', { oninit: () => {} }, 'option "oninit" must be one of http, onInit, onOpen, got an option "oninit": did you mean "onInit"?']
+  ] as const) await t.rejects(app.injectWS(path, {}, options as object), { code: 'FST_WS_INVALID_OPTION', message })
+})
+
+void t.test('a refused socket emits "error" and "close", or "unexpected-response" to a listener of onInit', async (t) => {
+  for (const { server } of [H1, H2C]) {
+    const app = await build(t, server)
+    const events: unknown[] = []
+    let end: Promise<unknown> | undefined
+    const refusal = { code: 'FST_WS_UNEXPECTED_RESPONSE', statusCode: 404 }
+    await t.rejects(app.injectWS('/nowhere', {}, {
+      onInit (socket) {
+        socket.on('error', (error) => events.push(error))
+        end = new Promise((resolve) => socket.once('close', resolve))
+      }
+    }), refusal)
+    t.equal(await end, 1006)
+    t.match(events, [refusal])
+
+    await t.rejects(app.injectWS('/nowhere', {}, {
+      onInit: (socket) => { socket.on('unexpected-response', (_request, { statusCode }) => events.push(statusCode)) }
+    }), refusal)
+    t.equal(events[1], 404)
+  }
+})
+
 void t.test('it waits for plugins that are not loaded yet', async (t) => {
   const app: FastifyInstance = fastify()
   t.teardown(() => app.close())

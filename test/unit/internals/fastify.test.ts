@@ -1,7 +1,7 @@
 import fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
-import { prependOnRequest, readSecondaryServers } from '../../../lib/internals/fastify.ts'
+import { prependOnRequest, readFastifyOptions, readSecondaryServers } from '../../../lib/internals/fastify.ts'
 
 void t.test('readSecondaryServers: returns one server for each further address of localhost', async (t) => {
   const app: FastifyInstance = fastify()
@@ -36,4 +36,12 @@ void t.test('prependOnRequest: adds a hook that runs before those that were adde
   t.same(calls.splice(0), ['prepended', 'before', 'after', 'child'])
   await app.inject('/')
   t.same(calls, ['prepended', 'before', 'after'])
+})
+
+void t.test('readFastifyOptions: returns the options that Fastify was created with, in its scopes too', async (t) => {
+  const app = fastify({ trustProxy: true, http2: true })
+  t.teardown(() => app.close())
+  t.match(readFastifyOptions(app as never), { trustProxy: true, http2: true })
+  await app.register(async (scope) => { t.equal(readFastifyOptions(scope as never), readFastifyOptions(app as never)) })
+  t.notOk('trustProxy' in readFastifyOptions(fastify()))
 })

@@ -29,6 +29,9 @@ void t.test('of two close names the closer one is suggested', async (t) => {
   t.match(didYouMean('timer', ['times_', 'timers', 'time__']), '"timers"')
 })
 
-void t.test('a suggestion has the name as the user knows it', async (t) => {
-  t.equal(didYouMean('maxpayload', NAMES, (name) => `options.${name}`), ': did you mean "options.maxPayload"?')
+void t.test('an option of another level is suggested with its path', async (t) => {
+  const paths = ['heartbeat', 'options.maxPayload', 'shutdown.code']
+  t.equal(didYouMean('maxpayload', paths), ': did you mean "options.maxPayload"?')
+  t.equal(didYouMean('code', paths), ': did you mean "shutdown.code"?')
+  t.equal(didYouMean('options', paths), '', 'the path itself is no name')
 })

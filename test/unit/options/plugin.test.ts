@@ -1,4 +1,6 @@
+import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
+import { createRequire } from 'node:module'
 import fastify from 'fastify'
 import t from 'tap'
 import { WebSocketServer } from 'ws'
@@ -6,6 +8,9 @@ import websocket from '../../../index.ts'
 import type { WebsocketPluginOptions } from '../../../index.ts'
 import { PLUGIN_OPTIONS, SERVER_OPTIONS, readOptions } from '../../../lib/options/plugin.ts'
 import type { PluginSettings } from '../../../lib/options/plugin.ts'
+
+/** Options of ws that the plugin accepts. */
+const WS_NAMES = Object.keys(SERVER_OPTIONS).filter((name) => !['noServer', 'port', 'host', 'backlog'].includes(name))
 
 const REFUSED: Array<[options: object, message: string]> = [
   [{ options: 7 }, 'option "options" must be an object, got 7'],
@@ -43,8 +48,38 @@ const REFUSED: Array<[options: object, message: string]> = [
   [{ options: { maxPayload: '1mb' } }, 'option "options.maxPayload" must be an integer of at least 0 (bytes), got "1mb"'],
   [{ options: { closeTimeout: 1e12 } }, 'option "options.closeTimeout" must be an integer from 0 to 2147483647 (ms), got 1000000000000'],
   [{ options: { verifyClient: true } }, 'option "options.verifyClient" must be a function, got boolean'],
-  [{ options: { perMessageDeflate: 'yes' } }, 'option "options.perMessageDeflate" must be a boolean or an object, got "yes"']
+  [{ options: { perMessageDeflate: 'yes' } }, 'option "options.perMessageDeflate" must be a boolean or an object, got "yes"'],
+  ...refuseUnknown('', `one of ${Object.keys(PLUGIN_OPTIONS).join(', ')}`, [
+    [{ heartBeat: 5 }, ': did you mean "heartbeat"?'],
+    [{ maxPayload: 5, verifyclient: true }, ': did you mean "options.maxPayload"?'],
+    [{ verifyclient: true }, ': did you mean "options.verifyClient"?'],
+    [{ sessionBudget: 1e9 }, ': did you mean "receiveWindow.sessionBudget"?'],
+    [{ reason: 'bye' }, ': did you mean "shutdown.reason"?'],
+    [{ wss: 5, port: 80 }, ''],
+    [{ port: 80 }, ''],
+    [{ constructor: 5 }, ''],
+    // Fastify was not created with it.
+    [{ http2: true }, '']
+  ]),
+  ...refuseUnknown('options.', `one of ${WS_NAMES.join(', ')}`, [
+    [{ maxPayLoad: 7 }, ': did you mean "options.maxPayload"?'],
+    [{ heartbeat: 7 }, ': did you mean "heartbeat"?'],
+    [{ Server: 7 }, ': did you mean "options.server"?'],
+    [{ constructor: 7 }, '']
+  ])
 ]
+
+function refuseUnknown (
+  prefix: string, expected: string, rows: Array<[options: object, suggestion: string]>
+): Array<[options: object, message: string]> {
+  return rows.map(([options, suggestion]) => {
+    const [name] = Object.keys(options)
+    return [
+      prefix === '' ? options : { options },
+      `option "${prefix}${name}" must be ${expected}, got an option "${name}"${suggestion}`
+    ]
+  })
+}
 
 for (const [options, expected] of REFUSED) {
   void t.test(`register refuses ${JSON.stringify(options)}`, async (t) => {
@@ -113,32 +148,35 @@ void t.test('the default of shutdownTimeout fits the pluginTimeout of Fastify', 
   t.equal(read({}, 3000).settings.shutdown.timeout, 2500)
 })
 
-const UNKNOWN: Array<[options: object, warnings: string[]]> = [
-  [{ heartBeat: 5 }, ['option "heartBeat" is unknown and has no effect: did you mean "heartbeat"?']],
-  [{ maxPayload: 5 }, ['option "maxPayload" is unknown and has no effect: did you mean "options.maxPayload"?']],
-  [{ wss: 5, port: 80 }, ['option "wss" is unknown and has no effect', 'option "port" is unknown and has no effect']],
-  [{ constructor: 5 }, ['option "constructor" is unknown and has no effect']],
-  [{ options: { maxPayLoad: 7 } }, ['option "options.maxPayLoad" is unknown and is passed on to ws: did you mean "options.maxPayload"?']],
-  [{ options: { heartbeat: 7 } }, ['option "options.heartbeat" is unknown and is passed on to ws: did you mean "heartbeat"?']],
-  [{ options: { constructor: 7 } }, ['option "options.constructor" is unknown and is passed on to ws']],
-  [{ options: { path: '/ws' } }, ['option "options.path" rejects all other paths; use a websocket route instead']],
-  [{ options: { path: null } }, []],
-  [{ prefix: '/v1', logLevel: 'warn', logSerializers: {} }, []]
-]
-
-for (const [options, expected] of UNKNOWN) {
-  void t.test(`${JSON.stringify(options)} is accepted ${expected.length === 0 ? 'without' : 'with'} a warning`, async (t) => {
-    t.same(read(options).warnings, expected)
+void t.test('options of Fastify\'s register, of fastify-cli and of Fastify itself are ignored', async (t) => {
+  const { warnings, settings } = read({
+    prefix: '/v1', logLevel: 'warn', logSerializers: {}, skipOverride: true, unknown: undefined, other: null
   })
-}
+  t.same(warnings, [])
+  t.same(settings, read({}).settings)
 
-void t.test('a warning about an option goes to the logger of Fastify', async (t) => {
+  const fastifyOptions = { trustProxy: true, heartbeat: 'of Fastify' }
+  const log = { warn: (line: string) => t.fail(line) } as never
+  t.same(readOptions({ trustProxy: true } as object, 0, log, fastifyOptions), settings)
+  t.throws(() => readOptions({ heartbeat: 'often' as never }, 0, log, fastifyOptions), /"heartbeat" must be an integer/)
+  t.throws(() => readOptions({ trustproxy: true } as object, 0, log, fastifyOptions), { code: 'FST_WS_INVALID_OPTION' })
+})
+
+void t.test('options.path is a warning in the log of Fastify', async (t) => {
+  t.same(read({ options: { path: null } }).warnings, [])
   const lines: string[] = []
   const app = fastify({ logger: { level: 'warn', stream: { write: (line: string) => { lines.push(JSON.parse(line).msg) } } } })
   t.teardown(() => app.close())
-  await app.register(websocket, { prefix: '/v1', options: { maxPayLoad: 7 } } as WebsocketPluginOptions)
-  t.match(app.websocketServer.options, { maxPayLoad: 7 })
-  t.same(lines, ['option "options.maxPayLoad" is unknown and is passed on to ws: did you mean "options.maxPayload"?'])
+  await app.register(websocket, { options: { path: '/ws' } })
+  t.same(lines, ['option "options.path" rejects all other paths; use a websocket route instead'])
+})
+
+void t.test('every option of ws\'s WebSocketServer is known', async (t) => {
+  const source = await readFile(createRequire(import.meta.url).resolve('ws').replace('index.js', 'lib/websocket-server.js'), 'utf8')
+  const documented = [...source.matchAll(/@param .*\[options\.(\w+)/g)].map(([, name]) => name!)
+  const used = [...source.matchAll(/\boptions\.(\w+)/g)].map(([, name]) => name!)
+  t.same(new Set([...documented, ...used]), new Set(Object.keys(SERVER_OPTIONS)))
+  t.same(new Set(Object.keys(new WebSocketServer({ noServer: true }).options)), new Set(Object.keys(SERVER_OPTIONS)))
 })
 
 void t.test('options of ws that are undefined or null are not passed on, so that ws has its defaults', async (t) => {

@@ -22,7 +22,7 @@ void t.test('a route may have exactly the options that are marked perRoute, and 
   t.same(new Set(names), new Set([...ofRoutes, 'protocols']))
 
   for (const [name, row] of rows) {
-    const value = row.default ?? (name === 'errorHandler' ? () => {} : undefined)
+    const value = row.default ?? (name === 'errorHandler' ? () => {} : ['chat'])
     if (ofRoutes.includes(name)) t.doesNotThrow(() => read({ [name]: value }), name)
     else t.throws(() => read({ [name]: value }), { code: 'FST_WS_INVALID_OPTION', message: /must be one of/ }, name)
   }
@@ -63,6 +63,8 @@ const REFUSED: Array<[websocket: unknown, message: string]> = [
   [{ verifyClient: 1 }, `option "websocket.verifyClient" of route "/v1/room" must be one of ${NAMES}, got an option "verifyClient"`],
   [{ protocols: 'chat' }, 'option "websocket.protocols" of route "/v1/room" must be an array of subprotocols, got "chat"'],
   [{ protocols: ['a b'] }, 'option "websocket.protocols" of route "/v1/room" must be an array of subprotocols, got object'],
+  [{ protocols: [7] }, 'option "websocket.protocols" of route "/v1/room" must be an array of subprotocols, got object'],
+  [{ protocols: [['chat']] }, 'option "websocket.protocols" of route "/v1/room" must be an array of subprotocols, got object'],
   [{ sendLimit: 0.5 }, 'option "websocket.sendLimit" of route "/v1/room" must be an integer of at least 0 (bytes), or Infinity, got 0.5'],
   [{ errorHandler: 1 }, 'option "websocket.errorHandler" of route "/v1/room" must be a function, got 1']
 ]

@@ -33,9 +33,18 @@ void t.test('validateStrict refuses an unknown name, with the names and the clos
   })
   t.throws(() => validateStrict({ constructor: 1 }, CHECKS, formatName), { code: 'FST_WS_INVALID_OPTION' })
   t.throws(() => validateStrict({ size: 1, count: -1 }, CHECKS, formatName), { message: /"set.count"/ }, 'values first')
-  for (const options of [{ count: 1 }, {}, null, undefined]) {
+  for (const options of [{ count: 1 }, { size: null, sizes: undefined }, {}, null, undefined]) {
     t.doesNotThrow(() => validateStrict(options, CHECKS, formatName))
   }
+})
+
+void t.test('validateStrict may have other words for the known names, and suggest other names', async (t) => {
+  t.throws(() => validateStrict({ size: 1 }, CHECKS, undefined, { expected: 'known', suggested: ['set.sizes'] }), {
+    message: 'option "size" must be known, got an option "size": did you mean "set.sizes"?'
+  })
+  t.throws(() => validateStrict({ counts: 1 }, CHECKS, undefined, { suggested: [] }), {
+    message: 'option "counts" must be one of count, bytes, got an option "counts"'
+  })
 })
 
 void t.test('checks know their limits', async (t) => {
