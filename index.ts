@@ -4,6 +4,7 @@ import fp from 'fastify-plugin'
 import { FST_WS_ALREADY_REGISTERED } from './lib/errors.ts'
 import { Admission } from './lib/handshake/admission.ts'
 import { serveUpgrade } from './lib/handshake/http1.ts'
+import { warnOfHttp1Clients } from './lib/handshake/http1-warning.ts'
 import { serveExtendedConnect } from './lib/handshake/http2.ts'
 import { ignoreOtherUpgrades } from './lib/handshake/other-upgrade.ts'
 import { startHandshakeTimeout } from './lib/handshake/timeout.ts'
@@ -77,7 +78,11 @@ async function websocketH2 (fastify: FastifyInstance, pluginOptions: types.Webso
     if (isOwnServer) disposers.push(shutdown.trackConnections(server))
     if (!isHttp2Server(server)) return undefined
     const warning = options.advertise ? advertiseExtendedConnect(server, options.settings, sessionBudget) : undefined
-    disposers.push(sessions.track(server), serveExtendedConnect(server, sessions, dispatch, fastify.log))
+    disposers.push(
+      sessions.track(server),
+      serveExtendedConnect(server, sessions, dispatch, fastify.log),
+      warnOfHttp1Clients(server, fastify.log)
+    )
     return warning
   }
 

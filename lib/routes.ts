@@ -110,7 +110,7 @@ function servesOnlySockets ({ websocket, wsHandler }: RouteOptions): boolean {
 function createHandler (
   route: RouteOptions,
   server: WebSocketServer,
-  { errorHandler = closeWithError, heartbeat, sendLimit, slowConsumer }: RouteSettings,
+  { errorHandler = closeWithError, heartbeat, sendLimit, slowConsumer, captureRejections }: RouteSettings,
   shutdown: Shutdown,
   admission: Admission
 ): RouteHandlerMethod {
@@ -133,10 +133,13 @@ function createHandler (
       upgrade.headerLines = toHeaderLines(reply.getHeaders() as OutgoingHttpHeaders)
       upgrade.accept(server, (socket, connection) => {
         clearHandshakeTimeout(upgrade)
-        socket[kConfigure]({ sendLimits, log: request.log, onClose: admission.complete(upgrade) })
+        const onClose = admission.complete(upgrade)
+        const onError = createErrorListener(this, socket, request, reply)
+        socket[kConfigure]({ sendLimits, log: request.log, captureRejections, onClose, onErrorRejection: onError })
+        socket.on('error', onError)
         shutdown.addSocket(socket)
         if (heartbeat > 0) new Heartbeat(socket, connection, heartbeat, request).start()
-        serve(this, socket, request, reply)
+        callHandler(this, socket, request).catch(onError).finally(() => socket[kHandlerDone]())
       })
     } catch (error) {
       if (upgrade.isAnswered) upgrade.abort()
@@ -146,16 +149,16 @@ function createHandler (
     return undefined
   }
 
-  function serve (fastify: FastifyInstance, socket: PluginSocket, request: FastifyRequest, reply: FastifyReply): void {
+  function createErrorListener (
+    fastify: FastifyInstance, socket: PluginSocket, request: FastifyRequest, reply: FastifyReply
+  ): (error: unknown) => Promise<void> {
     let reported: unknown = NOTHING
-    const onError = async (error: unknown): Promise<void> => {
+    return async (error) => {
       // A `for await` loop over the socket throws the error that 'error' has reported.
       if (error === reported) return
       reported = error
       await handleError(fastify, toError(error, 'a websocket handler'), socket, request, reply)
     }
-    socket.on('error', onError)
-    callHandler(fastify, socket, request).catch(onError).finally(() => socket[kHandlerDone]())
   }
 
   async function callHandler (fastify: FastifyInstance, socket: PluginSocket, request: FastifyRequest): Promise<void> {

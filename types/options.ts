@@ -201,6 +201,13 @@ export interface WebsocketPluginOptions {
    */
   maxPendingHandshakes?: number | undefined
   /**
+   * Emits `'error'` on a socket if an async listener of it rejects, so that `errorHandler` receives the error. Without
+   * it, such a rejection is an unhandled one, which ends the process, unless `events.captureRejections` of Node is
+   * true. It has no effect on listeners that `addEventListener()` adds, or on exceptions of listeners that are not
+   * async. Default: `false`.
+   */
+  captureRejections?: boolean | undefined
+  /**
    * Logs a warning, once in a process, if the running version of Node.js has known vulnerabilities that the peers of an
    * HTTP/2 or TLS server can use. Default: `true`.
    */

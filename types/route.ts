@@ -2,7 +2,10 @@ import type { WebsocketPluginOptions, WebsocketServerOptions } from './options.t
 
 /** Options of the plugin, and of ws's `WebSocketServer`, that a route can override. */
 type OwnOptions =
-  & Pick<WebsocketPluginOptions, 'errorHandler' | 'heartbeat' | 'origin' | 'sendLimit' | 'slowConsumer'>
+  & Pick<
+    WebsocketPluginOptions,
+    'captureRejections' | 'errorHandler' | 'heartbeat' | 'origin' | 'sendLimit' | 'slowConsumer'
+  >
   & Pick<
     WebsocketServerOptions,
     | 'allowSynchronousEvents' | 'autoPong' | 'closeTimeout' | 'maxBufferedChunks' | 'maxFragments' | 'maxPayload'

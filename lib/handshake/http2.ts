@@ -44,6 +44,8 @@ export function serveExtendedConnect (
     if (request.httpVersionMajor < 2) return refuseTunnel(request as unknown as IncomingMessage, connection)
 
     const { stream, headers, rawHeaders } = request
+    // From Node 27 on, a client that resets a stream causes an error of the stream and its request (nodejs/node#63249).
+    for (const emitter of [stream, request]) emitter.on('error', ignoreError)
     const refusal = sizeOfHeaderList(rawHeaders) > readHeaderListLimit(server)
       ? TOO_LARGE
       : checkExtendedConnect(headers, stream.endAfterHeaders)
@@ -189,3 +191,5 @@ function responseOnFinish (this: ServerResponse): void {
 function refuseTunnel (request: IncomingMessage, connection: Socket): void {
   createResponse(request, connection)?.writeHead(405, { allow: '', 'content-length': 0 }).end()
 }
+
+function ignoreError (): void {}

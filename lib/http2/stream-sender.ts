@@ -7,6 +7,9 @@ import type { SendBudget } from './send-budget.ts'
 
 const NOTHING: Buffer[] = []
 
+/** Largest `writableLength` that is certainly a small write: a stream counts the UTF-16 units of a string. */
+const SMALL_LENGTH = SMALL_WRITE / 3
+
 /** A receiver of the response head that ws or Node's HTTP client writes to a stream as if it were a TCP connection. */
 export interface HeadWriter {
   writeHead (head: string): void
@@ -23,8 +26,11 @@ export class StreamSender extends ConnectionWriter {
   readonly #budget: SendBudget
   /** Part of the current write that has not been passed to Node. */
   #rest = NOTHING
+  /** The `writableLength` of the stream if the current write, in slices, is its only one. */
+  #length = 0
   #reserved = 0
-  #endsLater = false
+  /** Calls of `end` that wait for the last slice. */
+  #endCalls: unknown[][] = []
 
   constructor (stream: Http2Stream, budget: SendBudget) {
     super(stream)
@@ -47,11 +53,20 @@ export class StreamSender extends ConnectionWriter {
 
   /**
    * Ends the stream, after the last slice if any are left. Node would send END_STREAM behind the slice that it has, and
-   * drop the rest.
+   * drop the rest, even the rest of a chunk that is passed to `end`.
    */
   end (parameters: unknown[]): void {
-    this.#endsLater = !this.stream.closed && this.stream.writableLength > SMALL_WRITE
-    if (!this.#endsLater) nodeEnd(this.stream, parameters)
+    const { stream } = this
+    const rest = this.#writeChunk(parameters)
+    if (rest.length > 0 || this.#endCalls.length === 0) this.#endCalls.push(rest)
+    while (stream.writableCorked > 0) stream.uncork()
+    if (stream.closed || this.#isLastPassed) this.#endNow()
+  }
+
+  /** True if Node has received the last slice. An end in the same tick is sent in one frame with it. */
+  get #isLastPassed (): boolean {
+    const { writableLength } = this.stream
+    return this.#rest.length === 0 && (writableLength <= SMALL_LENGTH || writableLength === this.#length)
   }
 
   protected override writeMore (onWritten: WriteCallback): boolean {
@@ -72,8 +87,24 @@ export class StreamSender extends ConnectionWriter {
     try {
       super.finish(error)
     } finally {
-      if (this.#endsLater && this.stream.writableLength === 0) this.stream.end()
+      if (this.stream.writableLength === 0 || this.stream.destroyed) this.#endNow()
     }
+  }
+
+  /** Writes the chunk that was passed to `end`, if there is one. Returns the other parameters. */
+  #writeChunk (parameters: unknown[]): unknown[] {
+    const [chunk, encoding, ...rest] = parameters
+    if (chunk == null || typeof chunk === 'function') return parameters
+    if (typeof encoding !== 'string') {
+      this.stream.write(chunk)
+      return [encoding, ...rest]
+    }
+    this.stream.write(chunk, encoding as BufferEncoding)
+    return rest
+  }
+
+  #endNow (): void {
+    for (const parameters of this.#endCalls.splice(0)) nodeEnd(this.stream, parameters)
   }
 
   private get stream (): Http2Stream {
@@ -99,6 +130,7 @@ export class StreamSender extends ConnectionWriter {
 
   #writeSlices (rest: Buffer[], callback: WriteCallback): void {
     this.#rest = rest
+    this.#length = this.stream.writableLength
     this.#writeSlice(this.begin(0, callback))
   }
 

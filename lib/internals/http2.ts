@@ -127,3 +127,34 @@ export function guardDestroy (connection: Duplex): (session: Http2Session) => vo
     }
   }
 }
+
+/**
+ * Returns whether an HTTP/2 server with TLS serves HTTP/1.1, too.
+ *
+ * `allowHTTP1` is an option of the server, and no documented property shows it.
+ */
+export function allowsHttp1 (server: Server): boolean {
+  return (readSymbol(server, 'options') as { allowHTTP1?: boolean } | undefined)?.allowHTTP1 === true
+}
+
+/**
+ * Returns whether a TLS handshake failed because the client offers none of the server's protocols (ALPN, RFC 7301).
+ *
+ * Node documents the event, and passes the code of OpenSSL's error on. It does not report what the client offers.
+ */
+export function isProtocolMismatch (error: Error): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ERR_SSL_NO_APPLICATION_PROTOCOL'
+}
+
+/** NGHTTP2_ERR_BAD_CLIENT_MAGIC. */
+const BAD_PREFACE = -903
+
+/**
+ * Returns whether a session failed because its client has not sent the connection preface of HTTP/2 (RFC 9113 section
+ * 3.4).
+ *
+ * Node documents the event. The number is that of nghttp2, which is not in `http2.constants`.
+ */
+export function isBadPreface (error: Error): boolean {
+  return (error as NodeJS.ErrnoException).errno === BAD_PREFACE
+}

@@ -74,6 +74,8 @@ export const PLUGIN_OPTIONS = {
   maxSockets: { ...POSITIVE_COUNT_OR_INFINITY, default: Infinity },
   // Four HTTP/2 sessions that open as many sockets at once as maxConcurrentStreams allows: about 64 MiB.
   maxPendingHandshakes: { ...POSITIVE_COUNT_OR_INFINITY, default: 4096 },
+  // As in Node, whose `events.captureRejections` applies to all emitters of the process.
+  captureRejections: { ...BOOLEAN, default: false, perRoute: true },
   // Peers need no more than a connection for most of these vulnerabilities, and the plugin cannot mend them. Builds of
   // a distribution may have the fixes of a later version.
   nodeVersionWarning: { ...BOOLEAN, default: true }

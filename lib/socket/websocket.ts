@@ -1,8 +1,10 @@
+import { captureRejectionSymbol } from 'node:events'
 import type { WebSocket as WsWebSocket } from 'ws'
 import type { WebSocket } from '../../types/index.ts'
 import { writeShort } from '../frames/frame-writer.ts'
 import type { Data, SendCallback, SendOptions } from '../frames/frame-writer.ts'
 import { guardReceiver } from '../frames/ws-receiver.ts'
+import { enableCaptureRejections } from '../internals/events.ts'
 import { sendsImmediately } from '../internals/ws.ts'
 import type { SendLimits } from '../options/send-limits.ts'
 import { kAttachConnection, kConfigure, kHandlerDone } from '../symbols.ts'
@@ -19,6 +21,10 @@ interface SocketSettings {
   log?: { warn (message: string): void }
   /** Called once when the socket closes, even if its user has removed all listeners. Default: none. */
   onClose?: () => void
+  /** Emits the rejections of async listeners as 'error'. Default: as `events.captureRejections` says. */
+  captureRejections?: boolean
+  /** Receives the rejection of a listener for 'error'. Default: it is an unhandled rejection. */
+  onErrorRejection?: (error: unknown) => unknown
 }
 
 /** Socket of a route or of a client, with the methods that only the plugin calls. */
@@ -42,6 +48,7 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
     #connection: Connection | undefined
     #log: SocketSettings['log']
     #onClose: SocketSettings['onClose']
+    #onErrorRejection: SocketSettings['onErrorRejection']
     #isCompressed = false
     #isPlain = false
     #needsDrain = false
@@ -56,10 +63,12 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
       connection.duplex.on('drain', () => this.#drain())
     }
 
-    [kConfigure] ({ sendLimits, log, onClose }: SocketSettings): void {
+    [kConfigure] ({ sendLimits, log, captureRejections = false, ...callbacks }: SocketSettings): void {
       this.#sendPolicy.limits = sendLimits
       this.#log = log
-      this.#onClose = onClose
+      this.#onClose = callbacks.onClose
+      this.#onErrorRejection = callbacks.onErrorRejection
+      if (captureRejections) enableCaptureRejections(this)
     }
 
     [kHandlerDone] (): void {
@@ -168,6 +177,15 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
           parameters[0] = this.#resolveCloseCode(parameters[0] as number)
       }
       return super.emit(event, ...parameters)
+    }
+
+    /** Called by Node with the rejection of an async listener. Another 'error' for a listener of 'error' could loop. */
+    override [captureRejectionSymbol] (error: Error, event: string | symbol, ...parameters: unknown[]): void {
+      const inherited = Base.prototype[captureRejectionSymbol]
+      if (inherited !== undefined) inherited.call(this, error, event as string, ...parameters)
+      else if (event !== 'error') this.emit('error', error)
+      else if (this.#onErrorRejection !== undefined) this.#onErrorRejection(error)
+      else void Promise.reject(error)
     }
 
     #onMessage (message: Message): boolean {

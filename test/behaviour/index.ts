@@ -12,6 +12,7 @@ import { testMessages } from './messages.ts'
 import { testOrigin } from './origin.ts'
 import { testReading } from './reading.ts'
 import { testRefusals } from './refusals.ts'
+import { testRejections } from './rejections.ts'
 import { testRoutes } from './routes.ts'
 import { testSendCallbacks } from './send-callbacks.ts'
 import { testVerifyClient } from './verify-client.ts'
@@ -31,6 +32,7 @@ export function testBehaviour (transport: Transport): void {
   testSendCallbacks(transport)
   testClosing(transport)
   testFailures(transport)
+  testRejections(transport)
   testHeartbeat(transport)
   testInject(transport)
   testClient(transport)

@@ -1,5 +1,4 @@
 import dns from 'node:dns'
-import { once } from 'node:events'
 import { maxHeaderSize } from 'node:http'
 import { networkInterfaces } from 'node:os'
 import type { FastifyInstance } from 'fastify'
@@ -93,7 +92,7 @@ await t.test('a socket that has ended no longer counts for maxConcurrentStreams'
   await openEcho(client, 3)
   const [stream] = server.streams
   client.rst(1)
-  await once(stream!, 'close')
+  await new Promise((resolve) => stream!.once('close', resolve))
   await openEcho(client, 5)
   await expectEcho(client, 3)
 })

@@ -361,7 +361,7 @@ void t.test('terminate() and close() during the handshake cancel the request', a
   const late = connect(session, { path: '/late' })
   const [stream, { ':path': path }] = await asked
   t.equal(path, '/late', 'the first socket has sent no request')
-  const reset = once(stream, 'close')
+  const reset = new Promise((resolve) => stream.once('close', resolve))
   late.close()
   await failure(late)
   await reset

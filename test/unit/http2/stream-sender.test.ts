@@ -1,4 +1,4 @@
-import type { Http2Stream } from 'node:http2'
+import type { Http2Stream, ServerHttp2Stream } from 'node:http2'
 import t from 'tap'
 import { FST_WS_NOT_SENT } from '../../../lib/errors.ts'
 import { SMALL_WRITE, SendBudget } from '../../../lib/http2/send-budget.ts'
@@ -15,6 +15,7 @@ class FakeNode {
   destroyed = false
   closed = false
   writableLength = 0
+  writableCorked = 0
   readonly writes: Buffer[] = []
   readonly callbacks: WriteCallback[] = []
   /** The parameters of each call of `end`. */
@@ -242,9 +243,10 @@ void t.test('end() waits for no slice if the stream is closed, or if few bytes w
   t.equal(closed.node.ends.length, 1)
 
   const small = setUp()
-  small.node.writableLength = SMALL_WRITE
-  small.sender.end(['parameters', 'of end'])
-  t.same(small.node.ends, [['parameters', 'of end']])
+  small.node.writableLength = SMALL_WRITE / 3
+  const callback = (): void => {}
+  small.sender.end([callback])
+  t.same(small.node.ends, [[callback]])
 })
 
 void t.test('a stream that is reset while end() waits is not ended by its last callback', async (t) => {
@@ -370,4 +372,47 @@ void t.test('a stream whose response head cannot be written can be ended', async
   await client.untilEnd(1)
   t.equal(stream.writableLength, 0)
   t.strictSame(await client.untilReset(1), ['HEADERS', 'DATA END_STREAM', 'RST_STREAM NO_ERROR'])
+})
+
+const BODY = Buffer.from(Array.from({ length: LARGE }, (_, index) => index & 0xff))
+
+for (const [name, end] of Object.entries({
+  'end(chunk)': (stream, done) => { stream.once('finish', done).end(BODY) },
+  'end(chunk, callback)': (stream, done) => { stream.end(BODY, done) },
+  'end(text, encoding)': (stream, done) => { stream.once('finish', done).end(BODY.toString('latin1'), 'latin1') },
+  'end(text, encoding, callback)': (stream, done) => { stream.end(BODY.toString('latin1'), 'latin1', done) },
+  'end(chunk) of a corked stream': (stream, done) => {
+    stream.cork()
+    stream.write(BODY.subarray(0, 10))
+    stream.once('finish', done).end(BODY.subarray(10))
+  }
+} satisfies Record<string, (stream: ServerHttp2Stream, done: () => void) => void>)) {
+  void t.test(`${name} sends all of a chunk that is larger than a slice, then END_STREAM`, async (t) => {
+    const { stream, client, received } = await openStream(t, 0)
+    let calls = 0
+    end(stream, () => { calls++ })
+    client.windowUpdate(1, LARGE + 1)
+    client.windowUpdate(0, LARGE)
+    await client.untilEnd(1)
+    t.ok(received().equals(BODY))
+    t.equal(calls, 1)
+  })
+}
+
+void t.test('end(text) sends all of a text whose bytes are more than its characters, and more than its slice', async (t) => {
+  const { session, stream, client, received } = await openStream(t)
+  while (session.sendBudget.reserve() > SMALL_WRITE);
+  const text = '€'.repeat(SMALL_WRITE)
+  stream.end(text)
+  await client.untilEnd(1)
+  t.equal(String(received()), text)
+})
+
+void t.test('the callback of end(chunk, callback) is called with an error if the stream is reset before all was sent', async (t) => {
+  const { stream, client } = await openStream(t, 0)
+  const results: unknown[] = []
+  stream.end(BODY, (error?: Error | null) => results.push(error))
+  client.rst(1)
+  await untilClosed(stream)
+  t.match(results, [Error])
 })

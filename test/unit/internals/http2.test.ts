@@ -2,6 +2,7 @@ import { EventEmitter, once } from 'node:events'
 import { maxHeaderSize } from 'node:http'
 import { connect, constants, createSecureServer, createServer } from 'node:http2'
 import type { Http2SecureServer, Http2Server, Http2Session } from 'node:http2'
+import { connect as connectTcp } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
@@ -10,7 +11,8 @@ import type { Test } from 'tap'
 import { createLoopback } from '../../../lib/inject/loopback.ts'
 import { injectConnection } from '../../../lib/internals/http1.ts'
 import {
-  clearSessionTimeout, forgetEndStream, guardDestroy, onConnect, onSession, readMaxHeaderSize, readServerOptions
+  allowsHttp1, clearSessionTimeout, forgetEndStream, guardDestroy, isBadPreface, isProtocolMismatch, onConnect,
+  onSession, readMaxHeaderSize, readServerOptions
 } from '../../../lib/internals/http2.ts'
 import { createCertificate } from '../../helpers/certificate.js'
 import { FrameClient, NO_WINDOW } from '../../helpers/h2-frames.ts'
@@ -250,3 +252,45 @@ void t.test('guardDestroy: the callbacks of write() are called, with and without
   t.equal(connection.write('b'), true)
   t.same(written, ['a', 'se', 'b'])
 })
+
+void t.test('allowsHttp1: returns the option of the server', async (t) => {
+  for (const allowHTTP1 of [true, false, undefined]) {
+    t.equal(allowsHttp1(createSecureServer({ allowHTTP1: allowHTTP1 as boolean })), allowHTTP1 === true)
+  }
+  t.equal(allowsHttp1(createServer()), false)
+})
+
+for (const ALPNProtocols of [['http/1.1'], ['http/1.0', 'another']]) {
+  void t.test(`isProtocolMismatch: true for the error of a client that offers ${ALPNProtocols.join()}`, async (t) => {
+    const server = createSecureServer(await createCertificate())
+    const client = connectTls({ port: await listen(t, server), rejectUnauthorized: false, ALPNProtocols })
+    client.on('error', () => {})
+    const [error] = await once(server, 'tlsClientError')
+    t.equal(isProtocolMismatch(error), true)
+  })
+}
+
+void t.test('isProtocolMismatch: false for the error of a client without TLS', async (t) => {
+  const server = createSecureServer(await createCertificate())
+  const client = connectTcp(await listen(t, server), '127.0.0.1').on('error', () => {})
+  client.write('GET / HTTP/1.1\r\n\r\n')
+  const [error] = await once(server, 'tlsClientError')
+  t.equal(isProtocolMismatch(error), false)
+})
+
+for (const [text, expected] of [
+  ['GET / HTTP/1.1\r\nHost: localhost\r\n\r\n', true],
+  [`PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${'\0'.repeat(5)}\xff${'\0'.repeat(3)}`, false]
+] as const) {
+  void t.test(`isBadPreface: ${expected} for the error of ${JSON.stringify(text.slice(0, 14))}, with all bytes counted`, async (t) => {
+    const server = createServer()
+    let connection: Socket | undefined
+    server.on('connection', (socket) => { connection = socket })
+    const client = connectTcp(await listen(t, server), '127.0.0.1').on('error', () => {})
+    client.write(text, 'latin1')
+    t.teardown(() => client.destroy())
+    const [error] = await once(server, 'sessionError')
+    t.equal(isBadPreface(error), expected)
+    t.equal(connection!.bytesRead, text.length)
+  })
+}

@@ -26,6 +26,7 @@ const REFUSED: Array<[options: object, message: string]> = [
   [{ receiveWindow: { max: 2 ** 31 } }, 'option "receiveWindow.max" must be an integer from 1024 to 2147483647 (bytes), got 2147483648'],
   [{ receiveWindow: { sessionBudget: Infinity } }, 'option "receiveWindow.sessionBudget" must be an integer of at least 65535 (bytes), got Infinity'],
   [{ sendLimit: -1 }, 'option "sendLimit" must be an integer of at least 0 (bytes), or Infinity, got -1'],
+  [{ captureRejections: 1 }, 'option "captureRejections" must be a boolean, got 1'],
   [{ slowConsumer: 'wait' }, 'option "slowConsumer" must be "close", "drop" or a synchronous function, got "wait"'],
   [
     { slowConsumer: async () => 'drop' },
@@ -106,6 +107,7 @@ void t.test('options that are omitted have their defaults', async (t) => {
     sendLimit: 16 * 1024 * 1024,
     slowConsumer: 'close',
     origin: 'same',
+    captureRejections: false,
     advertise: true,
     handshakeTimeout: 30_000,
     maxSockets: Infinity,

@@ -29,8 +29,8 @@ void t.test('a route may have exactly the options that are marked perRoute, and 
 })
 
 void t.test('options that a route omits are the plugin\'s', async (t) => {
-  const { errorHandler, heartbeat, origin, sendLimit, slowConsumer } = plugin
-  const settings = { errorHandler, heartbeat, origin, sendLimit, slowConsumer, websocketServer: {} }
+  const { errorHandler, heartbeat, origin, sendLimit, slowConsumer, captureRejections } = plugin
+  const settings = { errorHandler, heartbeat, origin, sendLimit, slowConsumer, captureRejections, websocketServer: {} }
   const omitted = Object.fromEntries(Object.keys(ROUTE_OPTIONS).map((name) => [name, null]))
   for (const value of [true, undefined, {}, omitted]) t.same(read(value), settings)
   t.equal(heartbeat, 7)
@@ -41,6 +41,7 @@ void t.test('options that a route has replace the plugin\'s', async (t) => {
   t.match(read({ errorHandler, heartbeat: 0, sendLimit: Infinity, slowConsumer: 'close' }), {
     errorHandler, heartbeat: 0, sendLimit: Infinity, slowConsumer: 'close', websocketServer: {}
   })
+  t.match(read({ captureRejections: true }), { captureRejections: true })
   t.match(read({ heartbeat: 0 }), { heartbeat: 0, slowConsumer: 'drop' })
   const { websocketServer } = read({ maxPayload: 0, autoPong: false, closeTimeout: null })
   t.same(websocketServer, { maxPayload: 0, autoPong: false })
@@ -52,7 +53,7 @@ void t.test('protocols choose the first subprotocol of the client that the route
   t.equal(handleProtocols!(new Set(['v3']), undefined as never), false)
 })
 
-const NAMES = 'errorHandler, heartbeat, origin, protocols, sendLimit, slowConsumer, allowSynchronousEvents, autoPong, closeTimeout, ' +
+const NAMES = 'captureRejections, errorHandler, heartbeat, origin, protocols, sendLimit, slowConsumer, allowSynchronousEvents, autoPong, closeTimeout, ' +
   'maxBufferedChunks, maxFragments, maxPayload, maxPendingAutoPongs, perMessageDeflate, skipUTF8Validation'
 
 const REFUSED: Array<[websocket: unknown, message: string]> = [

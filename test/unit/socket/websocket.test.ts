@@ -444,3 +444,21 @@ void t.test('messages after a protocol error are not emitted', async (t) => {
   await closeCodeOf(socket)
   t.same(texts, ['before'])
 })
+
+// Rejections
+
+void t.test('the rejection of a listener for \'error\' of a client socket is an unhandled rejection, and does not loop', async (t) => {
+  const socket = new (createSocketClass(WsWebSocket, true))(null as never, undefined, {}) as PluginSocket
+  socket[kConfigure]({ sendLimits: { sendLimit: Infinity, slowConsumer: 'close' }, captureRejections: true })
+  const errors: unknown[] = []
+  socket.on('error', async (error) => {
+    errors.push(error)
+    throw new Error('in the listener')
+  })
+  socket.on('ping', async () => { throw new Error('first') })
+  const rejected = new Promise((resolve) => process.once('unhandledRejection', resolve))
+  socket.emit('ping', Buffer.alloc(0))
+  t.match(await rejected, { message: 'in the listener' })
+  t.match(errors, [{ message: 'first' }])
+  t.equal(errors.length, 1)
+})
