@@ -118,6 +118,7 @@ type Plugin = typeof websocketH2 & {
  *
  * @throws FST_WS_INVALID_OPTION if an option is invalid
  * @throws FST_WS_ALREADY_REGISTERED if the server already has this plugin, or `@fastify/websocket`
+ * @throws FST_WS_REGISTERED_TOO_LATE from `ready()` and `listen()` if a websocket route was added before, or outside
  * @example
  * await app.register(fastifyWebsocketH2)
  * app.get('/echo', { websocket: true }, (socket, request) => {

@@ -119,6 +119,10 @@ function createHandler (
   const wsHandler = (only ? route.handler : route.wsHandler) as WebsocketHandler
   const httpHandler = only ? refusePlainRequest : route.handler
   if (only) route.schema = Object.assign({}, route.schema, { hide: true })
+  const onClose = (socket: WebSocket): void => {
+    admission.socketClosed()
+    shutdown.removeSocket(socket)
+  }
 
   return function (request, reply) {
     const upgrade = readUpgrade(request)
@@ -133,7 +137,7 @@ function createHandler (
       upgrade.headerLines = toHeaderLines(reply.getHeaders() as OutgoingHttpHeaders)
       upgrade.accept(server, (socket, connection) => {
         clearHandshakeTimeout(upgrade)
-        const onClose = admission.complete(upgrade)
+        admission.complete(upgrade)
         const onError = createErrorListener(this, socket, request, reply)
         socket[kConfigure]({ sendLimits, log: request.log, captureRejections, onClose, onErrorRejection: onError })
         socket.on('error', onError)

@@ -45,11 +45,13 @@ export class Shutdown {
   }
 
   addSocket (socket: WebSocket): void {
-    if (!this.#sockets.has(socket)) {
-      this.#sockets.add(socket)
-      socket.once('close', () => this.#sockets.delete(socket))
-    }
+    this.#sockets.add(socket)
     if (this.hasBegun) this.#close(socket)
+  }
+
+  /** Removes a socket that has closed. ws's own listener for that is lost if a handler calls `removeAllListeners()`. */
+  removeSocket (socket: WebSocket): void {
+    this.#sockets.delete(socket)
   }
 
   /**

@@ -63,7 +63,7 @@ export interface WebsocketServerOptions extends Omit<ServerOptions, OwnServerOpt
   /** Limit of the automatic pongs that wait to be sent. A peer that exceeds it is terminated. Default: 60. */
   maxPendingAutoPongs?: number | undefined
   /**
-   * Compresses messages (RFC 7692) over HTTP/1.1. Over HTTP/2 compression is declined, and clients continue without it.
+   * Compresses messages over HTTP/1.1 (RFC 7692). Over HTTP/2 compression is declined, and clients continue without it.
    * Default: `false`.
    */
   perMessageDeflate?: ServerOptions['perMessageDeflate']

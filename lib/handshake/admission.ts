@@ -97,11 +97,14 @@ export class Admission {
     return true
   }
 
-  /** Ends a handshake with an open socket. Returns the function to call when the socket has closed. */
-  complete (upgrade: Upgrade): () => void {
+  /** Ends a handshake with an open socket, which is counted until `socketClosed()` is called. */
+  complete (upgrade: Upgrade): void {
     this.end(upgrade)
     this.#sockets++
-    return this.#socketOnClose
+  }
+
+  socketClosed (): void {
+    this.#sockets--
   }
 
   /** Ends a handshake, with its reservation. Does nothing if it has ended before. */
@@ -119,8 +122,6 @@ export class Admission {
   close (): void {
     for (const log of [this.#bySockets, this.#byPending, this.#bySession]) log.close()
   }
-
-  readonly #socketOnClose = (): void => { this.#sockets-- }
 
   #findExceeded (ofSession: number): RefusalLog | undefined {
     if (this.open >= this.#limits.maxSockets) return this.#bySockets

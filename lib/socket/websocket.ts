@@ -20,7 +20,7 @@ interface SocketSettings {
   /** Reports dropped messages. Default: none. */
   log?: { warn (message: string): void }
   /** Called once when the socket closes, even if its user has removed all listeners. Default: none. */
-  onClose?: () => void
+  onClose?: (socket: WebSocket) => void
   /** Emits the rejections of async listeners as 'error'. Default: as `events.captureRejections` says. */
   captureRejections?: boolean
   /** Receives the rejection of a listener for 'error'. Default: it is an unhandled rejection. */
@@ -171,7 +171,7 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
           this.#closeCode?.onError(parameters[0])
           break
         case 'close':
-          this.#onClose?.()
+          this.#onClose?.(this)
           this.#onClose = undefined
           this.#pendingMessages?.flush()
           parameters[0] = this.#resolveCloseCode(parameters[0] as number)

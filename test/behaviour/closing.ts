@@ -88,6 +88,16 @@ export function testClosing (transport: Transport): void {
     t.equal(app.websocketServer.clients.size, 0)
   })
 
+  scenario('a socket without listeners is forgotten when it closes: app.close() does not wait for it', (app) => {
+    app.get('/quiet', { websocket: true }, (socket) => { socket.removeAllListeners() })
+  }, async (t, { app, open }) => {
+    const socket = await open('/quiet')
+    const [client] = app.websocketServer.clients
+    socket.terminate()
+    await waitUntil(() => client!.readyState === client!.CLOSED && app.websocketServer.clients.size === 0, 'no client')
+    t.pass()
+  })
+
   // terminate()
 
   scenario('terminate() of the handler is reported to the client as 1006', (app) => {

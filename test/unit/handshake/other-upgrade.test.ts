@@ -153,7 +153,7 @@ void t.test('shouldUpgradeCallback of the user applies to WebSocket upgrades, an
   await app.register(websocket)
   addRoutes(app)
   await app.listen({ port: 0, host: '127.0.0.1' })
-  for (const [request, status] of [[LENGTH.join(''), 200], [HANDSHAKE.replace('/echo', '/echo?no'), 404], [HANDSHAKE, 101]]) {
+  for (const [request, status] of [[LENGTH.join(''), 200], [HANDSHAKE.replace('/echo', '/echo?no'), 426], [HANDSHAKE, 101]]) {
     const connection = connect({ app }, H1)
     connection.write(String(request))
     t.equal((await receive(connection)).split(' ')[1], String(status))
