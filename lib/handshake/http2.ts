@@ -39,6 +39,8 @@ type UpgradeRequest = Http2ServerRequest & { [kUpgrade]: H2Upgrade }
 export function serveExtendedConnect (
   server: Http2Server, sessions: Sessions, dispatch: Dispatch, log: FastifyBaseLogger
 ): () => void {
+  const headerListLimit = readHeaderListLimit(server)
+
   function serverOnConnect (request: Http2ServerRequest, connection: Socket): void {
     // With allowHTTP1 this event reports the CONNECT of HTTP/1.1 too, with a connection instead of a response.
     if (request.httpVersionMajor < 2) return refuseTunnel(request as unknown as IncomingMessage, connection)
@@ -46,7 +48,7 @@ export function serveExtendedConnect (
     const { stream, headers, rawHeaders } = request
     // From Node 27 on, a client that resets a stream causes an error of the stream and its request (nodejs/node#63249).
     for (const emitter of [stream, request]) emitter.on('error', ignoreError)
-    const refusal = sizeOfHeaderList(rawHeaders) > readHeaderListLimit(server)
+    const refusal = sizeOfHeaderList(rawHeaders) > headerListLimit
       ? TOO_LARGE
       : checkExtendedConnect(headers, stream.endAfterHeaders)
     if (refusal !== undefined) {
