@@ -67,6 +67,7 @@ async function websocketH2 (fastify: FastifyInstance, pluginOptions: types.Webso
     if (warning !== undefined) fastify.log.warn(warning)
     fastify.addHook('onListen', async () => {
       for (const secondary of readSecondaryServers(fastify)) {
+        // It has the options of the first server, so its warning would be the same.
         serveConnections(secondary)
         if (isOwnServer) ignoreOtherUpgrades(secondary, server)
       }

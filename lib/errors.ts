@@ -64,9 +64,9 @@ export const FST_WS_NO_WEBSOCKET_ROUTE = createError<[url: string, hint: string]
  * Error of a handshake from a web page of an origin that the option `origin` does not allow (RFC 6455 section 10.2).
  * Answered with 403.
  */
-export const FST_WS_ORIGIN_NOT_ALLOWED = createError<[origin: string, comparedWith: string]>(
+export const FST_WS_ORIGIN_NOT_ALLOWED = createError<[origin: string, reason: string]>(
   'FST_WS_ORIGIN_NOT_ALLOWED',
-  'websocket handshake from origin "%s" refused: it was compared with %s. To allow it, list it in the option "origin" of fastify-websocket-h2; behind a proxy that replaces Host, set trustProxy of Fastify (see docs/migration.md)',
+  'websocket handshake from origin "%s" refused: %s. To allow it, list it in the option "origin" of fastify-websocket-h2; behind a proxy that replaces Host, set trustProxy of Fastify (see docs/migration.md)',
   403
 )
 
@@ -85,8 +85,8 @@ export const FST_WS_SHUTTING_DOWN = createError<[url: string]>(
 )
 
 /**
- * Error of a handshake that was about to be accepted when `maxSockets` were open. Answered with 503 and Retry-After
- * (RFC 9110 section 10.2.3).
+ * Error of a handshake that was about to be accepted when as many sockets were open as `maxSockets` allows. Answered
+ * with 503 and Retry-After (RFC 9110 section 10.2.3).
  */
 export const FST_WS_TOO_MANY_SOCKETS = createError<[url: string]>(
   'FST_WS_TOO_MANY_SOCKETS',

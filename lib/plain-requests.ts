@@ -11,7 +11,7 @@ import { FST_WS_UPGRADE_REQUIRED } from './errors.ts'
  */
 export function refusePlainRequest (request: FastifyRequest, reply: FastifyReply): never {
   const error = new FST_WS_UPGRADE_REQUIRED(request.url)
-  // The same URL has another answer over the other HTTP version, which is no part of the key of a cache.
+  // The answer depends on the HTTP version, and caches do not tell the versions apart.
   reply.header('cache-control', 'no-store')
   if (request.raw.httpVersionMajor === 2) {
     error.statusCode = 405

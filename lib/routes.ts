@@ -33,7 +33,7 @@ const NOTHING = Symbol('nothing')
 /** Hint for a handshake at the URL of a plain route. */
 const PLAIN_ROUTE = ', but a plain route does: add websocket routes after "await app.register(websocket)"'
 
-/** Key of the origin check in the config of a websocket route. */
+/** Mark of a websocket route in its config. The value is its origin check, or undefined if every origin is allowed. */
 const kWebsocketRoute = Symbol('fastify-websocket-h2.route')
 
 /**
@@ -73,7 +73,10 @@ export function addWebsocketRoutes (
   })
 }
 
-/** Refuses an upgrade from an origin that its route does not allow, before any other hook runs. */
+/**
+ * Refuses an upgrade from an origin that its route does not allow, before any other hook runs. Gives the upgrade the
+ * logger of its request first.
+ */
 function checkOrigin (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
   const upgrade = readUpgrade(request)
   if (upgrade === undefined) return done()

@@ -44,9 +44,9 @@ export class Admission {
     this.#limits = limits
     this.#maxPerSession = Math.ceil(maxPendingHandshakes * SESSION_PART)
     this.#bySockets = new RefusalLog(log, { option: 'maxSockets', limit: maxSockets },
-      'websocket handshakes refused with 503: maxSockets are open (see docs/limits.md)')
+      'websocket handshakes refused with 503: as many sockets are open as maxSockets allows (see docs/limits.md)')
     this.#byPending = new RefusalLog(log, { option: 'maxPendingHandshakes', limit: maxPendingHandshakes },
-      'websocket handshakes refused with 503: hooks or verifyClient have not answered maxPendingHandshakes (see docs/limits.md)')
+      'websocket handshakes refused with 503: as many wait for hooks or verifyClient as maxPendingHandshakes allows (see docs/limits.md)')
     this.#bySession = new RefusalLog(log, { option: 'maxPendingHandshakes', limit: this.#maxPerSession },
       'websocket handshakes refused with 503: one HTTP/2 session has a quarter of maxPendingHandshakes unanswered (see docs/limits.md)')
     const end = (upgrade: Upgrade): void => this.end(upgrade)
@@ -69,7 +69,7 @@ export class Admission {
     return this.#bySockets.total + this.#byPending.total + this.#bySession.total
   }
 
-  /** Counts a handshake until it ends, or refuses it. Returns false if it is refused. */
+  /** Counts a handshake until it ends, or refuses it with 503. Returns false if it is refused. */
   admit (request: RawRequest, upgrade: Upgrade): boolean {
     const session = 'stream' in request ? request.stream.session : undefined
     const ofSession = session === undefined ? 0 : this.#sessions.get(session) ?? 0
@@ -103,6 +103,7 @@ export class Admission {
     this.#sockets++
   }
 
+  /** Counts one open socket less. */
   socketClosed (): void {
     this.#sockets--
   }

@@ -37,8 +37,8 @@ export function detachResponse (response: ServerResponse, socket: Socket): void 
 }
 
 /**
- * Emits 'close' of a response that is detached from its connection, when the handshake fails after that. Nothing else
- * would end what waits for it: the timeout and the count of the handshake.
+ * Emits 'close' of a response that has been detached from its connection. If a handshake fails after that, nothing else
+ * would end what waits for the event: its timeout and its count.
  */
 export function closeDetached (response: ServerResponse): void {
   if (response.socket === null) response.emit('close')

@@ -8,7 +8,7 @@ import type { Origin } from '../options/origin.ts'
 /** Function that returns the error of a handshake from an origin that is not allowed. */
 export type OriginCheck = (request: FastifyRequest) => Error | undefined | Promise<Error | undefined>
 
-/** Schemes of pages, by the scheme that a connection or a proxy has. Traefik forwards that of the socket. */
+/** Schemes of pages, by the scheme that a connection or a proxy has. Traefik sends ws or wss in X-Forwarded-Proto. */
 const SCHEMES = new Map([['http', 'http'], ['https', 'https'], ['ws', 'http'], ['wss', 'https']])
 
 /** Fields of a proxy, which may have received the request without TLS, and sent it over TLS. */
@@ -34,9 +34,9 @@ export function createOriginCheck (option: OriginOption): OriginCheck | undefine
 
 function askFunction (isAllowed: OriginFunction) {
   return async (origin: string, request: FastifyRequest): Promise<Error | undefined> => {
-    if (origin !== 'null' && parseOrigin(origin) === undefined) return refuse(origin, 'the syntax of an origin')
+    if (origin !== 'null' && parseOrigin(origin) === undefined) return refuse(origin, 'it is malformed')
     try {
-      return await isAllowed(origin, request) ? undefined : refuse(origin, 'the function of the option')
+      return await isAllowed(origin, request) ? undefined : refuse(origin, 'the function of the option did not allow it')
     } catch (error) {
       return toError(error, 'the function of the option "origin"')
     }
@@ -49,7 +49,7 @@ function compareWith (rules: OriginRule[]) {
     const origin = parseOrigin(text)
     if (origin !== undefined && parsed.some((rule) => isMatch(rule, origin, request))) return undefined
     const comparedWith = parsed.map((rule) => rule === 'same' ? describeTarget(request) : 'the origins of the option')
-    return refuse(text, [...new Set(comparedWith)].join(' and '))
+    return refuse(text, `it was compared with ${[...new Set(comparedWith)].join(' and ')}`)
   }
 }
 
@@ -93,6 +93,6 @@ function describeTarget (request: FastifyRequest): string {
   return scheme === undefined ? `the host "${request.host}"` : `"${scheme}://${request.host}"`
 }
 
-function refuse (origin: string, comparedWith: string): Error {
-  return new FST_WS_ORIGIN_NOT_ALLOWED(origin, comparedWith)
+function refuse (origin: string, reason: string): Error {
+  return new FST_WS_ORIGIN_NOT_ALLOWED(origin, reason)
 }

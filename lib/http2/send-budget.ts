@@ -6,8 +6,8 @@ const LARGEST_SLICE = 128 * 1024
 
 /**
  * Limit, in bytes, of the slices of a session that Node holds. Together with a small write of each of a thousand
- * sockets it is less than `maxSessionMemory`, 10 MB, above which Node refuses new streams of a session, and in the end
- * closes it.
+ * sockets it is less than the 10 MB that `raiseSessionMemory()` leaves for data to send. Above `maxSessionMemory` Node
+ * refuses new streams of a session, and in the end closes it.
  */
 const SESSION_LIMIT = 3 * 1024 * 1024
 const SHARE = 8
@@ -20,7 +20,7 @@ export const LOST_LIMIT = 8 * 1024 * 1024
 
 /**
  * Account of the slices of one HTTP/2 session that Node holds, because its client has not accepted them yet. It decides
- * the size of the next slice.
+ * the size of the next slice. It also counts the slices that were lost with streams that were reset.
  */
 export class SendBudget {
   readonly #onExhausted: () => void

@@ -14,8 +14,8 @@ export interface SessionLimits {
 const MEGABYTE = 1e6
 
 /**
- * Memory of a session, in MB, for all but header lists and unread data: Node's default of `maxSessionMemory`, for the
- * streams and the data that waits to be sent, and the data that streams which were reset had left to send.
+ * Memory, in MB, for the streams of a session and the data that they send: Node's default of `maxSessionMemory`, and
+ * the data that may be lost with streams that were reset.
  */
 const FOR_SENDING = 10 + toMegabytes(LOST_LIMIT)
 
@@ -33,7 +33,7 @@ const MOST_FOR_HEADERS = 256
  * it includes unread data (CVE-2026-123868), and a session that has reached it is not read: a stream that nobody reads
  * would stop all others.
  *
- * @returns a warning if it is less than that, else undefined
+ * @returns a warning if it is less than a session can need, else undefined
  */
 export function raiseSessionMemory (server: Http2Server, limits: SessionLimits): string | undefined {
   const options = readServerOptions(server)

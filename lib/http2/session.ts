@@ -121,7 +121,7 @@ export class Session implements ReceivingSession, SharedSession {
   #retire (): void {
     // A session of a client belongs to its user.
     if (this.#options.timeout === undefined) return
-    this.#options.log?.info('an HTTP/2 session accepts no more streams: too many were reset with data left to send')
+    this.#options.log?.info('an HTTP/2 session accepts no more streams: streams that were reset have left too much data unsent')
     setImmediate(closeSession, this.#session)
   }
 

@@ -67,11 +67,12 @@ export function onConnect (
   return () => { server.off('connect', listener) }
 }
 
-/** Options of an HTTP/2 server that Node reads when a session begins. */
+/** Options of an HTTP/2 server that Node reads when a connection or session begins. */
 export interface SessionDefaults {
   settings?: Settings
   /** In MB of 10^6 bytes. Node's default is 10. */
   maxSessionMemory?: number
+  allowHTTP1?: boolean
 }
 
 /**
@@ -133,8 +134,8 @@ export function guardDestroy (connection: Duplex): (session: Http2Session) => vo
  *
  * `allowHTTP1` is an option of the server, and no documented property shows it.
  */
-export function allowsHttp1 (server: Server): boolean {
-  return (readSymbol(server, 'options') as { allowHTTP1?: boolean } | undefined)?.allowHTTP1 === true
+export function allowsHttp1 (server: Http2Server): boolean {
+  return readServerOptions(server).allowHTTP1 === true
 }
 
 /**

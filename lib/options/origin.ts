@@ -9,7 +9,7 @@ export interface Origin {
   host: string
 }
 
-// RFC 6454 section 7 as browsers send it, also for extensions and local files. It excludes lists, user names and paths.
+// RFC 6454 section 7, as browsers send it for extensions and local files too. Lists, user names and paths do not match.
 const ORIGIN = /^([a-z][a-z0-9+.-]*):\/\/([^\s,/\\?#@]*)$/i
 
 /** Longest origin, in characters. That of a page has less than 300. A long one could make a RegExp slow. */

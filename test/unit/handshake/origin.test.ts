@@ -74,8 +74,8 @@ void t.test('the error names the origin, and each thing that it was compared wit
   t.match(await message('same', { protocol: 'https' }), 'compared with "https://a.example". ')
   t.match(await message('https://b.example'), 'compared with the origins of the option. ')
   t.match(await message([/^$/, 'same', 'https://b.example']), 'compared with the origins of the option and the host "a.example". ')
-  t.match(await message(() => false), 'compared with the function of the option. ')
-  t.match(await message(() => true, { origin: 'a b' }), 'from origin "a b" refused: it was compared with the syntax of an origin. ')
+  t.match(await message(() => false), 'refused: the function of the option did not allow it. ')
+  t.match(await message(() => true, { origin: 'a b' }), 'from origin "a b" refused: it is malformed. ')
 })
 
 void t.test('without the option there is no check, and without an Origin no comparison', async (t) => {
