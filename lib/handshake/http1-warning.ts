@@ -1,7 +1,7 @@
 import type { Http2Server } from 'node:http2'
 import type { Socket } from 'node:net'
-import { Server as TlsServer } from 'node:tls'
-import type { TLSSocket } from 'node:tls'
+import type { Duplex } from 'node:stream'
+import { Server as TlsServer, TLSSocket } from 'node:tls'
 import type { FastifyBaseLogger } from 'fastify'
 import { allowsHttp1, isBadPreface, isProtocolMismatch, onSession } from '../internals/http2.ts'
 
@@ -38,9 +38,11 @@ function watchTlsHandshakes (server: TlsServer, warn: (message: string) => void)
     if (isProtocolMismatch(error)) warn(OVER_TLS)
   }
 
-  // A client without ALPN. Node answers it with 403, unless there is a listener for 'unknownProtocol'.
-  function serverOnSecureConnection (connection: TLSSocket): void {
-    if (connection.alpnProtocol === 'h2' || server.listenerCount('unknownProtocol') > 0) return
+  // A client without ALPN. Node answers it with 403, unless there is a listener for 'unknownProtocol'. A connection of
+  // injectWS is no client.
+  function serverOnSecureConnection (connection: Duplex): void {
+    if (!(connection instanceof TLSSocket) || connection.alpnProtocol === 'h2') return
+    if (server.listenerCount('unknownProtocol') > 0) return
     connection.once('data', (chunk: Buffer) => {
       connection.pause()
       if (REQUEST_LINE.test(chunk.toString('latin1'))) warn(OVER_TLS)

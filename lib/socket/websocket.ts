@@ -23,7 +23,7 @@ interface SocketSettings {
   onClose?: (socket: WebSocket) => void
   /** Emits the rejections of async listeners as 'error'. Default: as `events.captureRejections` says. */
   captureRejections?: boolean
-  /** Receives the rejection of a listener for 'error'. Default: it is an unhandled rejection. */
+  /** Receives rejections that no 'error' can report: of listeners for 'error', or without any. Default: unhandled. */
   onErrorRejection?: (error: unknown) => unknown
 }
 
@@ -179,11 +179,14 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
       return super.emit(event, ...parameters)
     }
 
-    /** Called by Node with the rejection of an async listener. Another 'error' for a listener of 'error' could loop. */
+    /**
+     * Called by Node with the rejection of an async listener. Another 'error' for a listener of 'error' could loop, and
+     * without a listener it would end the process.
+     */
     override [captureRejectionSymbol] (error: Error, event: string | symbol, ...parameters: unknown[]): void {
       const inherited = Base.prototype[captureRejectionSymbol]
       if (inherited !== undefined) inherited.call(this, error, event as string, ...parameters)
-      else if (event !== 'error') this.emit('error', error)
+      else if (event !== 'error' && this.listenerCount('error') > 0) this.emit('error', error)
       else if (this.#onErrorRejection !== undefined) this.#onErrorRejection(error)
       else void Promise.reject(error)
     }

@@ -48,6 +48,18 @@ export function testRejections (transport: Transport): void {
     t.match(errorsIn(logs), [{ err: { message: 'rejected' } }])
   })
 
+  scenario('captureRejections: a rejection reaches errorHandler even if all listeners were removed', (app) => {
+    app.get('/', { websocket: { captureRejections: true } }, (socket) => {
+      socket.removeAllListeners()
+      socket.on('message', reject)
+    })
+  }, async (t, { open, logs }) => {
+    const client = await open('/')
+    client.send('go')
+    t.equal((await closed(client)).code, 1011)
+    t.match(errorsIn(logs), [{ err: { message: 'rejected' } }])
+  })
+
   scenario('without captureRejections, the rejection of a listener is an unhandled rejection', (app) => {
     app.get('/', { websocket: true }, (socket) => { socket.on('message', reject) })
     app.get('/off', { websocket: { captureRejections: false } }, (socket) => { socket.on('message', reject) })

@@ -8,6 +8,8 @@ import type { ConnectionOptions } from 'node:tls'
 import t from 'tap'
 import type { Test } from 'tap'
 import { warnOfHttp1Clients } from '../../../lib/handshake/http1-warning.ts'
+import { createLoopback } from '../../../lib/inject/loopback.ts'
+import { injectConnection } from '../../../lib/internals/http1.ts'
 import { createCertificate } from '../../helpers/certificate.js'
 import { FrameClient } from '../../helpers/h2-frames.ts'
 import type { LogLine } from '../../helpers/logs.ts'
@@ -57,6 +59,18 @@ const OVER_TLS = /`https.allowHTTP1: true`/
 const WITHOUT_TLS = /clear-text server with `http2: true` serves HTTP\/2 only.*`https.allowHTTP1: true`, or `http2: f/
 
 // TLS
+
+void t.test('a connection in memory, as of injectWS over HTTP/1.1, is not a client to warn of', async (t) => {
+  const { server, logs } = await serve(t, createSecureServer(certificate))
+  const [client, connection] = createLoopback()
+  t.teardown(() => client.destroy())
+  connection.on('error', () => {})
+  injectConnection(server, Object.assign(connection, { encrypted: true }), 'http/1.1')
+  client.write(REQUEST)
+  await new Promise((resolve) => client.once('data', resolve).once('close', resolve))
+  for (let count = 0; count < 20; count++) await new Promise(setImmediate)
+  t.same(messages(logs), [])
+})
 
 void t.test('a client that offers only http/1.1 in ALPN is logged once, and is refused as without the plugin', async (t) => {
   const { logs, send } = await serve(t, createSecureServer(certificate))
