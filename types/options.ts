@@ -125,7 +125,7 @@ export type OriginFunction = (origin: string, request: FastifyRequest) => boolea
 /** Value of the option `origin`. */
 export type OriginOption = false | OriginRule | readonly OriginRule[] | OriginFunction
 
-/** Options of the plugin. An invalid value makes `register` fail with FST_WS_INVALID_OPTION. */
+/** Options of the plugin. An invalid value, or an unknown option, makes `register` fail with FST_WS_INVALID_OPTION. */
 export interface WebsocketPluginOptions {
   /** Options of ws's `WebSocketServer`. Default: those of ws. */
   options?: WebsocketServerOptions | undefined

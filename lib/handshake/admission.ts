@@ -22,7 +22,8 @@ const RETRY_AFTER = [5, 15] as const
 /**
  * Admission of handshakes. It counts the handshakes that are not answered yet and the open sockets of a server, and
  * refuses what exceeds the limits with 503. A handshake is refused before Fastify sees it, because that is cheap. A
- * handshake that is about to be accepted reserves its socket, because `verifyClient` may decide later.
+ * handshake that is about to be accepted reserves its socket, because `verifyClient` may decide later. One whose
+ * connection or stream is lost is not counted any more, although its hooks may still run.
  */
 export class Admission {
   readonly #limits: AdmissionLimits

@@ -165,16 +165,20 @@ function begin (t: Test): void {
 }
 
 /**
- * Opens a socket to each route, with the parameters, the query and the token that the code requires. Without the token
- * the socket has to be refused.
+ * Opens a socket to each route, with the parameters, the query and the credentials that the code requires. Without the
+ * credentials the socket has to be refused.
  */
 async function visit (t: Test, { code }: Block, urls: string[], open: Open): Promise<void> {
   const [authorization] = code.match(/\bBearer [\w ]+(?=')/) ?? []
+  const [cookie] = code.match(/(?<=headers\.cookie !== ')[^']+/) ?? []
+  const credentials = { ...(authorization !== undefined && { authorization }), ...(cookie !== undefined && { cookie }) }
   const query = [...code.matchAll(/\brequired: \['(\w+)'\]/g)].map(([, name]) => `${name}=x`).join('&')
   for (const url of urls) {
     const path = `${url.replace(/:\w+|\*/g, 'x')}?${query}`
-    if (authorization !== undefined) await t.rejects(open(path, {}), /: 401$/, `${url}: is refused without the token`)
-    const socket = await open(path, authorization === undefined ? {} : { authorization })
+    if (Object.keys(credentials).length > 0) {
+      await t.rejects(open(path, {}), /: 401$/, `${url}: is refused without credentials`)
+    }
+    const socket = await open(path, credentials)
     const closed = once(socket, 'close')
     socket.ping()
     await Promise.race([once(socket, 'pong'), closed])
