@@ -1,30 +1,34 @@
+import type { Http2ServerRequest } from 'node:http2'
 import type { Server } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { FST_WS_ALREADY_REGISTERED } from './lib/errors.ts'
 import { Admission } from './lib/handshake/admission.ts'
+import { claimServer } from './lib/handshake/claim.ts'
+import { onExtendedConnect } from './lib/handshake/extended-connect.ts'
 import { serveUpgrade } from './lib/handshake/http1.ts'
 import { warnOfHttp1Clients } from './lib/handshake/http1-warning.ts'
-import { serveExtendedConnect } from './lib/handshake/http2.ts'
+import { serveStream } from './lib/handshake/http2.ts'
+import { OtherServers } from './lib/handshake/other-servers.ts'
 import { ignoreOtherUpgrades } from './lib/handshake/other-upgrade.ts'
 import { startHandshakeTimeout } from './lib/handshake/timeout.ts'
 import type { Dispatch } from './lib/handshake/upgrade.ts'
 import { createWebSocketServer } from './lib/handshake/websocket-server.ts'
 import { advertiseExtendedConnect, isHttp2Server } from './lib/http2/server.ts'
 import { Sessions } from './lib/http2/sessions.ts'
+import type { StreamSocket } from './lib/http2/stream-socket.ts'
 import { createInjectWS } from './lib/inject/index.ts'
 import { readFastifyOptions, readSecondaryServers } from './lib/internals/fastify.ts'
 import { warnOfNodeVersion } from './lib/node-versions.ts'
 import { readOptions } from './lib/options/plugin.ts'
 import { completeSizes } from './lib/options/receive-window.ts'
+import { getRouteMatcher } from './lib/route-matcher.ts'
 import { addWebsocketRoutes } from './lib/routes.ts'
 import { Shutdown, addShutdownHooks } from './lib/shutdown.ts'
 import { kUpgrade } from './lib/symbols.ts'
 import type * as types from './types/index.ts'
 
 export type * from './types/index.ts'
-
-const registeredServers = new WeakSet<Server>()
 
 /** Satisfies plugins that declare a dependency on `@fastify/websocket` with `fp(plugin, { dependencies: [...] })`. */
 const standIn = fp(async () => {}, { name: '@fastify/websocket' })
@@ -34,8 +38,8 @@ async function websocketH2 (fastify: FastifyInstance, pluginOptions: types.Webso
   const options = readOptions(pluginOptions, pluginTimeout, fastify.log, readFastifyOptions(fastify))
   const server = options.server ?? fastify.server
   const isOwnServer = server === fastify.server
-  if (fastify.hasDecorator('websocketServer') || registeredServers.has(server)) throw new FST_WS_ALREADY_REGISTERED()
-  registeredServers.add(server)
+  if (fastify.hasDecorator('websocketServer')) throw new FST_WS_ALREADY_REGISTERED()
+  const release = claimServer(server)
   void fastify.register(standIn)
   const websocketServer = createWebSocketServer(options.websocketServer, fastify.log)
   const sessions = new Sessions({
@@ -46,6 +50,8 @@ async function websocketH2 (fastify: FastifyInstance, pluginOptions: types.Webso
   const shutdown = new Shutdown(options.shutdown, websocketServer, sessions, fastify.log)
   const { sessionBudget } = completeSizes(options.receiveWindow)
   const admission = new Admission(options, fastify.log)
+  const matcher = getRouteMatcher(fastify)
+  const others = new OtherServers(server, options, (request, done) => matcher.match(request, done), fastify.log)
   const disposers: Array<() => void> = []
 
   fastify.decorate('websocketServer', websocketServer)
@@ -55,14 +61,14 @@ async function websocketH2 (fastify: FastifyInstance, pluginOptions: types.Webso
   fastify.addHook('onClose', async () => {
     for (const stop of disposers) stop()
     admission.close()
-    registeredServers.delete(server)
+    release()
   })
   addShutdownHooks(fastify, shutdown)
 
   // Runs when the first websocket route is added. Until then the server is untouched.
   function serve (): void {
     if (options.nodeVersionWarning) warnOfNodeVersion(server, fastify.log)
-    disposers.push(serveUpgrade(server, dispatch, fastify.log))
+    disposers.push(serveUpgrade(server, others, dispatch, fastify.log))
     const warning = serveConnections(server)
     if (warning !== undefined) fastify.log.warn(warning)
     fastify.addHook('onListen', async () => {
@@ -81,10 +87,17 @@ async function websocketH2 (fastify: FastifyInstance, pluginOptions: types.Webso
     const warning = options.advertise ? advertiseExtendedConnect(server, options.settings, sessionBudget) : undefined
     disposers.push(
       sessions.track(server),
-      serveExtendedConnect(server, sessions, dispatch, fastify.log),
+      onExtendedConnect(server, sessions, fastify.log, serveConnect),
       warnOfHttp1Clients(server, fastify.log)
     )
     return warning
+  }
+
+  function serveConnect (request: Http2ServerRequest, streamSocket: StreamSocket): void {
+    others.decide(request, () => serveStream(request, streamSocket, dispatch, fastify.log), () => {
+      if (shutdown.hasBegun) streamSocket.refuseUnprocessed()
+      else others.forward(request, streamSocket)
+    })
   }
 
   const dispatch: Dispatch = (request, response) => {

@@ -103,6 +103,16 @@ export const FST_WS_INVALID_HEADER = createError<[name: string]>(
   'response header "%s" cannot be sent with a websocket handshake: remove or encode the characters of its name or value that HTTP does not allow'
 )
 
+/**
+ * Error of a listener for 'upgrade', or `upgradeFallback`, that answered an Extended CONNECT with bytes that are not an
+ * HTTP/1.1 response. Logged, and answered with 502.
+ */
+export const FST_WS_INVALID_RESPONSE = createError<[url: string, received: string]>(
+  'FST_WS_INVALID_RESPONSE',
+  'the response to the upgrade of "%s" must begin with the head of an HTTP/1.1 response, got %s',
+  502
+)
+
 /** Error of a `handleProtocols` that returned no subprotocol (RFC 6455 section 4.2.2). Answered with 500. */
 export const FST_WS_INVALID_SUBPROTOCOL = createError<[received: string]>(
   'FST_WS_INVALID_SUBPROTOCOL',

@@ -25,16 +25,13 @@ import { refusePlainRequest } from './plain-requests.ts'
 import type { Shutdown } from './shutdown.ts'
 import { Heartbeat } from './socket/heartbeat.ts'
 import type { PluginSocket } from './socket/websocket.ts'
-import { kConfigure, kHandlerDone, kUpgrade } from './symbols.ts'
+import { kConfigure, kHandlerDone, kUpgrade, kWebsocketRoute } from './symbols.ts'
 
 /** Value that differs from every error: users can throw anything, even undefined. */
 const NOTHING = Symbol('nothing')
 
 /** Hint for a handshake at the URL of a plain route. */
 const PLAIN_ROUTE = ', but a plain route does: add websocket routes after "await app.register(websocket)"'
-
-/** Mark of a websocket route in its config. The value is its origin check, or undefined if every origin is allowed. */
-const kWebsocketRoute = Symbol('fastify-websocket-h2.route')
 
 /**
  * Makes routes with `websocket: true` or `wsHandler` accept the upgrades that match them, and all other routes refuse

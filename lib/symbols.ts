@@ -14,3 +14,9 @@ export const kWarnedOfNodeVersion = Symbol.for('fastify-websocket-h2.warned-of-n
 
 /** Mark of the plugin's own listeners for 'upgrade'. */
 export const kOwnListener = Symbol('fastify-websocket-h2.own-listener')
+
+/** Mark of an upgrade that came over HTTP/2, and that the server emits for other listeners. */
+export const kForwarded = Symbol('fastify-websocket-h2.forwarded')
+
+/** Mark of a websocket route in its config. The value is its origin check, or undefined if every origin is allowed. */
+export const kWebsocketRoute = Symbol('fastify-websocket-h2.route')

@@ -1,5 +1,6 @@
 export type * from './client.ts'
 export type * from './fastify.ts'
+export type * from './gateway.ts'
 export type * from './handler.ts'
 export type * from './options.ts'
 export type * from './route.ts'

@@ -3,6 +3,7 @@ import type { Http2SecureServer, Http2Server } from 'node:http2'
 import type { Server as HttpsServer } from 'node:https'
 import type { FastifyInstance, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import type { ServerOptions } from 'ws'
+import type { UpgradeHandler } from './gateway.ts'
 import type { WebsocketErrorHandler } from './handler.ts'
 import type { SlowConsumer } from './socket.ts'
 
@@ -212,4 +213,9 @@ export interface WebsocketPluginOptions {
    * HTTP/2 or TLS server can use. Default: `true`.
    */
   nodeVersionWarning?: boolean | undefined
+  /**
+   * Serves the upgrades that match no websocket route, over both transports. `false` answers them with 404. Default:
+   * leaves them to the other listeners for `'upgrade'` on the server, and answers with 404 if there are none.
+   */
+  upgradeFallback?: UpgradeHandler | false | undefined
 }

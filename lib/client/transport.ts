@@ -32,8 +32,10 @@ export interface HandshakeTransport {
   abort (): void
 }
 
+const NOTHING = Buffer.alloc(0)
+
 /** Discards the head of the HTTP/1.1 request: the CONNECT has the same fields. */
-const IGNORED_HEAD: HeadWriter = { writeHead () {} }
+const IGNORED_HEAD: HeadWriter = { writeHead: () => NOTHING }
 
 /** HTTP/2 sessions of all clients. */
 const sessions = new Sessions({ receiveWindow: {} })

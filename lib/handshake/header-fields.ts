@@ -11,8 +11,8 @@ export const NOT_FOR_STREAMS = new Set([
   'content-encoding', 'content-length', 'content-type', 'trailer'
 ])
 
-// RFC 9110 sections 5.1, 5.5 and 5.6.2, like Node for any response: characters beyond ASCII are one byte each.
-const FIELD_LINE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*$/
+/** RFC 9110 sections 5.1, 5.5 and 5.6.2, like Node for any response: characters beyond ASCII are one byte each. */
+export const FIELD_LINE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*$/
 /** Connection-specific fields of ws's 101 response. */
 const UPGRADE_LINES = ['Upgrade: websocket', 'Connection: Upgrade']
 const STATUS_LINE = /^HTTP\/1\.1 101 [\x20-\x7e]*$/

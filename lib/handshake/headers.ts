@@ -65,6 +65,11 @@ export function isWebSocketUpgrade (headers: IncomingHttpHeaders): boolean {
   return headers.upgrade?.toLowerCase() === 'websocket'
 }
 
+/** Returns true if an HTTP/1.1 request offers to continue in HTTP/2, which a server may ignore (RFC 9113 section 3.1). */
+export function isCleartextHttp2 (headers: IncomingHttpHeaders): boolean {
+  return headers.upgrade?.toLowerCase() === 'h2c'
+}
+
 /**
  * Adds the fields to an Extended CONNECT that make it an HTTP/1.1 upgrade for ws, which negotiates no other handshake
  * (RFC 8441 section 5). The object is the user's `request.headers`, so no field is added that ws does not need.

@@ -3,22 +3,38 @@ import type { Server, Socket } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
 import type { WebSocketServer } from 'ws'
 import { Connection } from '../socket/connection.ts'
-import { kOwnListener, kUpgrade } from '../symbols.ts'
+import { kForwarded, kOwnListener, kUpgrade } from '../symbols.ts'
 import { completeUpgrade } from './complete-upgrade.ts'
-import { isWebSocketUpgrade } from './headers.ts'
+import { isCleartextHttp2, isWebSocketUpgrade } from './headers.ts'
 import { closeDetached, createResponse, detachResponse } from './http1-response.ts'
+import type { OtherServers } from './other-servers.ts'
 import { hasOtherListeners, ignoreOtherUpgrades, serveAsRequest } from './other-upgrade.ts'
 import type { Dispatch, OnSocket, RawRequest, Upgrade } from './upgrade.ts'
 
-/** Serves the upgrades of a server's HTTP/1.1 connections (RFC 6455 section 4.2). Returns a function that stops it. */
-export function serveUpgrade (server: Server, dispatch: Dispatch, log: FastifyBaseLogger): () => void {
+/**
+ * Serves the upgrades of a server's HTTP/1.1 connections (RFC 6455 section 4.2), except those of other servers on the
+ * port. Returns a function that stops it.
+ */
+export function serveUpgrade (
+  server: Server, others: OtherServers, dispatch: Dispatch, log: FastifyBaseLogger
+): () => void {
   function serverOnUpgrade (request: IncomingMessage, socket: Socket, head: Buffer): void {
+    if (kForwarded in request) return
     if (hasOtherListeners(server)) {
       // They may use the connection, and some do so without checking that it is free.
-      process.nextTick(serve, request, socket, head)
-    } else if (isWebSocketUpgrade(request.headers) || !serveAsRequest(server, request, socket, head)) {
+      process.nextTick(decide, request, socket, head)
+    } else if (isWebSocketUpgrade(request.headers)) {
+      decide(request, socket, head)
+    } else if (!serveAsRequest(server, request, socket, head)) {
       serve(request, socket, head)
     }
+  }
+
+  function decide (request: IncomingMessage, socket: Socket, head: Buffer): void {
+    const leave = (): void => others.leave(request, socket, head)
+    if (isWebSocketUpgrade(request.headers)) others.decide(request, () => serve(request, socket, head), leave)
+    else if (isCleartextHttp2(request.headers)) serve(request, socket, head)
+    else leave()
   }
 
   function serve (request: IncomingMessage, socket: Socket, head: Buffer): void {

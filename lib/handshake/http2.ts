@@ -1,74 +1,35 @@
-import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import { constants } from 'node:http2'
-import type { Http2Server, Http2ServerRequest, ServerHttp2Stream, ServerStreamResponseOptions } from 'node:http2'
-import type { Socket } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Http2ServerRequest } from 'node:http2'
 import { Writable } from 'node:stream'
-import { setImmediate } from 'node:timers'
 import type { FastifyBaseLogger } from 'fastify'
 import type { WebSocketServer } from 'ws'
-import { readHeaderListLimit, sizeOfHeaderList } from '../http2/header-list.ts'
-import type { Sessions } from '../http2/sessions.ts'
 import type { HeadWriter } from '../http2/stream-sender.ts'
 import type { StreamHandshake, StreamSocket } from '../http2/stream-socket.ts'
 import { assignResponse, releaseConnection } from '../internals/http1.ts'
-import { onConnect } from '../internals/http2.ts'
 import { kUpgrade } from '../symbols.ts'
 import { completeUpgrade } from './complete-upgrade.ts'
-import { combineValues } from './header-fields.ts'
-import { addUpgradeFields, checkExtendedConnect, hasKey, responseToHttp2 } from './headers.ts'
-import type { Refusal } from './headers.ts'
-import { closeDetached, createResponse } from './http1-response.ts'
+import { addUpgradeFields, hasKey, responseToHttp2 } from './headers.ts'
+import { closeDetached } from './http1-response.ts'
+import { respond } from './respond.ts'
 import type { Dispatch, OnSocket, Upgrade } from './upgrade.ts'
 import { declineCompression } from './websocket-server.ts'
 
-const NOTHING_AHEAD = Buffer.alloc(0)
+const NOTHING = Buffer.alloc(0)
 
 const SWITCHING_PROTOCOLS = 'HTTP/1.1 101 '
 
 /** Response to a request whose only reply was an interim status, such as 103. */
 const UNANSWERED = 'HTTP/1.1 502 Bad Gateway\r\n\r\n'
 
-/** Refusal of a header list that Node accepts because the client has not acknowledged the limit in SETTINGS. */
-const TOO_LARGE: Refusal = { status: 431, reason: 'header fields larger than maxHeaderListSize' }
-
 type UpgradeRequest = Http2ServerRequest & { [kUpgrade]: H2Upgrade }
 
-/**
- * Serves the Extended CONNECTs of a server's HTTP/2 sessions (RFC 8441 section 4). Returns a function that stops it.
- */
-export function serveExtendedConnect (
-  server: Http2Server, sessions: Sessions, dispatch: Dispatch, log: FastifyBaseLogger
-): () => void {
-  const headerListLimit = readHeaderListLimit(server)
-
-  function serverOnConnect (request: Http2ServerRequest, connection: Socket): void {
-    // With allowHTTP1 this event reports the CONNECT of HTTP/1.1 too, with a connection instead of a response.
-    if (request.httpVersionMajor < 2) return refuseTunnel(request as unknown as IncomingMessage, connection)
-
-    const { stream, headers, rawHeaders } = request
-    // From Node 27 on, a client that resets a stream causes an error of the stream and its request (nodejs/node#63249).
-    for (const emitter of [stream, request]) emitter.on('error', ignoreError)
-    const refusal = sizeOfHeaderList(rawHeaders) > headerListLimit
-      ? TOO_LARGE
-      : checkExtendedConnect(headers, stream.endAfterHeaders)
-    if (refusal !== undefined) {
-      log.info({ url: request.url, status: refusal.status }, `websocket handshake refused: ${refusal.reason}`)
-      stream.respond({ ':status': refusal.status, ...refusal.headers }, { endStream: true })
-      return
-    }
-
-    const streamSocket = sessions.forStream(stream)?.addSocket(stream)
-    if (streamSocket === undefined) return
-    streamSocket.receiver.readFrames()
-
-    // RFC 9113 section 8.3.1: with an :authority, a Host field is ignored. Hooks compare `host` with the Origin.
-    Object.assign(headers, { host: headers[':authority'] })
-
-    const upgrade = new H2Upgrade(request, streamSocket, log)
-    dispatch(Object.assign(request, { method: 'GET', [kUpgrade]: upgrade }), upgrade.response)
-  }
-
-  return onConnect(server, serverOnConnect)
+/** Passes an Extended CONNECT to Fastify, as the GET of its path. */
+export function serveStream (
+  request: Http2ServerRequest, streamSocket: StreamSocket, dispatch: Dispatch, log: FastifyBaseLogger
+): void {
+  streamSocket.receiver.readFrames()
+  const upgrade = new H2Upgrade(request, streamSocket, log)
+  dispatch(Object.assign(request, { method: 'GET', [kUpgrade]: upgrade }), upgrade.response)
 }
 
 /**
@@ -103,7 +64,7 @@ class H2Upgrade implements Upgrade, HeadWriter, StreamHandshake {
     this.#streamSocket.writer.head = this
     const raw = this.#request as unknown as IncomingMessage
     // Messages over HTTP/2 are not compressed (H2-DESIGN section 7).
-    declineCompression(server).handleUpgrade(raw, stream, NOTHING_AHEAD, (websocket) => {
+    declineCompression(server).handleUpgrade(raw, stream, NOTHING, (websocket) => {
       // An open socket lives long, and no longer needs the handshake.
       releaseConnection(this.response)
       this.#streamSocket.handshake = undefined
@@ -111,9 +72,8 @@ class H2Upgrade implements Upgrade, HeadWriter, StreamHandshake {
     })
   }
 
-  /** Sends REFUSED_STREAM (RFC 9113 section 8.7): nothing was processed, so a proxy may send it to another server. */
   refuseUnprocessed (): void {
-    setImmediate(() => this.#streamSocket.reset(constants.NGHTTP2_REFUSED_STREAM))
+    this.#streamSocket.refuseUnprocessed()
   }
 
   startAnswer (): void {
@@ -125,10 +85,13 @@ class H2Upgrade implements Upgrade, HeadWriter, StreamHandshake {
     closeDetached(this.response)
   }
 
-  /** Answers with the response head that ws writes: the 101 that opens the socket, or a refusal. */
-  writeHead (head: string): void {
+  /** Answers with the response that ws writes at once: the 101 that opens the socket, or a refusal. */
+  writeHead (response: string | Buffer): Buffer {
+    // A head of HTTP/1.1 is a sequence of bytes, and Latin-1 has a character for each.
+    const head = typeof response === 'string' ? response : response.toString('latin1')
     if (head.startsWith(SWITCHING_PROTOCOLS)) this.#answer(head, true)
     else this.refuse(head)
+    return NOTHING
   }
 
   /** Answers with a refusal, unless the handshake has been answered. */
@@ -176,22 +139,6 @@ class H2Upgrade implements Upgrade, HeadWriter, StreamHandshake {
   }
 }
 
-/** Responds, even if a field such as ETag has several values: over HTTP/1.1 they are sent too. */
-function respond (stream: ServerHttp2Stream, headers: OutgoingHttpHeaders, options: ServerStreamResponseOptions): void {
-  try {
-    stream.respond(headers, options)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_HTTP2_HEADER_SINGLE_VALUE') throw error
-    stream.respond(combineValues(headers), options)
-  }
-}
-
 function responseOnFinish (this: ServerResponse): void {
   (this.req as unknown as UpgradeRequest)[kUpgrade].refuse(UNANSWERED)
 }
-
-function refuseTunnel (request: IncomingMessage, connection: Socket): void {
-  createResponse(request, connection)?.writeHead(405, { allow: '', 'content-length': 0 }).end()
-}
-
-function ignoreError (): void {}

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 import { setImmediate } from 'node:timers'
 import { narrowUpgrades, parseAgain, readResponse } from '../internals/http1.ts'
 import { kOwnListener } from '../symbols.ts'
-import { isWebSocketUpgrade } from './headers.ts'
+import { isCleartextHttp2, isWebSocketUpgrade } from './headers.ts'
 
 /** Fields that Node keeps of a request if `maxHeadersCount` is not set: half of the documented number. */
 const MAX_HEADERS_COUNT = 1000
@@ -18,7 +18,9 @@ const MAX_HEADERS_COUNT = 1000
  * @returns a function that undoes this, or undefined if this version of Node does not support it
  */
 export function ignoreOtherUpgrades (server: Server, listening = server): (() => void) | undefined {
-  return narrowUpgrades(server, ({ headers }) => isWebSocketUpgrade(headers) || hasOtherListeners(listening))
+  return narrowUpgrades(server, ({ headers }) => {
+    return isWebSocketUpgrade(headers) || (hasOtherListeners(listening) && !isCleartextHttp2(headers))
+  })
 }
 
 /** Returns true if 'upgrade' has listeners other than the plugin's, which may support other protocols. */

@@ -10,9 +10,13 @@ const NOTHING: Buffer[] = []
 /** Largest `writableLength` that is certainly a small write: a stream counts the UTF-16 units of a string. */
 const SMALL_LENGTH = SMALL_WRITE / 3
 
-/** A receiver of the response head that ws or Node's HTTP client writes to a stream as if it were a TCP connection. */
+/** A receiver of the HTTP/1.1 head that is written to a stream as if it were a TCP connection. */
 export interface HeadWriter {
-  writeHead (head: string): void
+  /**
+   * Receives a write. Returns the bytes behind the head, which are sent as DATA, like all later writes; undefined while
+   * the head is not complete.
+   */
+  writeHead (chunk: WriteItem['chunk'], encoding: BufferEncoding): Buffer | undefined
 }
 
 /**
@@ -21,7 +25,7 @@ export interface HeadWriter {
  * that may never open.
  */
 export class StreamSender extends ConnectionWriter {
-  /** Receives the first write in place of the stream: an HTTP/1.1 head must not be sent as DATA. */
+  /** Receives the first writes in place of the stream: an HTTP/1.1 head must not be sent as DATA. */
   head: HeadWriter | undefined
   readonly #budget: SendBudget
   /** Part of the current write that has not been passed to Node. */
@@ -38,14 +42,14 @@ export class StreamSender extends ConnectionWriter {
   }
 
   override write (chunk: WriteItem['chunk'], encoding: BufferEncoding, callback: WriteCallback): void {
-    if (this.head !== undefined) return this.#writeHead(chunk, callback)
+    if (this.head !== undefined) return this.#writeHead([{ chunk, encoding }], callback)
     const size = sizeOf(chunk)
     if (size > SMALL_WRITE) return this.#writeSlices([toBuffer({ chunk, encoding })], callback)
     nodeWrite(this.duplex, chunk, encoding, this.begin(size, callback))
   }
 
   override writeAll (items: WriteItem[], callback: WriteCallback): void {
-    if (this.head !== undefined) return this.#writeHeadFirst(items as [WriteItem, ...WriteItem[]], callback)
+    if (this.head !== undefined) return this.#writeHead(items, callback)
     const size = sizeOfAll(items)
     if (size > SMALL_WRITE) return this.#writeSlices(items.map(toBuffer), callback)
     nodeWritev(this.duplex, items, this.begin(size, callback))
@@ -111,21 +115,35 @@ export class StreamSender extends ConnectionWriter {
     return this.duplex as Http2Stream
   }
 
-  /** Sends data that is corked behind the head after it. */
-  #writeHeadFirst ([{ chunk }, ...rest]: [WriteItem, ...WriteItem[]], callback: WriteCallback): void {
-    this.#writeHead(chunk, rest.length === 0 ? callback : () => this.writeAll(rest, callback))
+  /** Sends what follows the head. Calls back even if the head cannot be written: the stream could not be ended else. */
+  #writeHead (items: WriteItem[], callback: WriteCallback): void {
+    let rest: WriteItem[] = []
+    try {
+      rest = this.#removeHead(items)
+    } finally {
+      if (rest.length > 0) this.writeAll(rest, callback)
+      else this.#finishHead(callback)
+    }
   }
 
-  /** Calls back even if the head cannot be written: otherwise the stream could not be ended. */
-  #writeHead (chunk: WriteItem['chunk'], callback: WriteCallback): void {
-    const head = this.head!
-    this.head = undefined
-    try {
-      // A head of HTTP/1.1 is a sequence of bytes, and Latin-1 has a character for each.
-      head.writeHead(typeof chunk === 'string' ? chunk : chunk.toString('latin1'))
-    } finally {
-      callback()
+  /** Passes writes to `head` until it is complete. Returns the rest. */
+  #removeHead (items: readonly WriteItem[]): WriteItem[] {
+    for (const [index, { chunk, encoding }] of items.entries()) {
+      const { head } = this
+      if (head === undefined) return items.slice(index)
+      this.head = undefined
+      const rest = head.writeHead(chunk, encoding)
+      this.bytesSent += Buffer.byteLength(chunk, encoding) - (rest?.length ?? 0)
+      if (rest === undefined) this.head = head
+      else if (rest.length > 0) return [toItem(rest), ...items.slice(index + 1)]
     }
+    return []
+  }
+
+  #finishHead (callback: WriteCallback): void {
+    callback()
+    // A call of `end` may have waited for this write.
+    if (this.stream.writableLength === 0) this.#endNow()
   }
 
   #writeSlices (rest: Buffer[], callback: WriteCallback): void {

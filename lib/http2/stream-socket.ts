@@ -11,7 +11,7 @@ import type { SendBudget } from './send-budget.ts'
 import type { StreamReceiver } from './stream-receiver.ts'
 import { StreamSender } from './stream-sender.ts'
 
-const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = constants
+const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR, NGHTTP2_REFUSED_STREAM } = constants
 
 /** Part of a Session that a StreamSocket uses. */
 export interface SharedSession {
@@ -64,6 +64,11 @@ export class StreamSocket extends Connection {
     this.#session.destroyIfUnresponsive(timeout)
   }
 
+  /** Sends REFUSED_STREAM (RFC 9113 section 8.7): nothing was processed, so a proxy may send it to another server. */
+  refuseUnprocessed (): void {
+    setImmediate(() => this.reset(NGHTTP2_REFUSED_STREAM))
+  }
+
   /** Sends one RST_STREAM with a code, immediately. */
   reset (code: number): void {
     // Called back before the stream's 'close', as over TCP.
@@ -94,7 +99,7 @@ export class StreamSocket extends Connection {
     super.onClose()
   }
 
-  protected override get transport (): Duplex | undefined {
+  override get transport (): Duplex | undefined {
     return this.#session.transport
   }
 }

@@ -35,3 +35,22 @@ export function prependOnRequest (fastify: FastifyInstance, hook: onRequestHookH
 export function readFastifyOptions (fastify: FastifyInstance): object {
   return (readSymbol(fastify, 'fastify.options') as object | undefined) ?? {}
 }
+
+/** Strategy of a custom constraint of routes. */
+export type ConstraintStrategy = Parameters<FastifyInstance['addConstraintStrategy']>[0]
+
+/**
+ * Calls a function with each strategy that is added to an instance, or to a scope of it, with `addConstraintStrategy()`
+ * from now on.
+ *
+ * Fastify passes a strategy on to its router, which no API reads. The scopes of an instance inherit its methods.
+ */
+export function onConstraintStrategy (
+  fastify: FastifyInstance, listener: (strategy: ConstraintStrategy) => void
+): void {
+  const { addConstraintStrategy } = fastify
+  fastify.addConstraintStrategy = function (strategy) {
+    addConstraintStrategy(strategy)
+    listener(strategy)
+  }
+}

@@ -1,5 +1,5 @@
-import http, { ServerResponse } from 'node:http'
-import type { ClientRequest, IncomingMessage } from 'node:http'
+import http, { IncomingMessage, ServerResponse } from 'node:http'
+import type { ClientRequest } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import type { Duplex, Writable } from 'node:stream'
 import { Server as TlsServer } from 'node:tls'
@@ -54,6 +54,25 @@ export function parseAgain (server: Server, connection: Duplex): void {
  */
 export function readResponse (connection: Duplex): ServerResponse | undefined {
   return (connection as { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined
+}
+
+/**
+ * Creates the HTTP/1.1 request of an upgrade, as a listener for 'upgrade' receives it: a GET without a body, which has
+ * been read completely.
+ *
+ * Node documents the class, but not how to create the requests of another parser. `_addHeaderLines()` is what Node's
+ * own parser calls. It makes `headers` and `headersDistinct`, which combine the values of a field, follow `rawHeaders`.
+ *
+ * @param rawHeaders names and values of the fields, alternating
+ */
+export function createUpgradeRequest (connection: Duplex, url: string, rawHeaders: string[]): IncomingMessage {
+  const request = new IncomingMessage(connection as Socket)
+  ;(request as unknown as { _addHeaderLines: (fields: string[], count: number) => void })
+    ._addHeaderLines(rawHeaders, rawHeaders.length)
+  Object.assign(request, { method: 'GET', url, httpVersion: '1.1', httpVersionMajor: 1, httpVersionMinor: 1 })
+  request.complete = true
+  request.push(null)
+  return request
 }
 
 /** The properties of a request by which Node decides how to encode its response: as over HTTP/1.1. */

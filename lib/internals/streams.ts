@@ -14,6 +14,7 @@ export interface StreamHooks<Stream extends Duplex = Duplex> {
   push: (this: Stream, chunk: Buffer | null) => boolean
   _write: (this: Stream, chunk: Buffer | string, encoding: BufferEncoding, callback: WriteCallback) => void
   _writev: (this: Stream, items: WriteItem[], callback: WriteCallback) => void
+  write: (this: Stream, chunk: unknown, ...parameters: unknown[]) => boolean
   end: (this: Stream, ...parameters: unknown[]) => Stream
   destroy: (this: Stream, error?: Error) => Stream
 }

@@ -26,7 +26,7 @@ export type RouteDefaults = Complete<WebsocketPluginOptions, PerRoute<typeof PLU
 export interface PluginSettings extends
   RouteDefaults, Pick<
     Complete<WebsocketPluginOptions, typeof PLUGIN_OPTIONS>,
-    'advertise' | 'handshakeTimeout' | 'maxPendingHandshakes' | 'maxSockets' | 'nodeVersionWarning'
+    'advertise' | 'handshakeTimeout' | 'maxPendingHandshakes' | 'maxSockets' | 'nodeVersionWarning' | 'upgradeFallback'
   > {
   /** Options for ws, as the user gave them. */
   websocketServer: WebsocketServerOptions
@@ -78,7 +78,13 @@ export const PLUGIN_OPTIONS = {
   captureRejections: { ...BOOLEAN, default: false, perRoute: true },
   // Peers need no more than a connection for most of these vulnerabilities, and the plugin cannot mend them. Builds of
   // a distribution may have the fixes of a later version.
-  nodeVersionWarning: { ...BOOLEAN, default: true }
+  nodeVersionWarning: { ...BOOLEAN, default: true },
+  // The other listeners for 'upgrade' on the server, if there are any: they would serve these without the plugin.
+  upgradeFallback: {
+    expected: 'a function or false',
+    isValid: (value) => value === false || typeof value === 'function',
+    default: undefined
+  }
 } satisfies Table<WebsocketPluginOptions>
 
 const ABSENT: Check = {
@@ -137,7 +143,7 @@ export function readOptions (
   if (websocketServer.path !== undefined) {
     log.warn('option "options.path" rejects all other paths; use a websocket route instead')
   }
-  const { advertise, handshakeTimeout, maxPendingHandshakes, maxSockets, nodeVersionWarning } =
+  const { advertise, handshakeTimeout, maxPendingHandshakes, maxSockets, nodeVersionWarning, upgradeFallback } =
     complete(options, PLUGIN_OPTIONS)
   const receiveWindow = pick(options.receiveWindow ?? {}, RECEIVE_WINDOW_OPTIONS)
   return Object.freeze({
@@ -147,6 +153,7 @@ export function readOptions (
     maxSockets,
     maxPendingHandshakes,
     nodeVersionWarning,
+    upgradeFallback,
     websocketServer,
     server,
     shutdown,

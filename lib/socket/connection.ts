@@ -139,7 +139,7 @@ export class Connection {
   }
 
   /** TCP connection; undefined if it is unknown. */
-  protected get transport (): Duplex | undefined {
+  get transport (): Duplex | undefined {
     return this.duplex
   }
 }

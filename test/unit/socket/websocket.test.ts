@@ -278,7 +278,7 @@ void t.test('\'drain\' is emitted when nothing waits any more, and writableNeedD
 
 void t.test('bufferedAmount decreases with each slice that HTTP/2 has sent, and \'drain\' follows the last', async (t) => {
   const { socket: streamSocket, client, untilReceived, roundTrip } = await openStream(t, 0)
-  streamSocket.writer.head = { writeHead () {} }
+  streamSocket.writer.head = { writeHead: () => Buffer.alloc(0) }
   const socket = await openOver(streamSocket)
   const all = LARGE + LARGE_HEADER
   let drains = 0
