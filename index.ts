@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
 import type { Server } from 'node:net'
 import type { FastifyInstance } from 'fastify'
@@ -12,7 +13,7 @@ import { serveStream } from './lib/handshake/http2.ts'
 import { OtherServers } from './lib/handshake/other-servers.ts'
 import { ignoreOtherUpgrades } from './lib/handshake/other-upgrade.ts'
 import { startHandshakeTimeout } from './lib/handshake/timeout.ts'
-import type { Dispatch } from './lib/handshake/upgrade.ts'
+import type { RawRequest } from './lib/handshake/upgrade.ts'
 import { createWebSocketServer } from './lib/handshake/websocket-server.ts'
 import { advertiseExtendedConnect, isHttp2Server } from './lib/http2/server.ts'
 import { Sessions } from './lib/http2/sessions.ts'
@@ -56,7 +57,10 @@ async function websocketH2 (fastify: FastifyInstance, pluginOptions: types.Webso
 
   fastify.decorate('websocketServer', websocketServer)
   fastify.decorate('injectWS', createInjectWS(fastify, server))
-  addWebsocketRoutes(fastify, websocketServer, options, shutdown, admission, serve)
+  // Without a fallback, a server that has no websocket route is not touched.
+  const servesOthers = typeof options.upgradeFallback === 'function'
+  addWebsocketRoutes(fastify, websocketServer, options, shutdown, admission, servesOthers ? () => {} : serve)
+  if (servesOthers) serve()
 
   fastify.addHook('onClose', async () => {
     for (const stop of disposers) stop()
@@ -65,7 +69,7 @@ async function websocketH2 (fastify: FastifyInstance, pluginOptions: types.Webso
   })
   addShutdownHooks(fastify, shutdown)
 
-  // Runs when the first websocket route is added. Until then the server is untouched.
+  // Runs when the first websocket route is added, or at once if there is an `upgradeFallback`.
   function serve (): void {
     if (options.nodeVersionWarning) warnOfNodeVersion(server, fastify.log)
     disposers.push(serveUpgrade(server, others, dispatch, fastify.log))
@@ -100,7 +104,7 @@ async function websocketH2 (fastify: FastifyInstance, pluginOptions: types.Webso
     })
   }
 
-  const dispatch: Dispatch = (request, response) => {
+  function dispatch (request: RawRequest, response: ServerResponse): void {
     const upgrade = request[kUpgrade]
     if (upgrade !== undefined) {
       if (shutdown.hasBegun) return upgrade.refuseUnprocessed()

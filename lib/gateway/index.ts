@@ -12,8 +12,7 @@ export type { GatewayOptions, UpgradeHandler } from '../../types/index.ts'
 
 /**
  * Serves WebSocket over HTTP/2 (Extended CONNECT, RFC 8441) with a handler of HTTP/1.1 upgrades, such as
- * `wss.handleUpgrade()` of ws or `io.engine.handleUpgrade()` of socket.io. Call it before the server listens. The plugin
- * does the same for the listeners of its own server.
+ * `wss.handleUpgrade()` of ws or `io.engine.handleUpgrade()` of socket.io. Call it before the server listens.
  *
  * The handler receives the request as a GET with `upgrade: websocket`, and the stream as its socket. The HTTP/1.1 head
  * that it writes is sent as that of the stream: status 101 as 200, which opens the socket; any other status refuses it.

@@ -65,7 +65,7 @@ export function isWebSocketUpgrade (headers: IncomingHttpHeaders): boolean {
   return headers.upgrade?.toLowerCase() === 'websocket'
 }
 
-/** Returns true if an HTTP/1.1 request offers to continue in HTTP/2, which a server may ignore (RFC 9113 section 3.1). */
+/** Returns true if a request offers to continue in HTTP/2, which RFC 9113 section 3.1 has made obsolete. */
 export function isCleartextHttp2 (headers: IncomingHttpHeaders): boolean {
   return headers.upgrade?.toLowerCase() === 'h2c'
 }

@@ -16,8 +16,14 @@ import { hasOtherListeners } from './other-upgrade.ts'
 /** Function that calls back with true for a request that Fastify routes to a websocket route. */
 export type MatchRoute = (request: IncomingMessage | Http2ServerRequest, done: (isMatch: boolean) => void) => void
 
+/** Options of the plugin that apply to other servers. */
+interface OtherServersOptions {
+  upgradeFallback: UpgradeHandler | false | undefined
+  handshakeTimeout: number
+}
+
 /**
- * The other WebSocket servers on the port, such as socket.io: the listeners for 'upgrade', or the function of the option
+ * Other WebSocket servers on the port, such as socket.io: the listeners for 'upgrade', or the function of the option
  * `upgradeFallback`. Upgrades that match no websocket route are theirs.
  */
 export class OtherServers {
@@ -28,9 +34,7 @@ export class OtherServers {
   readonly #log: FastifyBaseLogger
 
   constructor (
-    server: Server,
-    { upgradeFallback, handshakeTimeout }: { upgradeFallback: UpgradeHandler | false | undefined, handshakeTimeout: number },
-    matchRoute: MatchRoute,
+    server: Server, { upgradeFallback, handshakeTimeout }: OtherServersOptions, matchRoute: MatchRoute,
     log: FastifyBaseLogger
   ) {
     this.#server = server
@@ -40,7 +44,7 @@ export class OtherServers {
     this.#log = log
   }
 
-  /** Calls `serve` for an upgrade that matches a websocket route, or that nobody else serves, and `leave` for any other. */
+  /** Calls `serve` for an upgrade that matches a websocket route or that has no other server, else `leave`. */
   decide (request: IncomingMessage | Http2ServerRequest, serve: () => void, leave: () => void): void {
     const exist = this.#fallback === undefined ? hasOtherListeners(this.#server) : this.#fallback !== false
     if (exist) this.#matchRoute(request, (isMatch) => { if (isMatch) serve(); else leave() })

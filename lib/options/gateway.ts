@@ -19,7 +19,8 @@ export const GATEWAY_OPTIONS = {
 } satisfies Table<GatewayOptions>
 
 /** The options of `serveExtendedConnect()`, validated and complete. */
-export interface GatewaySettings extends Pick<Complete<GatewayOptions, typeof GATEWAY_OPTIONS>, 'handshakeTimeout' | 'onError'> {
+export interface GatewaySettings extends
+  Pick<Complete<GatewayOptions, typeof GATEWAY_OPTIONS>, 'handshakeTimeout' | 'onError'> {
   /** HTTP/2 settings that the user gave. */
   settings: Settings
   receiveWindow: Partial<ReceiveWindowSizes>

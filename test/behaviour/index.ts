@@ -10,6 +10,7 @@ import { testIteration } from './iteration.ts'
 import { testLimits } from './limits.ts'
 import { testMessages } from './messages.ts'
 import { testOrigin } from './origin.ts'
+import { testOtherServers } from './other-servers.ts'
 import { testReading } from './reading.ts'
 import { testRefusals } from './refusals.ts'
 import { testRejections } from './rejections.ts'
@@ -25,6 +26,7 @@ export function testBehaviour (transport: Transport): void {
   testVerifyClient(transport)
   testLimits(transport)
   testRoutes(transport)
+  testOtherServers(transport)
   testMessages(transport)
   testReading(transport)
   testIteration(transport)

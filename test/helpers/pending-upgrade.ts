@@ -4,7 +4,9 @@ import type { Server } from 'node:net'
 import type { Duplex } from 'node:stream'
 import fastify from 'fastify'
 import type { FastifyBaseLogger } from 'fastify'
+import type { UpgradeHandler } from '../../index.ts'
 import { serveUpgrade } from '../../lib/handshake/http1.ts'
+import { OtherServers } from '../../lib/handshake/other-servers.ts'
 import type { RawRequest, Upgrade } from '../../lib/handshake/upgrade.ts'
 import { createLoopback } from '../../lib/inject/loopback.ts'
 import { injectConnection } from '../../lib/internals/http1.ts'
@@ -28,11 +30,22 @@ export async function receiveUpgrade (
 ): Promise<PendingUpgrade> {
   const server = createServer()
   return await new Promise((resolve) => {
-    serveUpgrade(server, (request, response) => {
+    serveUpgrade(server, createOthers(server), (request, response) => {
       resolve({ request, response, upgrade: request[kUpgrade]!, client })
     }, log)
     const client = sendInMemory(server, text)
   })
+}
+
+/**
+ * Creates the other servers of a port.
+ *
+ * @param isMatch whether each request matches a websocket route
+ */
+export function createOthers (
+  server: Server, isMatch = true, upgradeFallback?: UpgradeHandler | false, log = createLog().log
+): OtherServers {
+  return new OtherServers(server, { upgradeFallback, handshakeTimeout: 0 }, (_request, done) => done(isMatch), log)
 }
 
 /** Sends text on a new connection to a server, in memory. Returns the client's end of it. */

@@ -1,18 +1,17 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { connect as connectTcp } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import t from 'tap'
 import { serveUpgrade } from '../../../lib/handshake/http1.ts'
-import type { RawRequest } from '../../../lib/handshake/upgrade.ts'
 import { createWebSocketServer } from '../../../lib/handshake/websocket-server.ts'
 import { assignResponse } from '../../../lib/internals/http1.ts'
 import type { Connection } from '../../../lib/socket/connection.ts'
 import type { PluginSocket } from '../../../lib/socket/websocket.ts'
-import { kUpgrade } from '../../../lib/symbols.ts'
-import { createLog, readToEnd, receiveUpgrade, sendInMemory } from '../../helpers/pending-upgrade.ts'
+import { kForwarded, kUpgrade } from '../../../lib/symbols.ts'
+import { createLog, createOthers, readToEnd, receiveUpgrade, sendInMemory } from '../../helpers/pending-upgrade.ts'
 import type { PendingUpgrade } from '../../helpers/pending-upgrade.ts'
 import { H1, start } from '../../helpers/transports.ts'
 import type { Fixture } from '../../helpers/transports.ts'
@@ -41,27 +40,55 @@ void t.test('serveUpgrade: dispatches a handshake with its Upgrade and the respo
 
 void t.test('serveUpgrade: an upgrade to another protocol is served as a request, without an Upgrade', async (t) => {
   const server = createServer((_request, response) => { response.end('served') })
-  serveUpgrade(server, () => t.fail('dispatched'), log)
+  serveUpgrade(server, createOthers(server), () => t.fail('dispatched'), log)
   const client = sendInMemory(server, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n')
   t.match(await readToEnd(client), /^HTTP\/1\.1 200 OK\r\n[^]*served$/)
 })
 
-void t.test('serveUpgrade: with another listener an upgrade to another protocol is dispatched without an Upgrade', async (t) => {
-  const server = createServer().on('upgrade', () => {})
-  const dispatched = new Promise<RawRequest>((resolve) => {
-    serveUpgrade(server, (request, response) => {
-      resolve(request)
-      response.writeHead(404).end()
-    }, log)
+void t.test('serveUpgrade: with another listener an upgrade to another protocol is left to it', async (t) => {
+  const server = createServer()
+  serveUpgrade(server, createOthers(server), () => t.fail('dispatched'), log)
+  server.on('upgrade', (_request, connection: Duplex) => {
+    setImmediate(() => connection.end('HTTP/1.1 101 Switching Protocols\r\nUpgrade: tea\r\n\r\npoured'))
   })
   const client = sendInMemory(server, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tea\r\n\r\n')
-  t.equal((await dispatched)[kUpgrade], undefined)
-  t.match(await readToEnd(client), /^HTTP\/1\.1 404 /)
+  t.match(await readToEnd(client), /^HTTP\/1\.1 101 [^]*poured$/)
+})
+
+void t.test('serveUpgrade: with another listener an offer of h2c is served as a request, without an Upgrade', async (t) => {
+  const serve = (response: ServerResponse): unknown => response.writeHead(200, { connection: 'close' }).end('served')
+  const server = createServer((_request, response) => serve(response)).on('upgrade', () => {})
+  serveUpgrade(server, createOthers(server), (request, response) => {
+    t.equal(request[kUpgrade], undefined)
+    serve(response)
+  }, log)
+  const client = sendInMemory(server, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n')
+  t.match(await readToEnd(client), /^HTTP\/1\.1 200 [^]*served/)
+})
+
+void t.test('serveUpgrade: a handshake that matches no websocket route is left to another listener', async (t) => {
+  const server = createServer()
+  serveUpgrade(server, createOthers(server, false), () => t.fail('dispatched'), log)
+  const [seen, other] = [[] as string[], (request: IncomingMessage, connection: Duplex) => {
+    seen.push(request.url!)
+    setImmediate(() => connection.end('HTTP/1.1 403 Forbidden\r\n\r\n'))
+  }] as const
+  server.on('upgrade', other)
+  t.equal(await readToEnd(sendInMemory(server, upgradeRequest('/x'))), 'HTTP/1.1 403 Forbidden\r\n\r\n')
+  t.same(seen, ['/x'])
+  server.off('upgrade', other)
+})
+
+void t.test('serveUpgrade: a forwarded upgrade is for other listeners only', async (t) => {
+  const server = createServer()
+  serveUpgrade(server, createOthers(server), () => t.fail('dispatched'), log)
+  server.emit('upgrade', { headers: {}, [kForwarded]: true })
+  t.equal(server.listenerCount('upgrade'), 1)
 })
 
 void t.test('serveUpgrade: a handshake that another listener answers is not dispatched', async (t) => {
   const server = createServer()
-  serveUpgrade(server, () => t.fail('dispatched'), log)
+  serveUpgrade(server, createOthers(server), () => t.fail('dispatched'), log)
   server.on('upgrade', (request: IncomingMessage, connection: Duplex) => {
     assignResponse(request, connection).writeHead(403, { 'content-length': 0 }).end(() => connection.end())
   })
@@ -70,7 +97,7 @@ void t.test('serveUpgrade: a handshake that another listener answers is not disp
 
 void t.test('serveUpgrade: the returned function removes the listener', async (t) => {
   const server = createServer((_request, response) => { response.end('request') })
-  const stop = serveUpgrade(server, () => t.fail('dispatched'), log)
+  const stop = serveUpgrade(server, createOthers(server), () => t.fail('dispatched'), log)
   t.equal(server.listenerCount('upgrade'), 1)
   stop()
   t.equal(server.listenerCount('upgrade'), 0)

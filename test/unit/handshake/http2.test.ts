@@ -6,7 +6,8 @@ import type { Http2ServerRequest, ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import type { Test } from 'tap'
-import { serveExtendedConnect } from '../../../lib/handshake/http2.ts'
+import { onExtendedConnect } from '../../../lib/handshake/extended-connect.ts'
+import { serveStream } from '../../../lib/handshake/http2.ts'
 import type { RawRequest, Upgrade } from '../../../lib/handshake/upgrade.ts'
 import { createWebSocketServer } from '../../../lib/handshake/websocket-server.ts'
 import { sizeOfHeaderList } from '../../../lib/http2/header-list.ts'
@@ -47,10 +48,12 @@ async function serve (t: Test): Promise<Handshakes> {
   const sessions = new Sessions({ receiveWindow: {}, log })
   const requests: RawRequest[] = []
   const untrack = sessions.track(server)
-  const unserve = serveExtendedConnect(server, sessions, (request, response) => {
-    requests.push(request)
-    server.emit('dispatched', request, response)
-  }, log)
+  const unserve = onExtendedConnect(server, sessions, log, (connect, streamSocket) => {
+    serveStream(connect, streamSocket, (request, response) => {
+      requests.push(request)
+      server.emit('dispatched', request, response)
+    }, log)
+  })
   await once(server.listen(0, '127.0.0.1'), 'listening')
   const client = await FrameClient.open((server.address() as AddressInfo).port)
   t.teardown(() => { client.destroy(); server.close() })
@@ -71,7 +74,7 @@ async function accept ({ upgrade }: Received): Promise<[socket: PluginSocket, co
   })
 }
 
-void t.test('serveExtendedConnect: dispatches a CONNECT as a GET with a Host field and an Upgrade', async (t) => {
+void t.test('serveStream: dispatches a CONNECT as a GET with a Host field and an Upgrade', async (t) => {
   const { receive } = await serve(t)
   const { request, response, upgrade } = await receive(1, { ':authority': 'example.org', host: 'other.org' })
   t.match(request, { method: 'GET', url: '/path?q', httpVersion: '2.0', headers: { host: 'example.org' } })
@@ -80,7 +83,7 @@ void t.test('serveExtendedConnect: dispatches a CONNECT as a GET with a Host fie
   t.match(upgrade, { headerLines: [], isAnswered: false, timer: undefined })
 })
 
-void t.test('serveExtendedConnect: an invalid CONNECT is refused and logged, and not dispatched', async (t) => {
+void t.test('serveStream: an invalid CONNECT is refused and logged, and not dispatched', async (t) => {
   const { client, logs, requests } = await serve(t)
   client.connect(1, '/path', { 'sec-websocket-version': '12' })
   t.match(await client.response(1), { ':status': '400', 'sec-websocket-version': '13' })
@@ -89,7 +92,7 @@ void t.test('serveExtendedConnect: an invalid CONNECT is refused and logged, and
   t.match(logs, [{ level: INFO, url: '/path', status: 400, msg: /^websocket handshake refused: missing or unsupported/ }])
 })
 
-void t.test('serveExtendedConnect: a header list larger than the limit of the server is refused with 431', async (t) => {
+void t.test('serveStream: a header list larger than the limit of the server is refused with 431', async (t) => {
   const { client, logs, requests, receive } = await serve(t)
   const rest = maxHeaderSize - sizeOfHeaderList(client.connectFields('/path?q', { cookie: '' }).flat())
   await receive(1, { cookie: 'x'.repeat(rest) })
@@ -99,7 +102,7 @@ void t.test('serveExtendedConnect: a header list larger than the limit of the se
   t.match(logs, [{ level: INFO, status: 431, msg: /larger than maxHeaderListSize/ }])
 })
 
-void t.test('serveExtendedConnect: the response refuses with its status and headers, and without its body', async (t) => {
+void t.test('serveStream: the response refuses with its status and headers, and without its body', async (t) => {
   const { client, receive } = await serve(t)
   const { response } = await receive(1)
   response.setHeader('x-a', ['b', 'c']).setHeader('etag', ['"1"', '"2"']).setHeader('content-type', 'text/plain')
@@ -110,7 +113,7 @@ void t.test('serveExtendedConnect: the response refuses with its status and head
   t.same(await client.untilEnd(1), ['HEADERS END_STREAM'])
 })
 
-void t.test('serveExtendedConnect: a response with 200 is sent as 502, with a warning', async (t) => {
+void t.test('serveStream: a response with 200 is sent as 502, with a warning', async (t) => {
   const { client, logs, receive } = await serve(t)
   const { response } = await receive(1)
   response.writeHead(200).end()
@@ -118,7 +121,7 @@ void t.test('serveExtendedConnect: a response with 200 is sent as 502, with a wa
   t.match(logs, [{ level: WARN, url: '/path?q', status: 200 }])
 })
 
-void t.test('serveExtendedConnect: an interim response is omitted', async (t) => {
+void t.test('serveStream: an interim response is omitted', async (t) => {
   const { client, logs, receive } = await serve(t)
   const { response } = await receive(1)
   response.writeProcessing()
@@ -127,14 +130,14 @@ void t.test('serveExtendedConnect: an interim response is omitted', async (t) =>
   t.same(logs, [])
 })
 
-void t.test('serveExtendedConnect: response.destroy() resets the stream', async (t) => {
+void t.test('serveStream: response.destroy() resets the stream', async (t) => {
   const { client, receive } = await serve(t)
   const { response } = await receive(1)
   response.destroy()
   t.same(await client.untilReset(1), ['RST_STREAM CANCEL'])
 })
 
-void t.test('serveExtendedConnect: the response emits \'close\' when the client resets the stream', async (t) => {
+void t.test('serveStream: the response emits \'close\' when the client resets the stream', async (t) => {
   const { client, receive } = await serve(t)
   const { response } = await receive(1)
   const closed = once(response, 'close')
@@ -145,7 +148,7 @@ void t.test('serveExtendedConnect: the response emits \'close\' when the client 
   t.same(client.trace(1), [])
 })
 
-void t.test('serveExtendedConnect: a reply with an interim status is sent as 502, and opens no socket', async (t) => {
+void t.test('serveStream: a reply with an interim status is sent as 502, and opens no socket', async (t) => {
   const { app, refused } = await start(t, H2C, (app) => {
     app.addHook('onRequest', async (request, reply) => reply.code(Number(request.url.slice(1))).send())
     app.get('/101', { websocket: true }, () => t.fail('not a socket'))
@@ -156,7 +159,7 @@ void t.test('serveExtendedConnect: a reply with an interim status is sent as 502
   t.equal(app.websocketServer.clients.size, 0)
 })
 
-void t.test('serveExtendedConnect: a refused stream is closed although a hook reads the request', async (t) => {
+void t.test('serveStream: a refused stream is closed although a hook reads the request', async (t) => {
   const { app, session, refused } = await start(t, H2C, (app) => {
     app.server.on('stream', (stream: ServerHttp2Stream) => stream.once('close', () => app.server.emit('stream closed')))
     app.addHook('onRequest', async (request, reply) => {
@@ -171,7 +174,7 @@ void t.test('serveExtendedConnect: a refused stream is closed although a hook re
   t.equal(session?.destroyed, false)
 })
 
-void t.test('serveExtendedConnect: the returned function stops it', async (t) => {
+void t.test('serveStream: the returned function stops it', async (t) => {
   const { client, requests, stop } = await serve(t)
   stop()
   client.connect(1, '/path')
