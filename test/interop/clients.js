@@ -1,9 +1,10 @@
 /**
  * The clients: how each is found and started, and the handshake that it sends to a server of both HTTP versions, with TLS
- * (`tls`) and without (`cleartext`). `unsupported` and `unsupportedOverHttp2` name the scenarios that a client cannot run
- * with any server, and the reason.
+ * (`tls`) and without (`cleartext`). A client that `fallsBackToHttp2` prefers HTTP/1.1, and also runs with a server that
+ * has HTTP/2 only. `unsupported` and `unsupportedOverHttp2` name the scenarios that a client cannot run with any server,
+ * and the reason.
  */
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { run } from '../helpers/child-processes.js'
 import { Agent } from './agents/agent.js'
@@ -13,7 +14,8 @@ import { CONNECT, UPGRADE } from './transports.js'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const AGENTS = join(ROOT, 'test/interop/agents')
-const NODE_AGENT = join(AGENTS, 'node.js')
+const JAVASCRIPT_AGENT = join(AGENTS, 'javascript.js')
+const JARS = join(CACHE, 'java/lib')
 const NO_FALLBACK = { 'fallback to HTTP/1.1': 'it supports HTTP/2 only' }
 const NO_ABORT = { 'abort by the client': 'a WebSocket of the HTML standard cannot be aborted' }
 
@@ -33,12 +35,26 @@ export const CLIENTS = [
   nodeClient('WebSocket of Node', 26, 'built-in'),
   { ...nodeClient('ws', NODE, 'ws'), name: 'ws', tls: UPGRADE, unsupported: {} },
   {
+    ...runtimeClient('Deno', ['deno', 'run', '--allow-all', '--no-lock']),
+    fallsBackToHttp2: true,
+    unsupported: NO_ABORT
+  },
+  { ...runtimeClient('Bun', ['bun']), unsupported: {} },
+  {
     name: 'Go, golang.org/x/net/http2',
     find: () => findProgram(['go']),
     start: startGoAgent,
     tls: CONNECT,
     cleartext: CONNECT,
     unsupported: NO_FALLBACK
+  },
+  {
+    name: 'Java, reactor-netty',
+    find: async () => await findFile([JARS]) && findProgram(['javac']),
+    start: startJavaAgent,
+    tls: CONNECT,
+    cleartext: UPGRADE,
+    unsupported: { 'fallback to HTTP/1.1': 'it reports an error if a server of HTTP/2 does not advertise Extended CONNECT' }
   },
   { ...pythonClient('Python, h2 + wsproto', 'h2_wsproto.py'), unsupported: NO_FALLBACK },
   {
@@ -70,10 +86,22 @@ function nodeClient (name, major, kind, folder) {
   return {
     name: `${name}, Node ${major}`,
     find: () => findNode(major),
-    start: (node, env) => Agent.start([node, NODE_AGENT, kind, folder ?? ''], env),
+    start: (node, env) => Agent.start([node, JAVASCRIPT_AGENT, kind, folder ?? ''], env),
     tls: CONNECT,
     cleartext: UPGRADE,
     unsupported: NO_ABORT
+  }
+}
+
+/** @param command a program that was installed by npm, and its arguments before the path of the agent */
+function runtimeClient (name, command) {
+  const [program, ...args] = command
+  return {
+    name,
+    find: () => findFile([join(CACHE, 'node_modules/.bin', program)]),
+    start: (file, env) => Agent.start([file, ...args, JAVASCRIPT_AGENT, 'built-in'], env),
+    tls: UPGRADE,
+    cleartext: UPGRADE
   }
 }
 
@@ -93,6 +121,14 @@ async function startGoAgent (go, env) {
   const code = await run(go, ['build', '-C', join(AGENTS, 'go'), '-o', program, '.'], { stdio: 'inherit' })
   if (code !== 0) throw new Error(`go build exited with ${code}`)
   return Agent.start([program], env)
+}
+
+async function startJavaAgent (javac, env) {
+  const [sources, classes, jars] = [join(AGENTS, 'java'), join(CACHE, 'java/classes'), join(JARS, '*')]
+  const args = ['-encoding', 'UTF-8', '-sourcepath', sources, '-classpath', jars, '-d', classes]
+  const code = await run(javac, [...args, join(sources, 'ReactorNettyAgent.java')], { stdio: 'inherit' })
+  if (code !== 0) throw new Error(`javac exited with ${code}`)
+  return Agent.start([join(dirname(javac), 'java'), '-classpath', `${classes}:${jars}`, 'ReactorNettyAgent'], env)
 }
 
 async function findNode (major) {

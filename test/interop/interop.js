@@ -18,7 +18,14 @@ import { runBehindProxy } from './run-behind-proxy.js'
 import { runDirectly } from './run-directly.js'
 
 const FOLDER = join(CACHE, 'run')
-const ENV = { NODE_EXTRA_CA_CERTS: join(FOLDER, 'ca.pem'), SSL_CERT_FILE: join(FOLDER, 'ca.pem') }
+const CA = join(FOLDER, 'ca.pem')
+const ENV = {
+  NODE_EXTRA_CA_CERTS: CA,
+  SSL_CERT_FILE: CA,
+  DENO_CERT: CA,
+  DENO_DIR: join(CACHE, 'deno'),
+  DENO_NO_UPDATE_CHECK: '1'
+}
 
 /** The clients of the proxies, as `[name, secure]`: over HTTP/1.1, over HTTP/2, and a browser. */
 const PROXY_CLIENTS = [['ws', false], ['ws', true], ['Go', true], ['Chromium', true]]

@@ -18,15 +18,13 @@ const PAGE = `<!doctype html>
 `
 const PAGE_SCRIPT = await readFile(new URL('agents/sockets.js', import.meta.url))
 
-const tls = {
-  key: await readFile(`${folder}/key.pem`),
-  cert: await readFile(`${folder}/cert.pem`),
-  allowHTTP1: true
-}
+const certificate = { key: await readFile(`${folder}/key.pem`), cert: await readFile(`${folder}/cert.pem`) }
+const tls = { ...certificate, allowHTTP1: true }
 const APPS = {
   h1: [{}],
   h2c: [{ http2: true }],
   tls: [{ http2: true, https: tls }],
+  http2Only: [{ http2: true, https: certificate }],
   unadvertised: [{ http2: true, https: tls }, { advertise: false }]
 }
 

@@ -28,7 +28,8 @@ class Socket {
     socket.binaryType = 'arraybuffer'
     this.#socket = socket
     this.#closed = new Promise((resolve) => {
-      socket.addEventListener('close', ({ code, reason }) => resolve({ code, reason }))
+      // Deno reports an aborted socket with code 0.
+      socket.addEventListener('close', ({ code, reason }) => resolve({ code: code === 0 ? 1006 : code, reason }))
     })
     this.opened = new Promise((resolve, reject) => {
       socket.addEventListener('open', resolve)

@@ -1,13 +1,15 @@
 /**
- * A client that runs on Node. The first argument is `ws`, `undici` (installed in the folder of the second argument) or
- * `built-in`. Reads commands from stdin and writes responses to stdout, one line of JSON each.
+ * A client that runs on Node, Deno or Bun. The first argument is `ws`, `undici` (installed in the folder of the second
+ * argument) or `built-in`. Reads commands from stdin and writes responses to stdout, one line of JSON each.
  */
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import process from 'node:process'
 import { createInterface } from 'node:readline'
 import { Sockets } from './sockets.js'
 
 const [kind, folder] = process.argv.slice(2)
+const { node, deno, bun } = process.versions
 
 const CLIENTS = {
   ws () {
@@ -29,7 +31,7 @@ const CLIENTS = {
   },
   'built-in' () {
     return {
-      version: process.version,
+      version: deno ?? bun ?? `v${node}`,
       create: (url, protocols, headers) => new WebSocket(url, { protocols, headers })
     }
   }
