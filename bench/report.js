@@ -33,7 +33,8 @@ const GROUPS = {
   ramp: 'Ramp-up',
   stalled: 'Beside stalled sockets',
   bulk: 'Beside bulk transfers',
-  node: 'With the client of this package'
+  node: 'With the client of this package',
+  gateway: 'A ws server through the gateway'
 }
 
 const SIZES = { b: [1, 'B'], k: [KiB, 'KiB'], m: [KiB ** 2, 'MiB'] }

@@ -1,9 +1,12 @@
 import { createError } from '@fastify/error'
 
-/** Error of a second registration on one server: both would answer the same handshake. Thrown by `register`. */
+/**
+ * Error of a second registration on one server: both would answer the same handshake. Thrown by `register` and by
+ * `serveExtendedConnect`.
+ */
 export const FST_WS_ALREADY_REGISTERED = createError(
   'FST_WS_ALREADY_REGISTERED',
-  'fastify-websocket-h2 or @fastify/websocket is already registered on this server: register one of them, once, on an instance that encloses all websocket routes (see docs/migration.md)'
+  'fastify-websocket-h2, @fastify/websocket or serveExtendedConnect() already serves this server: use one of them, once. Register a plugin on an instance that encloses all websocket routes (see docs/migration.md and docs/gateway.md)'
 )
 
 /** Error of websocket routes that the plugin cannot serve. `app.ready()` and `app.listen()` reject with it. */
@@ -12,7 +15,10 @@ export const FST_WS_REGISTERED_TOO_LATE = createError<[urls: string]>(
   'fastify-websocket-h2 does not serve these websocket routes: %s. They were added before it was registered, or outside of its scope. Call "await app.register(websocket)" before you add routes, or add them in a plugin that is registered after it, on an instance that encloses all websocket routes (see docs/routes.md)'
 )
 
-/** Error of an invalid or unknown option. Thrown by `register`, by adding a route, by `connect` and `injectWS`. */
+/**
+ * Error of an invalid or unknown option. Thrown by `register`, by adding a route, by `connect`, `injectWS` and
+ * `serveExtendedConnect`.
+ */
 export const FST_WS_INVALID_OPTION = createError<[name: string, expected: string, received: string]>(
   'FST_WS_INVALID_OPTION',
   'option %s must be %s, got %s',
@@ -104,12 +110,12 @@ export const FST_WS_INVALID_HEADER = createError<[name: string]>(
 )
 
 /**
- * Error of a listener for 'upgrade', or `upgradeFallback`, that answered an Extended CONNECT with bytes that are not an
- * HTTP/1.1 response. Logged, and answered with 502.
+ * Error of a listener for 'upgrade', of `upgradeFallback` or of the handler of `serveExtendedConnect`, that answered an
+ * Extended CONNECT with bytes that are not an HTTP/1.1 response. Logged, or passed to `onError`. Answered with 502.
  */
 export const FST_WS_INVALID_RESPONSE = createError<[url: string, received: string]>(
   'FST_WS_INVALID_RESPONSE',
-  'the response to the upgrade of "%s" must begin with the head of an HTTP/1.1 response, got %s',
+  'the response to the upgrade of "%s" must begin with the head of an HTTP/1.1 response, got %s (see docs/gateway.md)',
   502
 )
 

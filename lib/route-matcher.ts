@@ -36,8 +36,8 @@ export function getRouteMatcher (fastify: FastifyInstance): RouteMatcher {
 }
 
 /**
- * Tells, before Fastify has seen a request, if Fastify would route it to a websocket route. Where it cannot know, the
- * answer is yes, so that Fastify decides.
+ * Finds out if Fastify would route a request to a websocket route, before Fastify has seen it. Where that cannot be
+ * known, the answer is yes, so that Fastify decides.
  *
  * Fastify has no API for that: `findRoute()` returns neither the URL nor the config of a route, and does not derive
  * constraints. So this is a copy of its router, made with the same package.
@@ -94,7 +94,7 @@ export class RouteMatcher {
   }
 
   #lookup (request: RawRequest, done: (isMatch: boolean) => void): void {
-    const options = readFastifyOptions(this.#fastify) as FastifyServerOptions
+    const options = readFastifyOptions(this.#fastify)
     const router = this.#router ??= createRouter(options)
     this.#update(router)
     if (!this.#isComplete) return done(true)
@@ -154,8 +154,8 @@ function createRouter (options: FastifyServerOptions): Router {
 }
 
 /**
- * Returns a GET that inherits the rest from a request. Fastify and `rewriteUrl` set properties of a request, which other
- * listeners must not see.
+ * Returns a GET that inherits the rest from a request. Fastify and `rewriteUrl` set properties of a request, and other
+ * listeners must not see these.
  */
 function toGet (request: RawRequest): IncomingMessage & { originalUrl?: string } {
   const own = { writable: true, enumerable: true, configurable: true }

@@ -1,6 +1,12 @@
 /** Property of a raw request: its Upgrade, which the listener of the server passes to the route. */
 export const kUpgrade = Symbol('fastify-websocket-h2.upgrade')
 
+/**
+ * Mark of a websocket route that the plugin serves, in its config. The value is its origin check, or undefined if every
+ * origin is allowed.
+ */
+export const kWebsocketRoute = Symbol('fastify-websocket-h2.route')
+
 // Methods of a socket that only the plugin calls.
 /** See PluginSocket. */
 export const kAttachConnection = Symbol('fastify-websocket-h2.attach-connection')
@@ -17,6 +23,3 @@ export const kOwnListener = Symbol('fastify-websocket-h2.own-listener')
 
 /** Mark of an upgrade that came over HTTP/2, and that the server emits for other listeners. */
 export const kForwarded = Symbol('fastify-websocket-h2.forwarded')
-
-/** Mark of a websocket route in its config. The value is its origin check, or undefined if every origin is allowed. */
-export const kWebsocketRoute = Symbol('fastify-websocket-h2.route')

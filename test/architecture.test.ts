@@ -14,7 +14,8 @@ const LAYERS: string[][] = [
   ['index.ts'],
   ['lib/inject/'],
   ['lib/client/'],
-  ['lib/routes.ts', 'lib/late-routes.ts', 'lib/plain-requests.ts', 'lib/shutdown.ts'],
+  ['lib/gateway/'],
+  ['lib/routes.ts', 'lib/late-routes.ts', 'lib/route-matcher.ts', 'lib/plain-requests.ts', 'lib/shutdown.ts'],
   ['lib/handshake/'],
   ['lib/http2/'],
   ['lib/socket/'],
@@ -26,11 +27,12 @@ const LAYERS: string[][] = [
 
 /** Modules that only these layers and files may import at run time. */
 const RESTRICTED: Record<string, string[]> = {
-  'node:http2': ['lib/client/transport.ts', 'lib/handshake/http2.ts', 'lib/http2/'],
+  'node:http2': ['lib/client/transport.ts', 'lib/handshake/socket-members.ts', 'lib/http2/'],
   'node:net': ['lib/client/transport.ts'],
   ws: ['lib/client/client-socket.ts', 'lib/handshake/websocket-server.ts'],
   fastify: [],
-  'fastify-plugin': ['index.ts']
+  'fastify-plugin': ['index.ts'],
+  'find-my-way': ['lib/route-matcher.ts']
 }
 
 const IMPORT = /^(?:import|export)\s+(type\b)?[^'"();=]*?\bfrom '([^']+)'|^import '([^']+)'/gm

@@ -5,27 +5,8 @@ import type { FastifyInstance, FastifyRequest, HookHandlerDoneFunction } from 'f
 import type { ServerOptions } from 'ws'
 import type { UpgradeHandler } from './gateway.ts'
 import type { WebsocketErrorHandler } from './handler.ts'
+import type { ReceiveWindowOptions } from './receive-window.ts'
 import type { SlowConsumer } from './socket.ts'
-
-/** Receive windows of an HTTP/2 session (RFC 9113 section 5.2). */
-export interface ReceiveWindowOptions {
-  /**
-   * Initial window of each stream, in bytes, at least 1024 (SETTINGS_INITIAL_WINDOW_SIZE, RFC 9113 section 6.5.2).
-   * Default: `initialWindowSize` in Fastify's `http.settings` or `https.settings`, else 65535.
-   */
-  initial?: number | undefined
-  /**
-   * Largest window of a stream, in bytes, at least 1024. The window grows up to it while the stream is read as fast as
-   * the peer sends. The streams of a session have at most 33554432 bytes in flight together; before Node.js 26 4194304,
-   * because with more, two such processes could block each other indefinitely. Default: 16777216.
-   */
-  max?: number | undefined
-  /**
-   * Limit of the unread bytes of all streams of a session, at least 65535. A stream that exceeds it is reset with
-   * ENHANCE_YOUR_CALM (RFC 9113 section 7). Default: 134217728.
-   */
-  sessionBudget?: number | undefined
-}
 
 /** Close frames that are sent when Fastify closes. */
 export interface ShutdownOptions {
@@ -157,8 +138,8 @@ export interface WebsocketPluginOptions {
    */
   advertise?: boolean | undefined
   /**
-   * Time limit, in ms, of the hooks and `verifyClient` of a handshake. After it the client receives 503. 0 disables the
-   * limit. Default: 30000.
+   * Time limit, in ms, of the hooks and `verifyClient` of a handshake, or of another WebSocket server on the port.
+   * After it the client receives 503. 0 disables the limit. Default: 30000.
    */
   handshakeTimeout?: number | undefined
   /**
@@ -214,8 +195,10 @@ export interface WebsocketPluginOptions {
    */
   nodeVersionWarning?: boolean | undefined
   /**
-   * Serves the upgrades that match no websocket route, over both transports. `false` answers them with 404. Default:
-   * leaves them to the other listeners for `'upgrade'` on the server, and answers with 404 if there are none.
+   * Serves the WebSocket handshakes that match no websocket route, and that no other listener for `'upgrade'` has
+   * taken, over both transports. It has to answer all of them. No hook runs for them, and their origin is not checked.
+   * `false` answers them with 404 (FST_WS_NO_WEBSOCKET_ROUTE). Default: leaves them to the other listeners for
+   * `'upgrade'` on the server, and answers with 404 if there are none.
    */
   upgradeFallback?: UpgradeHandler | false | undefined
 }

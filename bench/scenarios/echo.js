@@ -22,7 +22,7 @@ const AUTOCANNON = {
 }
 
 /** Measures rates only, at a cost so low that the server is the bottleneck. */
-const LOAD_GENERATOR = {
+export const LOAD_GENERATOR = {
   group: 'load', tool: 'a load generator that is faster than the server', exchange: generateLoad
 }
 
@@ -57,7 +57,7 @@ export const echoes = [
   ))
 ]
 
-function echo ({ group, tool, exchange }, size, sockets, inFlight) {
+export function echo ({ group, tool, exchange }, size, sockets, inFlight) {
   const { title, ...distribution } = DISTRIBUTIONS[sockets]
   const bytes = SIZES[size]
   return {

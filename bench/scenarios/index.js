@@ -1,6 +1,7 @@
 /** All scenarios of the benchmark. */
 import { echoes } from './echo.js'
 import { fanOuts } from './fan-out.js'
+import { gateways } from './gateway.js'
 import { gets } from './get.js'
 import { handshakes } from './handshake.js'
 import { idles } from './idle.js'
@@ -11,6 +12,6 @@ import { transfers } from './transfer.js'
  * reported. `open` prepares one variant, and returns `measure`, which measures one round, and `close`. `rounds`
  * replaces the default number of rounds, and `isLong` excludes a scenario from quick runs of all scenarios.
  */
-export const scenarios = [...gets, ...echoes, ...handshakes, ...idles, ...fanOuts, ...transfers].map((scenario) => (
-  { isSecure: true, compare: ['h2', 'h1'], ...scenario }
-))
+export const scenarios = [
+  ...gets, ...echoes, ...handshakes, ...idles, ...fanOuts, ...transfers, ...gateways
+].map((scenario) => ({ isSecure: true, compare: ['h2', 'h1'], ...scenario }))

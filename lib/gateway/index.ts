@@ -1,37 +1,47 @@
 import type { Http2SecureServer, Http2Server } from 'node:http2'
 import type { GatewayOptions, UpgradeHandler } from '../../types/index.ts'
+import { FST_WS_INVALID_OPTION } from '../errors.ts'
 import { claimServer } from '../handshake/claim.ts'
 import { onExtendedConnect } from '../handshake/extended-connect.ts'
 import { forwardUpgrade } from '../handshake/forwarded-upgrade.ts'
-import { advertiseExtendedConnect } from '../http2/server.ts'
+import { advertiseExtendedConnect, isHttp2Server } from '../http2/server.ts'
 import { Sessions } from '../http2/sessions.ts'
 import { readGatewayOptions } from '../options/gateway.ts'
 import { completeSizes } from '../options/receive-window.ts'
+import { describe, isObject } from '../options/validate.ts'
 
 export type { GatewayOptions, UpgradeHandler } from '../../types/index.ts'
 
 /**
- * Serves WebSocket over HTTP/2 (Extended CONNECT, RFC 8441) with a handler of HTTP/1.1 upgrades, such as
- * `wss.handleUpgrade()` of ws or `io.engine.handleUpgrade()` of socket.io. Call it before the server listens.
+ * Serves the WebSocket handshakes of an HTTP/2 server (Extended CONNECT, RFC 8441) with a function that serves HTTP/1.1
+ * upgrades, such as `wss.handleUpgrade()` of ws or `io.engine.handleUpgrade()` of socket.io. Call it before the server
+ * listens: WebSocket is offered to the HTTP/2 connections that begin later.
  *
- * The handler receives the request as a GET with `upgrade: websocket`, and the stream as its socket. The HTTP/1.1 head
- * that it writes is sent as that of the stream: status 101 as 200, which opens the socket; any other status refuses it.
- * Backpressure, receive windows and resets are those of the plugin's own sockets.
+ * The handler receives each handshake as a GET with `upgrade: websocket`, and the HTTP/2 stream as its socket. The
+ * response that it writes is converted: status 101 opens the socket, and is sent as 200. Any other status refuses it.
+ * Backpressure, receive windows and resets are those of the plugin's sockets.
  *
- * Upgrades over HTTP/1.1 are not served: add the handler as a listener for `'upgrade'` too.
+ * HTTP/1.1 clients are not served: add the handler as a listener for `'upgrade'` too. Apps with the plugin do not need
+ * this function. It serves other listeners for `'upgrade'`, and has the option `upgradeFallback`.
  *
- * @returns a function that stops it for new handshakes. Open sockets stay open
- * @throws FST_WS_INVALID_OPTION if an option is invalid or unknown
+ * @param server server of `node:http2`, or `app.server` of a Fastify app without the plugin
+ * @param options limits, and a function for errors
+ * @returns a function that stops it: new handshakes are answered with 405. Open sockets stay open
+ * @throws FST_WS_INVALID_OPTION if an argument or option is invalid or unknown
  * @throws FST_WS_ALREADY_REGISTERED if the plugin, or another call, serves the same server
  * @example
  * const wss = new WebSocketServer({ noServer: true })
- * serveExtendedConnect(server, (request, socket, head) => {
+ * const upgrade = (request, socket, head) => {
  *   wss.handleUpgrade(request, socket, head, (websocket) => wss.emit('connection', websocket, request))
- * })
+ * }
+ * serveExtendedConnect(server, upgrade)
+ * server.on('upgrade', upgrade) // HTTP/1.1, with allowHTTP1
  */
 export function serveExtendedConnect (
   server: Http2Server | Http2SecureServer, handler: UpgradeHandler, options: GatewayOptions = {}
 ): () => void {
+  if (!isObject(server) || !isHttp2Server(server)) throw invalidArgument('server', 'an HTTP/2 server', server)
+  if (typeof handler !== 'function') throw invalidArgument('handler', 'a function', handler)
   const { handshakeTimeout, onError = throwLater, settings, receiveWindow } = readGatewayOptions(options)
   const release = claimServer(server)
   const sessions = new Sessions({ receiveWindow, timeout: (server as { timeout?: number }).timeout ?? 0 })
@@ -48,6 +58,10 @@ export function serveExtendedConnect (
     untrack()
     release()
   }
+}
+
+function invalidArgument (name: string, expected: string, value: unknown): Error {
+  return new FST_WS_INVALID_OPTION(`"${name}" of serveExtendedConnect()`, expected, describe(value))
 }
 
 /** Throws an error that nothing catches. */

@@ -1,6 +1,5 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import type { Http2ServerRequest, ServerHttp2Stream } from 'node:http2'
-import type { FastifyBaseLogger } from 'fastify'
 import type { UpgradeHandler } from '../../types/index.ts'
 import { toError } from '../error-handling.ts'
 import type { HeadWriter } from '../http2/stream-sender.ts'
@@ -30,7 +29,8 @@ export interface Forwarding {
   timeout: number
   /** Receives errors of the handler. */
   onError: (error: Error, request: IncomingMessage) => void
-  log?: FastifyBaseLogger
+  /** Called when the time limit is exceeded. */
+  onTimeout?: (request: IncomingMessage) => void
 }
 
 /**
@@ -87,8 +87,7 @@ class ForwardedUpgrade implements HeadWriter, StreamHandshake {
   }
 
   refuseLate (): void {
-    const { url } = this.#request
-    this.#forwarding.log?.warn({ url }, 'websocket handshake not answered within handshakeTimeout: 503 sent')
+    this.#forwarding.onTimeout?.(this.#request)
     this.#refuse(SERVICE_UNAVAILABLE)
   }
 

@@ -5,11 +5,11 @@ import { Server as TlsServer, TLSSocket } from 'node:tls'
 import type { FastifyBaseLogger } from 'fastify'
 import { allowsHttp1, isBadPreface, isProtocolMismatch, onSession } from '../internals/http2.ts'
 
-const OVER_TLS = 'a client without HTTP/2 could not connect, because this server serves HTTP/2 only: to serve ' +
-  'WebSockets over HTTP/1.1 too, set `https.allowHTTP1: true` in the options of Fastify (see docs/http1-and-http2.md)'
+const OVER_TLS = 'a client that offered only HTTP/1.1 could not connect, because this server serves HTTP/2 only: to ' +
+  'serve WebSockets over HTTP/1.1 too, set `https.allowHTTP1: true` in the options of Fastify (see docs/http1-and-http2.md)'
 
-const WITHOUT_TLS = 'a client without HTTP/2 could not connect, because a clear-text server with `http2: true` serves ' +
-  'HTTP/2 only, and browsers use HTTP/1.1 without TLS: use TLS with `https.allowHTTP1: true`, or `http2: false` ' +
+const WITHOUT_TLS = 'a client that offered only HTTP/1.1 could not connect, because a clear-text server with ' +
+  '`http2: true` serves HTTP/2 only, and browsers use HTTP/1.1 without TLS: use TLS with `https.allowHTTP1: true`, or `http2: false` ' +
   '(see docs/http1-and-http2.md)'
 
 const REQUEST_LINE = /^[A-Z]+ \S+ HTTP\/1\.[01]\r?\n/

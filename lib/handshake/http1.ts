@@ -8,8 +8,11 @@ import { completeUpgrade } from './complete-upgrade.ts'
 import { isCleartextHttp2, isWebSocketUpgrade } from './headers.ts'
 import { closeDetached, createResponse, detachResponse } from './http1-response.ts'
 import type { OtherServers } from './other-servers.ts'
-import { hasOtherListeners, ignoreOtherUpgrades, serveAsRequest } from './other-upgrade.ts'
+import { hasOtherListeners, ignoreOtherUpgrades, isTaken, serveAsRequest } from './other-upgrade.ts'
 import type { Dispatch, OnSocket, RawRequest, Upgrade } from './upgrade.ts'
+
+const TAKEN = 'another listener for \'upgrade\' has answered the handshake of a websocket route: let it ignore this URL, ' +
+  'or call it in upgradeFallback'
 
 /**
  * Serves the upgrades of a server's HTTP/1.1 connections (RFC 6455 section 4.2), except those of other servers on the
@@ -38,6 +41,10 @@ export function serveUpgrade (
   }
 
   function serve (request: IncomingMessage, socket: Socket, head: Buffer): void {
+    if (isTaken(request, socket)) {
+      socket.on('error', ignoreError)
+      return log.warn({ url: request.url }, TAKEN)
+    }
     const response = createResponse(request, socket)
     if (response === undefined) return
 
@@ -102,3 +109,5 @@ class H1Upgrade implements Upgrade {
     closeDetached(this.response)
   }
 }
+
+function ignoreError (): void {}

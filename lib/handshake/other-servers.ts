@@ -1,17 +1,16 @@
 import type { IncomingMessage } from 'node:http'
-import type { Http2ServerRequest } from 'node:http2'
+import type { Http2ServerRequest, ServerHttp2Stream } from 'node:http2'
 import type { Server, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { FastifyBaseLogger } from 'fastify'
 import type { UpgradeHandler } from '../../types/index.ts'
 import { logError } from '../error-handling.ts'
 import type { StreamSocket } from '../http2/stream-socket.ts'
-import { readResponse } from '../internals/http1.ts'
 import { kForwarded } from '../symbols.ts'
 import { callHandler, forwardUpgrade } from './forwarded-upgrade.ts'
 import { isWebSocketUpgrade } from './headers.ts'
 import { createResponse } from './http1-response.ts'
-import { hasOtherListeners } from './other-upgrade.ts'
+import { hasOtherListeners, isTaken } from './other-upgrade.ts'
 
 /** Function that calls back with true for a request that Fastify routes to a websocket route. */
 export type MatchRoute = (request: IncomingMessage | Http2ServerRequest, done: (isMatch: boolean) => void) => void
@@ -47,8 +46,20 @@ export class OtherServers {
   /** Calls `serve` for an upgrade that matches a websocket route or that has no other server, else `leave`. */
   decide (request: IncomingMessage | Http2ServerRequest, serve: () => void, leave: () => void): void {
     const exist = this.#fallback === undefined ? hasOtherListeners(this.#server) : this.#fallback !== false
-    if (exist) this.#matchRoute(request, (isMatch) => { if (isMatch) serve(); else leave() })
-    else serve()
+    if (!exist) return serve()
+
+    let timer: NodeJS.Timeout | undefined
+    let isDecided = false
+    const decideOnce = (isMatch: boolean): void => {
+      if (isDecided) return
+      isDecided = true
+      clearTimeout(timer)
+      if (isMatch) serve()
+      else leave()
+    }
+    this.#matchRoute(request, decideOnce)
+    // An asynchronous constraint of routes may never call back. Fastify then waits for it, within the same limit.
+    if (!isDecided && this.#timeout > 0) timer = setTimeout(decideOnce, this.#timeout, true)
   }
 
   /** Leaves an HTTP/1.1 upgrade to the other servers. The listeners have received it from Node. */
@@ -56,27 +67,53 @@ export class OtherServers {
     // Node has removed its own listener, and a server that ignores the upgrade adds none: a client that resets its
     // connection would end the process.
     socket.on('error', ignoreError)
-    if (typeof this.#fallback !== 'function' || !isWebSocketUpgrade(request.headers)) return
-    if (readResponse(socket) !== undefined) return
-    callHandler(this.#fallback, [request, socket, head], (error) => {
-      this.#logError(error, request)
-      if (socket.bytesWritten > 0) socket.destroy()
-      else createResponse(request, socket)?.writeHead(500, { 'content-length': 0 }).end()
-    })
+    if (typeof this.#fallback === 'function' && isWebSocketUpgrade(request.headers) && !isTaken(request, socket)) {
+      callHandler(this.#fallback, [request, socket, head], (error) => {
+        this.#logError(error, request)
+        if (socket.bytesWritten > 0) socket.destroy()
+        else createResponse(request, socket)?.writeHead(500, { 'content-length': 0 }).end()
+      })
+    }
+    if (this.#timeout > 0) this.#limit(request, socket)
   }
 
   /** Passes an Extended CONNECT to the other servers. */
   forward (request: Http2ServerRequest, streamSocket: StreamSocket): void {
     forwardUpgrade(request, streamSocket, {
-      handler: typeof this.#fallback === 'function' ? this.#fallback : (...parameters) => this.#emit(...parameters),
+      handler: async (...parameters) => await this.#pass(...parameters),
       timeout: this.#timeout,
       onError: (error, request) => this.#logError(error, request),
-      log: this.#log
+      onTimeout: (request) => this.#logTimeout(request)
     })
   }
 
-  #emit (request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    this.#server.emit('upgrade', Object.assign(request, { [kForwarded]: true }), socket, head)
+  /** Emits an upgrade for the other listeners, and calls the fallback if none of them takes it. */
+  async #pass (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    if (hasOtherListeners(this.#server)) {
+      this.#server.emit('upgrade', Object.assign(request, { [kForwarded]: true }), socket, head)
+    }
+    const { headersSent } = socket as ServerHttp2Stream
+    if (typeof this.#fallback !== 'function' || headersSent || isTaken(request, socket)) return
+    await this.#fallback(request, socket, head)
+  }
+
+  /**
+   * Refuses an upgrade that no server takes within the timeout, as over HTTP/2. Node keeps its connection indefinitely.
+   * If it may be in use, it is left alone.
+   */
+  #limit (request: IncomingMessage, socket: Socket): void {
+    const timer = setTimeout(() => {
+      socket.off('close', stop)
+      if (isTaken(request, socket) || socket.bytesWritten !== 0) return
+      this.#logTimeout(request)
+      createResponse(request, socket)?.writeHead(503, { 'content-length': 0 }).end()
+    }, this.#timeout)
+    const stop = (): void => clearTimeout(timer)
+    socket.on('close', stop)
+  }
+
+  #logTimeout ({ url }: IncomingMessage): void {
+    this.#log.info({ url }, 'no server on the port answered an upgrade within handshakeTimeout: 503 sent')
   }
 
   #logError (error: Error, { url }: IncomingMessage): void {

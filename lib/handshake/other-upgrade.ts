@@ -29,6 +29,14 @@ export function hasOtherListeners (server: Server): boolean {
 }
 
 /**
+ * Returns whether another listener has taken an upgrade: it reads from the connection, has ended it, or has created a
+ * response for it. Before it emits 'upgrade', Node removes its own listeners from the connection, and stops reading.
+ */
+export function isTaken (request: IncomingMessage, connection: Duplex): boolean {
+  return connection.readableFlowing !== null || !connection.writable || readResponse(connection)?.req === request
+}
+
+/**
  * Serves a request to another protocol after Node has emitted it as an upgrade. The request head is put back into the
  * connection without `Connection: upgrade`, and the server parses the connection again.
  *

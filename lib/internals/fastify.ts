@@ -1,5 +1,5 @@
 import type { Server } from 'node:net'
-import type { FastifyInstance, onRequestHookHandler } from 'fastify'
+import type { FastifyInstance, FastifyServerOptions, onRequestHookHandler } from 'fastify'
 import { readSymbol } from './read-symbol.ts'
 
 /**
@@ -30,10 +30,11 @@ export function prependOnRequest (fastify: FastifyInstance, hook: onRequestHookH
  *
  * `fastify.initialConfig` has a part of them only: neither `logger` nor `trustProxy`, for example. With `--options`
  * fastify-cli passes the options of Fastify to the app as well, and apps pass their options to `@fastify/autoload`,
- * which passes them to every plugin. So they are known names, although they have no effect.
+ * which passes them to every plugin. So they are known names, although they have no effect. And `rewriteUrl`, and the
+ * options of the router, decide to which route a request belongs.
  */
-export function readFastifyOptions (fastify: FastifyInstance): object {
-  return (readSymbol(fastify, 'fastify.options') as object | undefined) ?? {}
+export function readFastifyOptions (fastify: FastifyInstance): FastifyServerOptions {
+  return (readSymbol(fastify, 'fastify.options') as FastifyServerOptions | undefined) ?? {}
 }
 
 /** Strategy of a custom constraint of routes. */

@@ -6,7 +6,7 @@ import type { Test } from 'tap'
 import { WebSocketServer } from 'ws'
 import type { UpgradeHandler } from '../../index.ts'
 import { addEcho } from '../helpers/echo.ts'
-import { ERROR, errorsIn } from '../helpers/logs.ts'
+import { ERROR, INFO, errorsIn } from '../helpers/logs.ts'
 import { scenarios } from '../helpers/transports.ts'
 import type { Fixture, Transport } from '../helpers/transports.ts'
 import { allClosed, closed, nextText, roundTrip } from '../helpers/waiting.ts'
@@ -38,7 +38,7 @@ class OtherServer {
 
   /** Serves the paths that begin with /other, like socket.io, and ignores all others. */
   readonly listen = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    if (request.url!.startsWith('/other')) this.handle(request, socket, head)
+    if (request.url!.startsWith('/other')) void this.handle(request, socket, head)
   }
 }
 
@@ -165,6 +165,25 @@ export function testOtherServers (transport: Transport): void {
     t.equal(other.received[0]!.socket.destroyed, true)
   }, { shutdownTimeout: 200 })
 
+  scenario('injectWS() opens a socket of the other server', addRoutes, async (t, { app }) => {
+    const socket = await app.injectWS('/other')
+    t.equal(await nextText(socket), 'http2' in transport.server ? '2.0' : '1.1')
+    t.same(hooks, [])
+    socket.terminate()
+  })
+
+  scenario('an upgrade that no other server answers is refused with 503 after handshakeTimeout', addRoutes,
+    async (t, { refused, open, logs }) => {
+      const socket = await open('/other')
+      t.match(await refused('/nowhere'), { status: 503 })
+      const lines = logs.filter(({ msg }) => msg.includes('handshakeTimeout'))
+      t.match(lines, [{ level: INFO, msg: 'no server on the port answered an upgrade within handshakeTimeout: 503 sent' }])
+      t.equal(lines.length, 1)
+      await roundTrip(socket)
+      t.same(hooks, [])
+      socket.terminate()
+    }, { handshakeTimeout: 100 })
+
   // upgradeFallback
 
   /** Options of the current test. Each one adds its own server. */
@@ -181,6 +200,21 @@ export function testOtherServers (transport: Transport): void {
     t.same([hooks, fixture.logs], [[], []])
     socket.terminate()
     await checkOther(t, fixture, '/other')
+  }, { upgradeFallback: toOther })
+
+  scenario('upgradeFallback receives what no other listener takes', (app) => {
+    addRoutes(app)
+    app.server.on('upgrade', (request, socket: Duplex) => {
+      if (request.url === '/refused') socket.end('HTTP/1.1 401 Unauthorized\r\n\r\n')
+    })
+  }, async (t, fixture) => {
+    t.match(await fixture.refused('/refused'), { status: 401 })
+    for (const path of ['/other', '/any']) {
+      const socket = fixture.connect(path)
+      t.equal(await nextText(socket), transport.httpVersion)
+      socket.terminate()
+    }
+    t.same(other.received.map(({ request }) => request.url), ['/other', '/any'])
   }, { upgradeFallback: toOther })
 
   scenario('upgradeFallback serves an app without a websocket route', () => { other = new OtherServer() },
@@ -226,7 +260,8 @@ export function testOtherServers (transport: Transport): void {
     t.equal(errorsIn(fixture.logs).length, 1)
   }, {
     upgradeFallback: async (request, socket, head) => {
-      await new Promise<void>((resolve) => new OtherServer().server.handleUpgrade(request, socket, head, () => resolve()))
+      const { server } = new OtherServer()
+      await new Promise((resolve) => server.handleUpgrade(request, socket, head, resolve))
       throw new Error('late')
     }
   })

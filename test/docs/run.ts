@@ -45,6 +45,11 @@ const REGISTERS = /\bapp\.register\((?:websocket|fastifyWebsocketH2)\b/
 /** Matches a program that opens sockets, and ends without a signal. */
 const IS_CLIENT = /from '(?:fastify-websocket-h2\/client|node:test|undici)'|\binjectWS\(/
 const CLIENT_URL = /['"`](ws|http)(s?):\/\/[\w.-]+(?::(\d+))?/
+/** Other WebSocket servers that a program may have on its port, and a URL of each. */
+const OTHER_SERVERS: Array<[RegExp, string]> = [
+  [/from 'socket\.io'/, '/socket.io/?EIO=4&transport=websocket'],
+  [/from 'ws'/, '/graphql']
+]
 const PEM = /['"`](?:\.\/)?([\w./-]+\.(?:pem|key|crt))['"`]/g
 
 const secrets = await createCertificate('localhost', 'example.com', '*.example.com')
@@ -98,7 +103,8 @@ export async function createRunner (root: string): Promise<Runner> {
     if (isServer && !isClient) {
       const [listening] = await Promise.race([once(child, 'message'), ended.then(fail)]) as [Listening]
       for (const http of versionsOf(listening, block.code)) {
-        await visit(t, block, listening.urls, (url, headers) => openTo(listening, url, { headers, http }))
+        const urls = [...listening.urls, ...otherUrls(block.code)]
+        await visit(t, block, urls, (url, headers) => openTo(listening, url, { headers, http }))
       }
       child.kill('SIGTERM')
     }
@@ -154,6 +160,11 @@ function versionsOf ({ secure, http2 }: Listening, code: string): Version[] {
   return secure && code.includes('allowHTTP1: true') ? ['2', '1.1'] : ['2']
 }
 
+/** URLs of other WebSocket servers, which are no routes of Fastify. */
+function otherUrls (code: string): string[] {
+  return OTHER_SERVERS.flatMap(([pattern, url]) => pattern.test(code) ? [url] : [])
+}
+
 /** Forgets the servers and connections of the block before. Closes those of this one when its test ends. */
 function begin (t: Test): void {
   ports.clear()
@@ -174,7 +185,7 @@ async function visit (t: Test, { code }: Block, urls: string[], open: Open): Pro
   const credentials = { ...(authorization !== undefined && { authorization }), ...(cookie !== undefined && { cookie }) }
   const query = [...code.matchAll(/\brequired: \['(\w+)'\]/g)].map(([, name]) => `${name}=x`).join('&')
   for (const url of urls) {
-    const path = `${url.replace(/:\w+|\*/g, 'x')}?${query}`
+    const path = url.replace(/:\w+|\*/g, 'x') + (query === '' ? '' : `?${query}`)
     if (Object.keys(credentials).length > 0) {
       await t.rejects(open(path, {}), /: 401$/, `${url}: is refused without credentials`)
     }

@@ -1,5 +1,6 @@
 /** The only imports from lib/ that the tests of the documentation have. */
 import { CONNECT_OPTIONS } from '../../lib/options/client.ts'
+import { GATEWAY_OPTIONS } from '../../lib/options/gateway.ts'
 import { PLUGIN_OPTIONS, SERVER_OPTIONS } from '../../lib/options/plugin.ts'
 import { RECEIVE_WINDOW_OPTIONS } from '../../lib/options/receive-window.ts'
 import { ROUTE_OPTIONS } from '../../lib/options/route.ts'
@@ -20,6 +21,7 @@ export * as errors from '../../lib/errors.ts'
 export const OPTIONS = {
   /** Those of `connect()` itself, without those of ws and `tls.connect()`. */
   connect: [...Object.keys(CONNECT_OPTIONS), 'protocols'],
+  gateway: Object.keys(GATEWAY_OPTIONS),
   plugin: Object.keys(PLUGIN_OPTIONS),
   receiveWindow: Object.keys(RECEIVE_WINDOW_OPTIONS),
   route: Object.keys(ROUTE_OPTIONS),
@@ -51,3 +53,8 @@ export const PLUGIN_DEFAULTS: Record<string, unknown> = {
 
 /** Defaults of `connect(url)`. */
 export const CONNECT_DEFAULTS: Record<string, unknown> = defaultsOf(CONNECT_OPTIONS)
+
+/** Defaults of `serveExtendedConnect()`. A list has the defaults of nested options. */
+export const GATEWAY_DEFAULTS: Record<string, unknown> = {
+  ...defaultsOf(GATEWAY_OPTIONS), receiveWindow: Object.values(defaultsOf(RECEIVE_WINDOW_OPTIONS))
+}

@@ -14,13 +14,14 @@ import { readWsDefaults, statedValues, toStated } from './defaults.ts'
 import { byName, pages } from './pages.ts'
 import type { Table } from './pages.ts'
 import {
-  CONNECT_DEFAULTS, NESTED_DEFAULTS, OPTIONS, PLUGIN_DEFAULTS, VULNERABILITIES, connect, errors
+  CONNECT_DEFAULTS, GATEWAY_DEFAULTS, NESTED_DEFAULTS, OPTIONS, PLUGIN_DEFAULTS, VULNERABILITIES, connect, errors
 } from './subjects.ts'
 
 /** Errors that answer a client with their status. */
 const ANSWERED = [
   'FST_WS_NO_WEBSOCKET_ROUTE', 'FST_WS_ORIGIN_NOT_ALLOWED', 'FST_WS_UPGRADE_REQUIRED', 'FST_WS_SHUTTING_DOWN',
-  'FST_WS_TOO_MANY_SOCKETS', 'FST_WS_INVALID_HEADER', 'FST_WS_INVALID_SUBPROTOCOL', 'FST_WS_INVALID_REFUSAL'
+  'FST_WS_TOO_MANY_SOCKETS', 'FST_WS_INVALID_HEADER', 'FST_WS_INVALID_RESPONSE', 'FST_WS_INVALID_SUBPROTOCOL',
+  'FST_WS_INVALID_REFUSAL'
 ]
 
 /** Options whose default is an action, which the tests of behaviour check. */
@@ -82,6 +83,13 @@ void t.test('client.md lists the options of connect(), with their defaults', asy
   const table = tableOf('docs/client.md', 'Options')
   t.same([...byName(table).keys()], OPTIONS.connect)
   checkDefaults(t, table, CONNECT_DEFAULTS)
+})
+
+void t.test('gateway.md lists the options of serveExtendedConnect(), with their defaults', async (t) => {
+  const table = tableOf('docs/gateway.md', 'Without the plugin')
+  t.same([...byName(table).keys()], OPTIONS.gateway)
+  checkDefaults(t, table, GATEWAY_DEFAULTS)
+  t.equal(byName(table).get('receiveWindow')![1], `\`{ ${OPTIONS.receiveWindow.join(', ')} }\``)
 })
 
 for (const [page, section] of [['docs/deployment.md', 'Limits to set'], ['docs/limits.md', 'All limits']] as const) {

@@ -1,14 +1,16 @@
 import t from 'tap'
 import { readWsDefaults, statedValues, toStated } from './defaults.ts'
 import { read } from './pages.ts'
-import { CONNECT_DEFAULTS, NESTED_DEFAULTS, PLUGIN_DEFAULTS } from './subjects.ts'
+import { CONNECT_DEFAULTS, GATEWAY_DEFAULTS, NESTED_DEFAULTS, PLUGIN_DEFAULTS } from './subjects.ts'
 
 /** A property of an interface, with its doc comment. */
 const PROPERTY = /\/\*\*((?:(?!\*\/)[^])*)\*\/\s*(\w+)\?:/g
 
 const FILES: Record<string, Record<string, unknown>> = {
   'types/options.ts': { ...await readWsDefaults(), ...NESTED_DEFAULTS, ...PLUGIN_DEFAULTS },
-  'types/client.ts': CONNECT_DEFAULTS
+  'types/receive-window.ts': NESTED_DEFAULTS,
+  'types/client.ts': CONNECT_DEFAULTS,
+  'types/gateway.ts': GATEWAY_DEFAULTS
 }
 
 for (const [file, defaults] of Object.entries(FILES)) {

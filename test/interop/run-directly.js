@@ -4,7 +4,7 @@ import { NOT_ADVERTISED_SCENARIOS, PAGE_SCENARIOS, SCENARIOS } from './scenarios
 import { CONNECT, UPGRADE } from './transports.js'
 
 /** The warning of a server that has HTTP/2 only. */
-const HTTP1_WARNING = /^a client without HTTP\/2 could not connect/
+const HTTP1_WARNING = /^a client that offered only HTTP\/1.1 could not connect/
 
 /**
  * Runs a client without a proxy: with TLS, without TLS, with a server that does not advertise Extended CONNECT, and, if the

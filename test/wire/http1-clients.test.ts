@@ -21,7 +21,7 @@ void t.test('an HTTP/1.1 handshake to a server for HTTP/2 only is logged as a wa
 
   const server = await startServer(t, addEcho)
   await sendHandshake(server)
-  t.match(server.warnings, [{ level: 40, msg: /a client without HTTP\/2 could not connect/ }])
+  t.match(server.warnings, [{ level: 40, msg: /a client that offered only HTTP\/1.1 could not connect/ }])
   await sendHandshake(server)
   t.equal(server.warnings.length, 1)
   await openEcho(await server.client(), 1)

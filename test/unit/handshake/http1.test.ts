@@ -55,6 +55,29 @@ void t.test('serveUpgrade: with another listener an upgrade to another protocol 
   t.match(await readToEnd(client), /^HTTP\/1\.1 101 [^]*poured$/)
 })
 
+const takers: Array<[string, (request: IncomingMessage, connection: Duplex) => void]> = [
+  ['reads from', (_request, connection) => { connection.resume() }],
+  ['ends', (_request, connection) => { connection.end('HTTP/1.1 400 Bad Request\r\n\r\n') }],
+  ['destroys', (_request, connection) => { connection.destroy() }],
+  ['has a response for', (request, connection) => { assignResponse(request, connection).writeHead(404) }]
+]
+
+for (const [takes, listener] of takers) {
+  void t.test(`serveUpgrade: warns of a handshake that matches a route if another listener ${takes} its connection`, async (t) => {
+    const { log, logs } = createLog()
+    const server = createServer()
+    serveUpgrade(server, createOthers(server), () => t.fail('dispatched'), log)
+    server.on('upgrade', listener)
+    const upgraded = once(server, 'upgrade')
+    sendInMemory(server, upgradeRequest('/'))
+    const [, connection] = await upgraded
+    await waitTurns()
+    t.match(logs, [{ msg: /^another listener for 'upgrade' has answered the handshake of a websocket route: / }])
+    t.equal(logs.length, 1)
+    t.ok(connection.listenerCount('error') > 0, 'a client that resets its connection does not end the process')
+  })
+}
+
 void t.test('serveUpgrade: with another listener an offer of h2c is served as a request, without an Upgrade', async (t) => {
   const serve = (response: ServerResponse): unknown => response.writeHead(200, { connection: 'close' }).end('served')
   const server = createServer((_request, response) => serve(response)).on('upgrade', () => {})

@@ -1,5 +1,4 @@
 import { once } from 'node:events'
-import { maxHeaderSize } from 'node:http'
 import type { ServerResponse } from 'node:http'
 import { createServer } from 'node:http2'
 import type { Http2ServerRequest, ServerHttp2Stream } from 'node:http2'
@@ -10,14 +9,13 @@ import { onExtendedConnect } from '../../../lib/handshake/extended-connect.ts'
 import { serveStream } from '../../../lib/handshake/http2.ts'
 import type { RawRequest, Upgrade } from '../../../lib/handshake/upgrade.ts'
 import { createWebSocketServer } from '../../../lib/handshake/websocket-server.ts'
-import { sizeOfHeaderList } from '../../../lib/http2/header-list.ts'
 import { Sessions } from '../../../lib/http2/sessions.ts'
 import { StreamSocket } from '../../../lib/http2/stream-socket.ts'
 import type { PluginSocket } from '../../../lib/socket/websocket.ts'
 import { kUpgrade } from '../../../lib/symbols.ts'
 import { addEcho } from '../../helpers/echo.ts'
 import { FrameClient } from '../../helpers/h2-frames.ts'
-import { INFO, WARN } from '../../helpers/logs.ts'
+import { WARN } from '../../helpers/logs.ts'
 import type { LogLine } from '../../helpers/logs.ts'
 import { createLog } from '../../helpers/pending-upgrade.ts'
 import { H1, H2C, start } from '../../helpers/transports.ts'
@@ -81,25 +79,6 @@ void t.test('serveStream: dispatches a CONNECT as a GET with a Host field and an
   t.equal(upgrade.response, response)
   t.equal(response.req, request)
   t.match(upgrade, { headerLines: [], isAnswered: false, timer: undefined })
-})
-
-void t.test('serveStream: an invalid CONNECT is refused and logged, and not dispatched', async (t) => {
-  const { client, logs, requests } = await serve(t)
-  client.connect(1, '/path', { 'sec-websocket-version': '12' })
-  t.match(await client.response(1), { ':status': '400', 'sec-websocket-version': '13' })
-  t.same(await client.untilEnd(1), ['HEADERS END_STREAM'])
-  t.same(requests, [])
-  t.match(logs, [{ level: INFO, url: '/path', status: 400, msg: /^websocket handshake refused: missing or unsupported/ }])
-})
-
-void t.test('serveStream: a header list larger than the limit of the server is refused with 431', async (t) => {
-  const { client, logs, requests, receive } = await serve(t)
-  const rest = maxHeaderSize - sizeOfHeaderList(client.connectFields('/path?q', { cookie: '' }).flat())
-  await receive(1, { cookie: 'x'.repeat(rest) })
-  client.connect(3, '/path?q', { cookie: 'x'.repeat(rest + 1) })
-  t.match(await client.response(3), { ':status': '431' })
-  t.equal(requests.length, 1)
-  t.match(logs, [{ level: INFO, status: 431, msg: /larger than maxHeaderListSize/ }])
 })
 
 void t.test('serveStream: the response refuses with its status and headers, and without its body', async (t) => {
@@ -172,14 +151,6 @@ void t.test('serveStream: a refused stream is closed although a hook reads the r
   t.equal((await refused('/ws')).status, 401)
   await streamClosed
   t.equal(session?.destroyed, false)
-})
-
-void t.test('serveStream: the returned function stops it', async (t) => {
-  const { client, requests, stop } = await serve(t)
-  stop()
-  client.connect(1, '/path')
-  await client.roundTrip()
-  t.same(requests, [])
 })
 
 void t.test('accept: opens a socket on the stream, and passes it on with its StreamSocket', async (t) => {
