@@ -1,5 +1,6 @@
 /**
- * Tests the page of the example server in Chromium. The sockets of pages in general are tested in test/interop.
+ * Tests the page of the example server, and the hot module replacement of Vite, in Chromium. The sockets of pages in
+ * general are tested in test/interop.
  *
  *   CHROMIUM=/usr/bin/google-chrome  uses another Chromium
  *   SCREENSHOT=page.png              writes screenshots of the page: page-light.png and page-dark.png
@@ -9,6 +10,8 @@ import { chromium } from 'playwright-core'
 import { Checks } from '../helpers/checks.js'
 import { CHROMIUM_FLAGS } from '../helpers/chromium.js'
 import { Example } from './example.js'
+import { openPage, recordConsole } from './pages.js'
+import { testVite } from './vite.js'
 
 const { CHROMIUM = '/usr/bin/chromium', SCREENSHOT } = process.env
 // Ten times the usual duration, for a busy machine.
@@ -31,6 +34,8 @@ async function testInChromium () {
     console.log(`# Chromium ${browser.version()}, Node ${process.version}`)
     await testExample(browser, 'HTTP/2', {})
     await testExample(browser, 'HTTP/1.1', { ADVERTISE: '0' })
+    await testVite(browser, checks, { mount: 'with @fastify/middie', allowHTTP1: true })
+    await testVite(browser, checks, { mount: 'in a notFoundHandler', allowHTTP1: false })
   } finally {
     await browser.close()
   }
@@ -72,25 +77,10 @@ async function testExample (browser, version, env) {
   await page.context().close()
 }
 
-async function openPage (browser, url) {
-  const context = await browser.newContext()
-  context.setDefaultTimeout(30_000)
-  const page = await context.newPage()
-  await page.goto(url)
-  return page
-}
-
 async function sendFromPage (page, text) {
   await page.getByRole('textbox', { name: 'Message' }).fill(text)
   await page.getByRole('button', { name: 'Send' }).click()
   await page.locator('#log .echo').getByText(text).waitFor()
-}
-
-function recordConsole (page) {
-  const messages = []
-  page.on('pageerror', (error) => messages.push(error.message))
-  page.on('console', (message) => { if (message.type() !== 'log') messages.push(message.text()) })
-  return messages
 }
 
 async function takeScreenshots (page) {
