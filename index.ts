@@ -54,14 +54,23 @@ async function websocketH2 (fastify: FastifyInstance, pluginOptions: types.Webso
   const matcher = getRouteMatcher(fastify)
   const others = new OtherServers(server, options, (request, done) => matcher.match(request, done), fastify.log)
   const disposers: Array<() => void> = []
+  let isServing = false
 
   fastify.decorate('websocketServer', websocketServer)
   fastify.decorate('injectWS', createInjectWS(fastify, server))
-  // Without a fallback, a server that has no websocket route is not touched.
-  const servesOthers = typeof options.upgradeFallback === 'function'
-  addWebsocketRoutes(fastify, websocketServer, options, shutdown, admission, servesOthers ? () => {} : serve)
-  if (servesOthers) serve()
+  addWebsocketRoutes(fastify, websocketServer, options, shutdown, admission, serve)
+  if (typeof options.upgradeFallback === 'function') serve()
 
+  fastify.addHook('onReady', async () => serveOthers())
+  fastify.addHook('onListen', async () => {
+    serveOthers()
+    if (!isServing) return
+    for (const secondary of readSecondaryServers(fastify)) {
+      // It has the options of the first server, so its warning would be the same.
+      serveConnections(secondary)
+      if (isOwnServer) ignoreOtherUpgrades(secondary, server)
+    }
+  })
   fastify.addHook('onClose', async () => {
     for (const stop of disposers) stop()
     admission.close()
@@ -69,19 +78,19 @@ async function websocketH2 (fastify: FastifyInstance, pluginOptions: types.Webso
   })
   addShutdownHooks(fastify, shutdown)
 
-  // Runs when the first websocket route is added, or at once if there is an `upgradeFallback`.
+  // Runs when the first websocket route is added. Until then the server is untouched, if it serves no others.
   function serve (): void {
+    if (isServing) return
+    isServing = true
     if (options.nodeVersionWarning) warnOfNodeVersion(server, fastify.log)
     disposers.push(serveUpgrade(server, others, dispatch, fastify.log))
     const warning = serveConnections(server)
     if (warning !== undefined) fastify.log.warn(warning)
-    fastify.addHook('onListen', async () => {
-      for (const secondary of readSecondaryServers(fastify)) {
-        // It has the options of the first server, so its warning would be the same.
-        serveConnections(secondary)
-        if (isOwnServer) ignoreOtherUpgrades(secondary, server)
-      }
-    })
+  }
+
+  // Other WebSocket servers on the port need no websocket route.
+  function serveOthers (): void {
+    if (options.upgradeFallback !== false && server.listenerCount('upgrade') > 0) serve()
   }
 
   /** Returns a warning about the options of the server, if there is one. */

@@ -44,6 +44,9 @@ function readLoggedProperties (thrown: unknown): void {
   }
 }
 
+/** Listener for 'error', without which the error would end the process. Something else reports it, or nobody has to. */
+export function ignoreError (): void {}
+
 /** Returns true if ws reported the error because of invalid data of the peer. */
 export function isProtocolError (error: unknown): boolean {
   return error instanceof Error && 'code' in error && PROTOCOL_ERROR.test(String(error.code))

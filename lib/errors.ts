@@ -119,6 +119,15 @@ export const FST_WS_INVALID_RESPONSE = createError<[url: string, received: strin
   502
 )
 
+/**
+ * Error of a response over HTTP/2 whose headers are larger than Node.js sends. Answered with 500, or, if the handshake
+ * was accepted, by resetting the stream.
+ */
+export const FST_WS_HEADERS_TOO_LARGE = createError<[bytes: number, limit: number]>(
+  'FST_WS_HEADERS_TOO_LARGE',
+  'the response headers to a websocket handshake have %s bytes, more than the %s that Node.js sends over HTTP/2: set fewer or shorter ones'
+)
+
 /** Error of a `handleProtocols` that returned no subprotocol (RFC 6455 section 4.2.2). Answered with 500. */
 export const FST_WS_INVALID_SUBPROTOCOL = createError<[received: string]>(
   'FST_WS_INVALID_SUBPROTOCOL',

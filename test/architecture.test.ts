@@ -27,7 +27,7 @@ const LAYERS: string[][] = [
 
 /** Modules that only these layers and files may import at run time. */
 const RESTRICTED: Record<string, string[]> = {
-  'node:http2': ['lib/client/transport.ts', 'lib/handshake/socket-members.ts', 'lib/http2/'],
+  'node:http2': ['lib/client/transport.ts', 'lib/http2/'],
   'node:net': ['lib/client/transport.ts'],
   ws: ['lib/client/client-socket.ts', 'lib/handshake/websocket-server.ts'],
   fastify: [],

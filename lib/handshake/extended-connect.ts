@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Http2Server, Http2ServerRequest } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
+import { ignoreError } from '../error-handling.ts'
 import { readHeaderListLimit, sizeOfHeaderList } from '../http2/header-list.ts'
 import type { Sessions } from '../http2/sessions.ts'
 import type { StreamSocket } from '../http2/stream-socket.ts'
@@ -54,5 +55,3 @@ export function onExtendedConnect (
 function refuseTunnel (request: IncomingMessage, connection: Socket): void {
   createResponse(request, connection)?.writeHead(405, { allow: '', 'content-length': 0 }).end()
 }
-
-function ignoreError (): void {}

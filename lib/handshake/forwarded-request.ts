@@ -7,6 +7,9 @@ import { hasKey } from './headers.ts'
 
 const KEY_LENGTH = 16
 
+/** Fields that are added with another value, or once, and TE, which is specific to a connection. */
+const REPLACED = new Set(['connection', 'cookie', 'host', 'sec-websocket-key', 'te', 'upgrade'])
+
 /**
  * Converts an Extended CONNECT to the equivalent HTTP/1.1 upgrade (RFC 8441 section 5).
  *
@@ -26,9 +29,6 @@ export function toUpgradeRequest (connect: Http2ServerRequest, connection: Duple
   fields.push('sec-websocket-key', hasKey(headers) ? headers['sec-websocket-key']! : createKey())
   return createUpgradeRequest(connection, url, fields)
 }
-
-/** Fields that are added with another value, or once. */
-const REPLACED = new Set(['connection', 'cookie', 'host', 'sec-websocket-key', 'upgrade'])
 
 /** Creates a Sec-WebSocket-Key (RFC 6455 section 4.1). */
 function createKey (): string {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import type { Http2ServerRequest, ServerHttp2Stream } from 'node:http2'
+import type { FastifyBaseLogger } from 'fastify'
 import type { UpgradeHandler } from '../../types/index.ts'
 import { toError } from '../error-handling.ts'
 import type { HeadWriter } from '../http2/stream-sender.ts'
@@ -29,8 +30,7 @@ export interface Forwarding {
   timeout: number
   /** Receives errors of the handler. */
   onError: (error: Error, request: IncomingMessage) => void
-  /** Called when the time limit is exceeded. */
-  onTimeout?: (request: IncomingMessage) => void
+  log?: FastifyBaseLogger
 }
 
 /**
@@ -52,6 +52,7 @@ class ForwardedUpgrade implements HeadWriter, StreamHandshake {
   readonly #sentKey: boolean
   readonly #streamOnFinish = (): void => this.#refuse(BAD_GATEWAY)
   #timer: NodeJS.Timeout | undefined
+  #hasEnded = false
 
   constructor (connect: Http2ServerRequest, streamSocket: StreamSocket, forwarding: Forwarding) {
     this.#streamSocket = streamSocket
@@ -71,23 +72,25 @@ class ForwardedUpgrade implements HeadWriter, StreamHandshake {
   }
 
   writeHead (chunk: string | Buffer, encoding: BufferEncoding): Buffer | undefined {
-    if (this.#isAnswered) return undefined
+    // Also within respond(), which passes on what was corked.
+    if (this.#hasEnded || this.#isAnswered) return undefined
     try {
       const head = this.#reader.read(typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk)
       return head && this.#answer(head)
     } catch (error) {
-      this.#forwarding.onError(toError(error, 'the response to an upgrade'), this.#request)
       this.#refuse(BAD_GATEWAY)
+      this.#forwarding.onError(toError(error, 'the response to an upgrade'), this.#request)
       return undefined
     }
   }
 
   onStreamClose (): void {
-    clearTimeout(this.#timer)
+    this.#end()
   }
 
   refuseLate (): void {
-    this.#forwarding.onTimeout?.(this.#request)
+    if (this.#isAnswered) return
+    logUnanswered(this.#forwarding.log, this.#request)
     this.#refuse(SERVICE_UNAVAILABLE)
   }
 
@@ -97,8 +100,15 @@ class ForwardedUpgrade implements HeadWriter, StreamHandshake {
   }
 
   /** Returns the bytes to send, or undefined if the handshake is refused: then all that follows is discarded. */
-  #answer ({ text, rest }: ResponseHead): Buffer | undefined {
+  #answer ({ text, status, rest }: ResponseHead): Buffer | undefined {
     const { headers } = responseToHttp2(text, this.#sentKey, true)
+    if (status >= 200 && status < 300) {
+      this.#forwarding.log?.warn(
+        { url: this.#request.url, status }, 'a 2xx response to an upgrade would open the socket over HTTP/2: 502 sent instead'
+      )
+    }
+    // RFC 9110 section 15: an invalid status is a server error.
+    if (status >= 600) headers[':status'] = BAD_GATEWAY
     if (headers[':status'] !== '200') {
       this.#respondOnly(headers)
       return undefined
@@ -113,7 +123,7 @@ class ForwardedUpgrade implements HeadWriter, StreamHandshake {
     if (!this.#isAnswered) this.#respondOnly({ ':status': status })
   }
 
-  /** Responds without a body, and ends the stream. The handler may go on to write one. */
+  /** Responds without a body, and ends the stream. The handler may still write one. */
   #respondOnly (headers: OutgoingHttpHeaders): void {
     this.#end()
     hookMethods(this.#stream, { write: discard })
@@ -121,13 +131,14 @@ class ForwardedUpgrade implements HeadWriter, StreamHandshake {
   }
 
   #fail (error: Error): void {
-    this.#forwarding.onError(error, this.#request)
     if (this.#isAnswered) this.#stream.destroy()
     else this.#refuse(INTERNAL_SERVER_ERROR)
+    this.#forwarding.onError(error, this.#request)
   }
 
   /** Ends the handshake. An open socket lives long, and no longer needs it. */
   #end (): void {
+    this.#hasEnded = true
     clearTimeout(this.#timer)
     this.#stream.off('finish', this.#streamOnFinish)
     this.#streamSocket.handshake = undefined
@@ -149,6 +160,11 @@ export function callHandler (
   } catch (error) {
     fail(error)
   }
+}
+
+/** Logs an upgrade that no server answered in time. */
+export function logUnanswered (log: FastifyBaseLogger | undefined, { url }: IncomingMessage): void {
+  log?.info({ url }, 'no server on the port answered an upgrade within handshakeTimeout: 503 sent')
 }
 
 /** Discards what a handler writes to a stream that has been answered. */

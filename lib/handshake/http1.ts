@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
 import type { WebSocketServer } from 'ws'
+import { ignoreError } from '../error-handling.ts'
 import { Connection } from '../socket/connection.ts'
 import { kForwarded, kOwnListener, kUpgrade } from '../symbols.ts'
 import { completeUpgrade } from './complete-upgrade.ts'
@@ -23,25 +24,30 @@ export function serveUpgrade (
 ): () => void {
   function serverOnUpgrade (request: IncomingMessage, socket: Socket, head: Buffer): void {
     if (kForwarded in request) return
+    const { bytesWritten } = socket
     if (hasOtherListeners(server)) {
       // They may use the connection, and some do so without checking that it is free.
-      process.nextTick(decide, request, socket, head)
+      process.nextTick(decide, request, socket, head, bytesWritten, true)
     } else if (isWebSocketUpgrade(request.headers)) {
-      decide(request, socket, head)
+      decide(request, socket, head, bytesWritten, false)
     } else if (!serveAsRequest(server, request, socket, head)) {
-      serve(request, socket, head)
+      serve(request, socket, head, false)
     }
   }
 
-  function decide (request: IncomingMessage, socket: Socket, head: Buffer): void {
-    const leave = (): void => others.leave(request, socket, head)
-    if (isWebSocketUpgrade(request.headers)) others.decide(request, () => serve(request, socket, head), leave)
-    else if (isCleartextHttp2(request.headers)) serve(request, socket, head)
+  /** @param isShared true if other listeners have received the upgrade, also those that `once()` has removed since */
+  function decide (
+    request: IncomingMessage, socket: Socket, head: Buffer, bytesBefore: number, isShared: boolean
+  ): void {
+    const serveIt = (): void => serve(request, socket, head, isShared)
+    const leave = (): void => others.leave(request, socket, head, bytesBefore)
+    if (isWebSocketUpgrade(request.headers)) others.decide(request, serveIt, leave, isShared)
+    else if (isCleartextHttp2(request.headers)) serveIt()
     else leave()
   }
 
-  function serve (request: IncomingMessage, socket: Socket, head: Buffer): void {
-    if (isTaken(request, socket)) {
+  function serve (request: IncomingMessage, socket: Socket, head: Buffer, isShared: boolean): void {
+    if (isShared && isTaken(request, socket)) {
       socket.on('error', ignoreError)
       return log.warn({ url: request.url }, TAKEN)
     }
@@ -54,7 +60,8 @@ export function serveUpgrade (
     dispatch(request, response)
   }
 
-  server.on('upgrade', Object.assign(serverOnUpgrade, { [kOwnListener]: true }))
+  // First, so that it sees the connection as it was before other listeners used it.
+  server.prependListener('upgrade', Object.assign(serverOnUpgrade, { [kOwnListener]: true }))
   const undo = ignoreOtherUpgrades(server)
   return () => {
     server.off('upgrade', serverOnUpgrade)
@@ -109,5 +116,3 @@ class H1Upgrade implements Upgrade {
     closeDetached(this.response)
   }
 }
-
-function ignoreError (): void {}

@@ -4,10 +4,10 @@ import type { Server, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { FastifyBaseLogger } from 'fastify'
 import type { UpgradeHandler } from '../../types/index.ts'
-import { logError } from '../error-handling.ts'
+import { ignoreError, logError } from '../error-handling.ts'
 import type { StreamSocket } from '../http2/stream-socket.ts'
 import { kForwarded } from '../symbols.ts'
-import { callHandler, forwardUpgrade } from './forwarded-upgrade.ts'
+import { callHandler, forwardUpgrade, logUnanswered } from './forwarded-upgrade.ts'
 import { isWebSocketUpgrade } from './headers.ts'
 import { createResponse } from './http1-response.ts'
 import { hasOtherListeners, isTaken } from './other-upgrade.ts'
@@ -43,9 +43,16 @@ export class OtherServers {
     this.#log = log
   }
 
-  /** Calls `serve` for an upgrade that matches a websocket route or that has no other server, else `leave`. */
-  decide (request: IncomingMessage | Http2ServerRequest, serve: () => void, leave: () => void): void {
-    const exist = this.#fallback === undefined ? hasOtherListeners(this.#server) : this.#fallback !== false
+  /**
+   * Calls `serve` for an upgrade that matches a websocket route or that has no other server, else `leave`.
+   *
+   * @param isShared true if other listeners receive the upgrade
+   */
+  decide (
+    request: IncomingMessage | Http2ServerRequest, serve: () => void, leave: () => void,
+    isShared = hasOtherListeners(this.#server)
+  ): void {
+    const exist = this.#fallback === undefined ? isShared : this.#fallback !== false
     if (!exist) return serve()
 
     let timer: NodeJS.Timeout | undefined
@@ -62,19 +69,24 @@ export class OtherServers {
     if (!isDecided && this.#timeout > 0) timer = setTimeout(decideOnce, this.#timeout, true)
   }
 
-  /** Leaves an HTTP/1.1 upgrade to the other servers. The listeners have received it from Node. */
-  leave (request: IncomingMessage, socket: Socket, head: Buffer): void {
+  /**
+   * Leaves an HTTP/1.1 upgrade to the other servers. The listeners have received it from Node.
+   *
+   * @param bytesBefore the `bytesWritten` of the connection before that: earlier requests may have been answered on it
+   */
+  leave (request: IncomingMessage, socket: Socket, head: Buffer, bytesBefore: number): void {
     // Node has removed its own listener, and a server that ignores the upgrade adds none: a client that resets its
     // connection would end the process.
     socket.on('error', ignoreError)
     if (typeof this.#fallback === 'function' && isWebSocketUpgrade(request.headers) && !isTaken(request, socket)) {
       callHandler(this.#fallback, [request, socket, head], (error) => {
         this.#logError(error, request)
-        if (socket.bytesWritten > 0) socket.destroy()
-        else createResponse(request, socket)?.writeHead(500, { 'content-length': 0 }).end()
+        const response = socket.bytesWritten === bytesBefore ? createResponse(request, socket) : undefined
+        if (response === undefined) socket.destroy()
+        else response.writeHead(500, { 'content-length': 0 }).end()
       })
     }
-    if (this.#timeout > 0) this.#limit(request, socket)
+    if (this.#timeout > 0) this.#limit(request, socket, bytesBefore)
   }
 
   /** Passes an Extended CONNECT to the other servers. */
@@ -83,7 +95,7 @@ export class OtherServers {
       handler: async (...parameters) => await this.#pass(...parameters),
       timeout: this.#timeout,
       onError: (error, request) => this.#logError(error, request),
-      onTimeout: (request) => this.#logTimeout(request)
+      log: this.#log
     })
   }
 
@@ -101,24 +113,18 @@ export class OtherServers {
    * Refuses an upgrade that no server takes within the timeout, as over HTTP/2. Node keeps its connection indefinitely.
    * If it may be in use, it is left alone.
    */
-  #limit (request: IncomingMessage, socket: Socket): void {
+  #limit (request: IncomingMessage, socket: Socket, bytesBefore: number): void {
     const timer = setTimeout(() => {
       socket.off('close', stop)
-      if (isTaken(request, socket) || socket.bytesWritten !== 0) return
-      this.#logTimeout(request)
+      if (isTaken(request, socket) || socket.bytesWritten !== bytesBefore) return
+      logUnanswered(this.#log, request)
       createResponse(request, socket)?.writeHead(503, { 'content-length': 0 }).end()
     }, this.#timeout)
     const stop = (): void => clearTimeout(timer)
     socket.on('close', stop)
   }
 
-  #logTimeout ({ url }: IncomingMessage): void {
-    this.#log.info({ url }, 'no server on the port answered an upgrade within handshakeTimeout: 503 sent')
-  }
-
   #logError (error: Error, { url }: IncomingMessage): void {
     logError(this.#log, error, `the upgrade of "${url}" failed`)
   }
 }
-
-function ignoreError (): void {}

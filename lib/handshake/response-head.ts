@@ -1,8 +1,13 @@
 import { FST_WS_INVALID_RESPONSE } from '../errors.ts'
 import { FIELD_LINE } from './header-fields.ts'
 
-/** Limit of a head, in bytes, with the interim responses before it: four times that of Node's HTTP clients. */
-const MAX_SIZE = 64 * 1024
+/**
+ * Limits of a head: its size in bytes, twice that of Node's HTTP clients, and its fields, as many as Node's parser
+ * reads. Node closes the HTTP/2 session of a larger response: nghttp2 sends no list of fields that may have more than
+ * 64 KiB, and counts 12 bytes more for each field.
+ */
+const MAX_SIZE = 32 * 1024
+const MAX_FIELDS = 2000
 
 /** Limit of the characters of a malformed line that an error quotes. */
 const MAX_QUOTED = 80
@@ -13,8 +18,8 @@ const NOTHING = Buffer.alloc(0)
 
 const END_OF_HEAD = /\r?\n\r?\n/
 
-/** RFC 9112 section 4, with the statuses that RFC 9110 section 15 defines. */
-const STATUS_LINE = /^HTTP\/1\.[01] ([1-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/
+/** RFC 9112 section 4. */
+const STATUS_LINE = /^HTTP\/1\.[01] ([1-9]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/
 
 const SWITCHING_PROTOCOLS = 101
 
@@ -56,7 +61,7 @@ export class ResponseHeadReader {
     const end = END_OF_HEAD.exec(text)
     if (end === null) {
       if (!isBeginning(text)) throw this.#invalid(text)
-      if (text.length === MAX_SIZE) throw new FST_WS_INVALID_RESPONSE(this.#url, `a head of more than ${MAX_SIZE} bytes`)
+      if (text.length === MAX_SIZE) throw this.#tooLarge(`${MAX_SIZE} bytes`)
       return undefined
     }
     const [statusLine, ...fieldLines] = text.slice(0, end.index).split(/\r?\n/) as [string, ...string[]]
@@ -64,11 +69,16 @@ export class ResponseHeadReader {
     if (status === undefined) throw this.#invalid(statusLine)
     const malformed = fieldLines.find((line) => !FIELD_LINE.test(line))
     if (malformed !== undefined) throw this.#invalid(malformed)
+    if (fieldLines.length > MAX_FIELDS) throw this.#tooLarge(`${MAX_FIELDS} fields`)
     return {
       text: `${[statusLine, ...fieldLines].join('\r\n')}\r\n\r\n`,
       status: Number(status),
       rest: this.#bytes.subarray(end.index + end[0].length)
     }
+  }
+
+  #tooLarge (limit: string): Error {
+    return new FST_WS_INVALID_RESPONSE(this.#url, `one of more than ${limit}`)
   }
 
   #invalid (line: string): Error {

@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { constants } from 'node:http2'
 import type { StreamSocket } from '../http2/stream-socket.ts'
 import { connectionOf } from '../socket/connection.ts'
 
@@ -44,6 +43,7 @@ function createGetter (name: string) {
   }
 }
 
+/** Returns the bytes written so far. Those of a text are counted as the most that it may have, once it was sent. */
 function bytesWritten ({ stream, writer }: StreamSocket): number {
   return writer.bytesSent + stream.writableLength - writer.bytesAlreadySent
 }
@@ -63,9 +63,9 @@ function destroySoon (this: Duplex): void {
   else this.once('finish', this.destroy)
 }
 
+/** Resets the stream as `destroy()` does, in place of the connection. */
 function resetAndDestroy (this: Duplex): Duplex {
-  streamSocketOf(this).reset(constants.NGHTTP2_CANCEL)
-  return this
+  return this.destroy()
 }
 
 function streamSocketOf (stream: Duplex): StreamSocket {

@@ -33,8 +33,9 @@ export class StreamSender extends ConnectionWriter {
   /** The `writableLength` of the stream if the current write, in slices, is its only one. */
   #length = 0
   #reserved = 0
-  /** Calls of `end` that wait for the last slice. */
+  /** Calls of `end` that wait for the last slice, or for the head. */
   #endCalls: unknown[][] = []
+  #isWritingHead = false
 
   constructor (stream: Http2Stream, budget: SendBudget) {
     super(stream)
@@ -70,7 +71,8 @@ export class StreamSender extends ConnectionWriter {
   /** True if Node has received the last slice. An end in the same tick is sent in one frame with it. */
   get #isLastPassed (): boolean {
     const { writableLength } = this.stream
-    return this.#rest.length === 0 && (writableLength <= SMALL_LENGTH || writableLength === this.#length)
+    if (this.#isWritingHead || this.#rest.length > 0) return false
+    return writableLength <= SMALL_LENGTH || writableLength === this.#length
   }
 
   protected override writeMore (onWritten: WriteCallback): boolean {
@@ -91,8 +93,13 @@ export class StreamSender extends ConnectionWriter {
     try {
       super.finish(error)
     } finally {
-      if (this.stream.writableLength === 0 || this.stream.destroyed) this.#endNow()
+      this.endIfWritten()
     }
+  }
+
+  /** Makes the calls of `end` that wait, if no write is left. */
+  endIfWritten (): void {
+    if (this.stream.writableLength === 0 || this.stream.destroyed) this.#endNow()
   }
 
   /** Writes the chunk that was passed to `end`, if there is one. Returns the other parameters. */
@@ -115,12 +122,14 @@ export class StreamSender extends ConnectionWriter {
     return this.duplex as Http2Stream
   }
 
-  /** Sends what follows the head. Calls back even if the head cannot be written: the stream could not be ended else. */
+  /** Sends what follows the head. Calls back even if the head cannot be written, so that the stream can be ended. */
   #writeHead (items: WriteItem[], callback: WriteCallback): void {
     let rest: WriteItem[] = []
+    this.#isWritingHead = true
     try {
       rest = this.#removeHead(items)
     } finally {
+      this.#isWritingHead = false
       if (rest.length > 0) this.writeAll(rest, callback)
       else this.#finishHead(callback)
     }
@@ -133,7 +142,9 @@ export class StreamSender extends ConnectionWriter {
       if (head === undefined) return items.slice(index)
       this.head = undefined
       const rest = head.writeHead(chunk, encoding)
-      this.bytesSent += Buffer.byteLength(chunk, encoding) - (rest?.length ?? 0)
+      const size = Buffer.byteLength(chunk, encoding) - (rest?.length ?? 0)
+      this.bytesSent += size
+      this.bytesAlreadySent += size
       if (rest === undefined) this.head = head
       else if (rest.length > 0) return [toItem(rest), ...items.slice(index + 1)]
     }
@@ -141,9 +152,10 @@ export class StreamSender extends ConnectionWriter {
   }
 
   #finishHead (callback: WriteCallback): void {
+    this.bytesAlreadySent = 0
     callback()
-    // A call of `end` may have waited for this write.
-    if (this.stream.writableLength === 0) this.#endNow()
+    // Not within the write: Writable never finishes if it is ended while it passes on what was corked.
+    if (this.#endCalls.length > 0) process.nextTick(endIfWritten, this)
   }
 
   #writeSlices (rest: Buffer[], callback: WriteCallback): void {
@@ -158,6 +170,10 @@ export class StreamSender extends ConnectionWriter {
     this.bytesPassed = slice.reduce((sum, { length }) => sum + length, 0)
     nodeWritev(this.duplex, slice.map(toItem), onWritten)
   }
+}
+
+function endIfWritten (sender: StreamSender): void {
+  sender.endIfWritten()
 }
 
 /** Removes up to `size` bytes from the front of a list of buffers, and returns them. */

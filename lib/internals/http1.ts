@@ -69,8 +69,9 @@ export function createUpgradeRequest (connection: Duplex, url: string, rawHeader
   const request = new IncomingMessage(connection as Socket)
   ;(request as unknown as { _addHeaderLines: (fields: string[], count: number) => void })
     ._addHeaderLines(rawHeaders, rawHeaders.length)
-  Object.assign(request, { method: 'GET', url, httpVersion: '1.1', httpVersionMajor: 1, httpVersionMinor: 1 })
-  request.complete = true
+  Object.assign(request, {
+    method: 'GET', url, httpVersion: '1.1', httpVersionMajor: 1, httpVersionMinor: 1, upgrade: true, complete: true
+  })
   request.push(null)
   return request
 }

@@ -134,7 +134,7 @@ export function testOtherServers (transport: Transport): void {
     t.same(hooks, [])
   })
 
-  scenario('large messages of the other server arrive, and sockets beside them go on', addRoutes, async (t, fixture) => {
+  scenario('large messages of the other server arrive, and those of other sockets between them', addRoutes, async (t, fixture) => {
     const [large, own] = [fixture.connect('/other'), await fixture.open('/echo')]
     await nextText(large)
     const message = Buffer.alloc(8 * 1024 * 1024, 'x')
@@ -173,12 +173,13 @@ export function testOtherServers (transport: Transport): void {
   })
 
   scenario('an upgrade that no other server answers is refused with 503 after handshakeTimeout', addRoutes,
-    async (t, { refused, open, logs }) => {
+    async (t, { app, refused, open, logs }) => {
       const socket = await open('/other')
       t.match(await refused('/nowhere'), { status: 503 })
       const lines = logs.filter(({ msg }) => msg.includes('handshakeTimeout'))
       t.match(lines, [{ level: INFO, msg: 'no server on the port answered an upgrade within handshakeTimeout: 503 sent' }])
       t.equal(lines.length, 1)
+      await t.rejects(app.injectWS('/nowhere'), { name: 'Error', statusCode: 503 })
       await roundTrip(socket)
       t.same(hooks, [])
       socket.terminate()
@@ -216,6 +217,19 @@ export function testOtherServers (transport: Transport): void {
     }
     t.same(other.received.map(({ request }) => request.url), ['/other', '/any'])
   }, { upgradeFallback: toOther })
+
+  scenario('another listener serves an app without a websocket route', (app) => {
+    other = new OtherServer()
+    app.server.on('upgrade', other.listen)
+    hooks = recordHooks(app)
+  }, async (t, { app, connect }) => {
+    const socket = connect('/other')
+    t.equal(await nextText(socket), transport.httpVersion)
+    t.same(hooks, [])
+    const ended = closed(socket)
+    await app.close()
+    await ended
+  }, { shutdownTimeout: 200 })
 
   scenario('upgradeFallback serves an app without a websocket route', () => { other = new OtherServer() },
     async (t, { connect }) => {

@@ -1,6 +1,6 @@
 /**
- * Tests the page of the example server, and the hot module replacement of Vite, in Chromium. The sockets of pages in
- * general are tested in test/interop.
+ * Tests the page of the example server, the client of socket.io, and the hot module replacement of Vite, in Chromium.
+ * The sockets of pages in general are tested in test/interop.
  *
  *   CHROMIUM=/usr/bin/google-chrome  uses another Chromium
  *   SCREENSHOT=page.png              writes screenshots of the page: page-light.png and page-dark.png
@@ -11,6 +11,7 @@ import { Checks } from '../helpers/checks.js'
 import { CHROMIUM_FLAGS } from '../helpers/chromium.js'
 import { Example } from './example.js'
 import { openPage, recordConsole } from './pages.js'
+import { testSocketIo } from './socket-io.js'
 import { testVite } from './vite.js'
 
 const { CHROMIUM = '/usr/bin/chromium', SCREENSHOT } = process.env
@@ -36,6 +37,7 @@ async function testInChromium () {
     await testExample(browser, 'HTTP/1.1', { ADVERTISE: '0' })
     await testVite(browser, checks, { mount: 'with @fastify/middie', allowHTTP1: true })
     await testVite(browser, checks, { mount: 'in a notFoundHandler', allowHTTP1: false })
+    await testSocketIo(browser, checks, { openPage, recordConsole })
   } finally {
     await browser.close()
   }

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import type { EventEmitter } from 'node:events'
 import fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
+import { Server as Engine } from 'engine.io'
 import { Server } from 'socket.io'
 import type { Socket } from 'socket.io'
 import type { Socket as ClientSocket } from 'socket.io-client'
@@ -23,6 +24,18 @@ import { closed, nextText, waitUntil } from '../helpers/waiting.ts'
 const HANDSHAKE_PATH = '/socket.io/?EIO=4&transport=websocket'
 
 const SOCKETS = 20
+
+const TRANSPORTS: Array<['websocket' | 'polling']> = [['websocket'], ['polling']]
+
+/** Ways to close the clients of socket.io, with the reason of 'disconnect' that the server reports. */
+const RECIPES: Record<string, { closeAll: (io: Server) => unknown, reason: string }> = {
+  'io.engine.close()': { closeAll: (io) => io.engine.close(), reason: 'forced close' },
+  'io.local.disconnectSockets(true)': {
+    closeAll: (io) => io.local.disconnectSockets(true), reason: 'server namespace disconnect'
+  },
+  // It closes the server of the app, too, and waits for it.
+  'io.close()': { closeAll: async (io) => { await io.close() }, reason: 'server shutting down' }
+}
 
 for (const transport of [H1, H1_TLS, H1_BESIDE_H2, H2C, H2_TLS]) {
   const { name, httpVersion, secure } = transport
@@ -94,18 +107,18 @@ for (const transport of [H1, H1_TLS, H1_BESIDE_H2, H2C, H2_TLS]) {
   })
 
   test('each end learns why a socket has disconnected', {}, async (t, { connections, client }) => {
-    const disconnect = async (act: (ends: Awaited<ReturnType<typeof client>>) => unknown): Promise<string[]> => {
+    const reasonsOf = async (act: (ends: Awaited<ReturnType<typeof client>>) => unknown): Promise<string[]> => {
       const ends = await client()
       const reasons = Promise.all([reasonOf(ends.client), reasonOf(ends.peer)])
       await act(ends)
       return await reasons
     }
-    t.same(await disconnect(({ client }) => client.disconnect()), ['io client disconnect', 'client namespace disconnect'])
-    t.same(await disconnect(({ peer }) => peer.disconnect()), ['io server disconnect', 'server namespace disconnect'])
-    t.same(await disconnect(({ peer }) => peer.disconnect(true)), ['io server disconnect', 'server namespace disconnect'])
-    t.same(await disconnect(({ peer }) => peer.conn.close()), ['transport close', 'forced close'])
-    t.same(await disconnect(({ client }) => terminate(client)), ['transport close', 'transport close'])
-    t.same(await disconnect(() => {
+    t.same(await reasonsOf(({ client }) => client.disconnect()), ['io client disconnect', 'client namespace disconnect'])
+    t.same(await reasonsOf(({ peer }) => peer.disconnect()), ['io server disconnect', 'server namespace disconnect'])
+    t.same(await reasonsOf(({ peer }) => peer.disconnect(true)), ['io server disconnect', 'server namespace disconnect'])
+    t.same(await reasonsOf(({ peer }) => peer.conn.close()), ['transport close', 'forced close'])
+    t.same(await reasonsOf(({ client }) => terminate(client)), ['transport close', 'transport close'])
+    t.same(await reasonsOf(() => {
       for (const connection of connections) connection.destroy()
     }), ['transport close', 'transport close'])
   })
@@ -129,9 +142,7 @@ for (const transport of [H1, H1_TLS, H1_BESIDE_H2, H2C, H2_TLS]) {
     t.same([sessions.size, sessions.has(undefined)], [1, !isHttp2])
 
     await Promise.all(clients.slice(1).map(async ({ client, peer }) => {
-      const left = reasonOf(peer)
-      client.disconnect()
-      await left
+      await disconnect(client, peer)
     }))
     t.equal(await clients[0]!.client.emitWithAck('id'), clients[0]!.client.id)
   })
@@ -153,9 +164,7 @@ for (const transport of [H1, H1_TLS, H1_BESIDE_H2, H2C, H2_TLS]) {
     peer.on('echo', (data: object, done: (data: object) => void) => done(data))
     t.same(await client.emitWithAck('echo', { data: randomBytes(100_000) }).then(({ data }) => data.length), 100_000)
     t.same(handled, [{ transport: 'polling', httpVersion, secure }])
-    const left = reasonOf(peer)
-    client.disconnect()
-    t.equal(await left, 'client namespace disconnect')
+    t.equal(await disconnect(client, peer), 'client namespace disconnect')
   })
 
   test('a middleware of a namespace refuses a client', {}, async (t, { io, manager, client }) => {
@@ -273,6 +282,77 @@ for (const transport of [H1, H1_TLS, H1_BESIDE_H2, H2C, H2_TLS]) {
     })
   }
 
+  for (const transports of TRANSPORTS) {
+    test(`app.close() keeps shutdownTimeout with open clients over ${transports[0]}`, {
+      plugin: { shutdownTimeout: 100 }
+    }, async (t, { app, logs, client, open }) => {
+      const [{ peer }, own] = [await client({ transports }), await open('/echo')]
+      const ended = Promise.all([reasonOf(peer), closed(own)])
+      await app.close()
+      t.match(await ended, [/^(forced close|transport close|transport error)$/, { code: 1001 }])
+      t.match(logs.at(-1)?.msg, 'shutdownTimeout exceeded')
+    })
+
+    for (const [recipe, { closeAll, reason }] of Object.entries(RECIPES)) {
+      test(`app.close() closes the clients over ${transports[0]} with ${recipe} in a preClose hook`, {
+        routes: (app, getServer) => {
+          addEcho(app)
+          app.addHook('preClose', async () => { await closeAll(getServer()) })
+        }
+      }, async (t, { app, logs, client, open }) => {
+        const [{ peer }, own] = [await client({ transports }), await open('/echo')]
+        const ended = Promise.all([reasonOf(peer), closed(own)])
+        await app.close()
+        t.match(await ended, [reason, { code: 1001 }])
+        t.notMatch(logs.at(-1)?.msg, 'shutdownTimeout exceeded')
+      })
+    }
+  }
+
+  void t.test(`${name}: socket.io serves its clients through upgradeFallback and a route, behind the hooks of the app`, async (t) => {
+    const engine = new Engine()
+    const io = new Server({ serveClient: false }).bind(engine)
+    const handled: Handled[] = []
+    recordHandshakes(io, handled)
+    const app: FastifyInstance = fastify(transport.server)
+    await app.register(websocket, {
+      upgradeFallback: (request, socket, head) => {
+        if (request.url!.startsWith('/socket.io/')) engine.handleUpgrade(request as never, socket as never, head)
+        else socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+      }
+    })
+    addEcho(app)
+    const urls: string[] = []
+    app.addHook('onRequest', async ({ url }) => { urls.push(url.split('?')[0]!) })
+    await app.register(async (scope) => {
+      // engine.io reads the body itself.
+      scope.removeAllContentTypeParsers()
+      scope.addContentTypeParser('*', (_request, _payload, done) => done(null))
+      scope.route({
+        method: ['GET', 'POST'],
+        url: '/socket.io/',
+        handler (request, reply) {
+          reply.hijack()
+          engine.handleRequest(request.raw as never, reply.raw)
+        }
+      })
+    })
+    app.addHook('preClose', async () => { engine.close() })
+    const origin = await app.listen({ port: 0, host: '127.0.0.1' })
+    const session = isHttp2 ? openSession(t, origin) : undefined
+    t.teardown(() => app.close())
+
+    const client = createManager(t, origin, session, { transports: ['polling', 'websocket'] }).socket('/')
+    await connected(client)
+    const peer = io.sockets.sockets.get(client.id!)!
+    await untilUpgraded(client, peer)
+    peer.on('echo', (data: object, done: (data: object) => void) => done(data))
+    t.equal(await client.emitWithAck('echo', 'text'), 'text')
+    t.same(handled, ['polling', 'websocket'].map((transport) => ({ transport, httpVersion, secure })))
+    t.same([...new Set(urls)], ['/socket.io/'])
+    await disconnect(client, peer)
+  })
+
   for (const order of ['before the plugin', 'before its routes', 'after its routes', 'after listen()']) {
     void t.test(`${name}: socket.io serves its clients if it is attached ${order}`, async (t) => {
       const app: FastifyInstance = fastify(transport.server)
@@ -293,11 +373,10 @@ for (const transport of [H1, H1_TLS, H1_BESIDE_H2, H2C, H2_TLS]) {
       const session = isHttp2 ? openSession(t, origin) : undefined
       t.teardown(() => app.close())
 
-      for (const transports of [['websocket'], ['polling']] as Array<['websocket' | 'polling']>) {
+      for (const transports of TRANSPORTS) {
         const client = createManager(t, origin, session, { transports }).socket('/')
         await connected(client)
-        io!.once('connection', () => {})
-        client.disconnect()
+        t.equal(await disconnect(client, io!.sockets.sockets.get(client.id!)!), 'client namespace disconnect')
       }
       t.same(handled, ['websocket', 'polling'].map((transport) => ({ transport, httpVersion, secure })))
       const own = session === undefined
@@ -311,9 +390,36 @@ for (const transport of [H1, H1_TLS, H1_BESIDE_H2, H2C, H2_TLS]) {
   }
 }
 
+void t.test('without the plugin, socket.io serves an HTTP/2 session over polling only', async (t) => {
+  const app: FastifyInstance = fastify(H2C.server)
+  t.teardown(() => app.close())
+  const io = new Server(app.server)
+  const origin = await app.listen({ port: 0, host: '127.0.0.1' })
+  const session = openSession(t, origin)
+  const [error] = await once(
+    createManager(t, origin, session).socket('/') as unknown as EventEmitter, 'connect_error'
+  )
+  t.equal(error.description.error.code, 'FST_WS_NO_EXTENDED_CONNECT')
+
+  const client = createManager(t, origin, session, { transports: ['polling', 'websocket'] }).socket('/')
+  await connected(client)
+  const peer = io.sockets.sockets.get(client.id!)!
+  t.equal(peer.conn.transport.name, 'polling')
+  await disconnect(client, peer)
+})
+
 async function reasonOf (socket: Socket | ClientSocket): Promise<string> {
   const [reason] = await once(socket as unknown as EventEmitter, 'disconnect')
   return reason
+}
+
+/** Disconnects a client, which first sends what it has to send. Returns the reason that the server reports. */
+async function disconnect (client: ClientSocket, peer: Socket): Promise<string> {
+  const left = reasonOf(peer)
+  const ended = new Promise<unknown>((resolve) => { client.io.engine.once('close', resolve) })
+  client.disconnect()
+  await ended
+  return await left
 }
 
 function terminate (client: ClientSocket): void {

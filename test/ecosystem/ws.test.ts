@@ -4,7 +4,9 @@ import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import type { Test } from 'tap'
 import { WebSocketServer } from 'ws'
+import type { WebSocket } from 'ws'
 import { TRANSPORTS, WAYS, carrierOf, checkOwnRoute, startBeside } from '../helpers/beside.ts'
+import type { Way } from '../helpers/beside.ts'
 import { addEcho } from '../helpers/echo.ts'
 import { WARN } from '../helpers/logs.ts'
 import { start } from '../helpers/transports.ts'
@@ -72,11 +74,8 @@ for (const transport of TRANSPORTS) {
   })
 
   for (const way of WAYS) {
-    void t.test(`${transport.name}: a slow reader stops a server of ws, and its siblings go on, by ${way}`, async (t) => {
-      const wss = new WebSocketServer({ noServer: true })
-      const { ClientWebSocket, url, open, carriers } = await startBeside(t, transport, way, '/ws', wss)
-      const client = new ClientWebSocket(url)
-      const [[server], own] = await Promise.all([once(wss, 'connection'), open('/echo'), once(client, 'open')])
+    void t.test(`${transport.name}: a slow reader stops a server of ws, but no other socket, by ${way}`, async (t) => {
+      const { client, server, own, carriers } = await openPair(t, transport, way)
       client.pause()
       const message = Buffer.alloc(32 * MEGABYTE, 'x')
       let isSent = false
@@ -96,11 +95,8 @@ for (const transport of TRANSPORTS) {
       client.terminate()
     })
 
-    void t.test(`${transport.name}: a server of ws that reads slowly stops its client, and its siblings go on, by ${way}`, async (t) => {
-      const wss = new WebSocketServer({ noServer: true })
-      const { ClientWebSocket, url, open, carriers } = await startBeside(t, transport, way, '/ws', wss)
-      const client = new ClientWebSocket(url)
-      const [[server], own] = await Promise.all([once(wss, 'connection'), open('/echo'), once(client, 'open')])
+    void t.test(`${transport.name}: a server of ws that reads slowly stops its client, but no other socket, by ${way}`, async (t) => {
+      const { client, server, own, carriers } = await openPair(t, transport, way)
       server.pause()
       const message = Buffer.alloc(32 * MEGABYTE, 'x')
       client.send(message)
@@ -119,6 +115,23 @@ for (const transport of TRANSPORTS) {
       t.equal((await end).code, 4000)
     })
   }
+}
+
+interface Pair {
+  client: WebSocket
+  /** The server's end of it. */
+  server: WebSocket
+  /** Socket of a route of the app, on the same port. */
+  own: Awaited<ReturnType<Fixture['open']>>
+  carriers: string[]
+}
+
+async function openPair (t: Test, transport: typeof TRANSPORTS[number], way: Way): Promise<Pair> {
+  const wss = new WebSocketServer({ noServer: true })
+  const { ClientWebSocket, url, open, carriers } = await startBeside(t, transport, way, '/ws', wss)
+  const client = new ClientWebSocket(url)
+  const [[server], own] = await Promise.all([once(wss, 'connection'), open('/echo'), once(client, 'open')])
+  return { client, server, own, carriers }
 }
 
 /** Waits until an amount has not changed for a time. */

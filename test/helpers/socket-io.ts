@@ -15,7 +15,7 @@ import type { WebsocketPluginOptions } from '../../index.ts'
 import { connect } from '../../lib/client/index.ts'
 import { addEcho } from './echo.ts'
 import { start } from './transports.ts'
-import type { Fixture, Transport } from './transports.ts'
+import type { ConnectOptions, Fixture, Transport } from './transports.ts'
 import { waitUntil } from './waiting.ts'
 
 /** A request that socket.io has received over one of its transports. */
@@ -65,7 +65,10 @@ export async function startSocketIo (
   const fixture = await start(t, transport, async (app) => {
     await routes(app, () => io)
     app.server.on('connection', (connection: TcpSocket) => connections.add(connection))
-    io = new Server(app.server, ioOptions)
+    // Pings find the clients of a test that has ended.
+    io = new Server(app.server, { pingInterval: 2000, pingTimeout: 5000, ...ioOptions })
+    // The server waits 30 s for the next poll of a client that it disconnects, and the test for the server.
+    io.engine.on('connection', ({ transport }) => Object.assign(transport, { closeTimeout: 2000 }))
     recordHandshakes(io, handled)
   }, plugin)
   return { ...fixture, io: io!, connections, handled, manager, client, get session () { return fixture.session } }
@@ -161,9 +164,10 @@ function overSession (session: ClientHttp2Session) {
   }
 
   class SessionWebSocket extends NodeWebSocket {
-    override createSocket (uri: string, protocols: string | string[] | undefined, { headers, perMessageDeflate }: ClientOptions & { headers?: object }) {
+    override createSocket (uri: string, protocols: string | string[] | undefined, options: ConnectOptions) {
       const { pathname, search } = new URL(uri)
-      return connect(session, protocols, { path: pathname + search, headers, perMessageDeflate } as never)
+      const { headers, perMessageDeflate } = options
+      return connect(session, protocols, { path: pathname + search, headers, perMessageDeflate })
     }
   }
 

@@ -78,6 +78,18 @@ for (const [takes, listener] of takers) {
   })
 }
 
+for (const isMatch of [true, false]) {
+  const title = `a handshake that ${isMatch ? 'matches' : 'does not match'} a route is not dispatched if a listener added with once() takes it`
+  void t.test(`serveUpgrade: ${title}`, async (t) => {
+    const server = createServer()
+    serveUpgrade(server, createOthers(server, isMatch), () => t.fail('dispatched'), log)
+    server.once('upgrade', (_request, connection: Duplex) => connection.resume())
+    sendInMemory(server, upgradeRequest('/'))
+    await waitTurns()
+    t.equal(server.listenerCount('upgrade'), 1)
+  })
+}
+
 void t.test('serveUpgrade: with another listener an offer of h2c is served as a request, without an Upgrade', async (t) => {
   const serve = (response: ServerResponse): unknown => response.writeHead(200, { connection: 'close' }).end('served')
   const server = createServer((_request, response) => serve(response)).on('upgrade', () => {})
@@ -221,6 +233,20 @@ void t.test('a pipelined handshake ends its own connection only', async (t) => {
   t.equal((await closed(await fixture.open('/ws'))).code, 4000)
   connection.end()
 })
+
+for (const [name, status, upgradeFallback] of [
+  ['that nobody answers is refused with 503', 503, () => {}],
+  ['whose upgradeFallback throws is refused with 500', 500, () => { throw new Error('broken') }]
+] as const) {
+  void t.test(`a handshake ${name}, on a connection that has served a request before`, async (t) => {
+    const fixture = await start(t, H1, (app) => app.get('/', async () => 'served'), { handshakeTimeout: 20, upgradeFallback })
+    const connection = connectTo(fixture, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+    await once(connection, 'data')
+    connection.write(upgradeRequest('/other'))
+    t.match(await readToEnd(connection), `HTTP/1.1 ${status} `)
+    connection.end()
+  })
+}
 
 void t.test('a client that does not end its side after the closing handshake is disconnected', async (t) => {
   const fixture = await start(t, H1, (app) => {

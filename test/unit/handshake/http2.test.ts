@@ -100,6 +100,24 @@ void t.test('serveStream: a response with 200 is sent as 502, with a warning', a
   t.match(logs, [{ level: WARN, url: '/path?q', status: 200 }])
 })
 
+void t.test('serveStream: a response with more headers than HTTP/2 allows is sent as 500, and the session continues', async (t) => {
+  const { client, logs, receive } = await serve(t)
+  const { response } = await receive(1)
+  response.writeHead(403, { 'x-large': 'x'.repeat(70_000) }).end()
+  t.match(await client.response(1), { ':status': '500' })
+  t.match(logs, [{ err: { code: 'FST_WS_HEADERS_TOO_LARGE' } }])
+  await client.roundTrip()
+
+  const { upgrade } = await receive(3)
+  upgrade.headerLines = [`x-large: ${'x'.repeat(70_000)}`]
+  t.throws(() => upgrade.accept(createWebSocketServer({}, upgrade.log) as never, () => {}), {
+    code: 'FST_WS_HEADERS_TOO_LARGE'
+  })
+  upgrade.abort()
+  t.same(await client.untilReset(3), ['RST_STREAM CANCEL'])
+  await client.roundTrip()
+})
+
 void t.test('serveStream: an interim response is omitted', async (t) => {
   const { client, logs, receive } = await serve(t)
   const { response } = await receive(1)

@@ -76,7 +76,8 @@ void t.test('decide: an upgrade whose route is not matched within handshakeTimeo
 function leave (fallback?: UpgradeHandler, request = REQUEST): Left {
   const [client, connection] = createLoopback()
   const { log, logs } = createLog()
-  createOthers(createServer(), false, fallback, log).leave(request, connection as Socket, NOTHING)
+  const { bytesWritten } = connection as Socket
+  createOthers(createServer(), false, fallback, log).leave(request, connection as Socket, NOTHING, bytesWritten)
   return { received: readToEnd(client), connection: connection as Socket, logs }
 }
 
@@ -102,7 +103,7 @@ void t.test('leave: the fallback receives no upgrade to another protocol, and no
   leave(fail, { ...REQUEST, headers: { upgrade: 'tea' } } as IncomingMessage).connection.destroy()
   const [, connection] = createLoopback()
   assignResponse(REQUEST, connection)
-  createOthers(createServer(), false, fail).leave(REQUEST, connection as Socket, NOTHING)
+  createOthers(createServer(), false, fail).leave(REQUEST, connection as Socket, NOTHING, 0)
   connection.destroy()
 })
 
@@ -110,6 +111,15 @@ void t.test('leave: a fallback that throws is logged and answered with 500', asy
   const { received, logs } = leave(() => { throw new Error('broken') })
   t.match(await received, /^HTTP\/1\.1 500 /)
   t.match(logs, [{ err: { message: 'broken' }, msg: 'the upgrade of "/x" failed' }])
+})
+
+void t.test('leave: a fallback that throws after it has created a response loses its connection', async (t) => {
+  const { received, connection } = leave((request, socket) => {
+    assignResponse(request, socket)
+    throw new Error('broken')
+  })
+  t.equal(await received, '')
+  t.equal(connection.destroyed, true)
 })
 
 void t.test('leave: a fallback that rejects after it has written loses its connection', async (t) => {

@@ -377,6 +377,66 @@ void t.test('a stream whose response head cannot be written can be ended', async
   t.strictSame(await client.untilReset(1), ['HEADERS', 'DATA END_STREAM', 'RST_STREAM NO_ERROR'])
 })
 
+/** Returns a receiver of a head that ends with an exclamation mark, which may be in any of several writes. */
+function untilMark (): HeadWriter {
+  return {
+    writeHead (chunk, encoding) {
+      const bytes = Buffer.from(chunk as string, encoding)
+      const end = bytes.indexOf('!')
+      return end < 0 ? undefined : bytes.subarray(end + 1)
+    }
+  }
+}
+
+void t.test('no write is sent before the head is complete, and what follows it in its write is sent', async (t) => {
+  const { node, sender, results, callback } = setUp()
+  sender.head = untilMark()
+  sender.write('one', 'utf8', callback)
+  sender.write(Buffer.from('two').toString('hex'), 'hex', callback)
+  t.same(results, [undefined, undefined])
+  t.same(node.writes, [])
+  t.equal(sender.bytesSent, 6)
+  sender.write('end!data', 'utf8', callback)
+  t.same(node.writes.map(String), ['data'])
+  t.equal(sender.bytesSent, 10)
+  t.equal(sender.bytesAlreadySent, 4, 'the stream counts the head as buffered, until its write has been sent')
+  node.callbacks[0]!()
+  t.equal(sender.bytesSent, 14)
+  t.equal(sender.bytesAlreadySent, 0)
+  t.equal(sender.head, undefined)
+})
+
+void t.test('a head in several corked writes, with data in the last and behind it', async (t) => {
+  const { node, sender, callback } = setUp()
+  sender.head = untilMark()
+  sender.writeAll(['one', 'two!three', 'four'].map((chunk) => ({ chunk, encoding: 'utf8' })), callback)
+  t.same(node.writes.map(String), ['threefour'])
+})
+
+void t.test('a stream that is ended while a corked head is written finishes', async (t) => {
+  const { stream, socket } = await openStream(t)
+  socket.writer.head = {
+    writeHead () {
+      stream.end()
+      return undefined
+    }
+  }
+  stream.cork()
+  stream.write('one')
+  stream.write('two')
+  stream.uncork()
+  await new Promise((resolve) => stream.once('finish', resolve))
+  t.equal(stream.writableLength, 0)
+})
+
+void t.test('a stream that is ended while a head of more than a small write is written finishes', async (t) => {
+  const { stream, socket, client } = await openStream(t)
+  socket.writer.head = { writeHead: () => undefined }
+  stream.end('x'.repeat(2 * SMALL_WRITE))
+  await client.untilEnd(1)
+  t.strictSame(client.trace(1).slice(0, 2), ['HEADERS', 'DATA END_STREAM'])
+})
+
 const BODY = Buffer.from(Array.from({ length: LARGE }, (_, index) => index & 0xff))
 
 for (const [name, end] of Object.entries({

@@ -11,7 +11,8 @@ import type { Duplex } from 'node:stream'
 import t from 'tap'
 import { createLoopback } from '../../../lib/inject/loopback.ts'
 import {
-  assignResponse, injectConnection, narrowUpgrades, parseAgain, readResponse, releaseConnection, whenEnded
+  assignResponse, createUpgradeRequest, injectConnection, narrowUpgrades, parseAgain, readResponse, releaseConnection,
+  whenEnded
 } from '../../../lib/internals/http1.ts'
 import { createCertificate } from '../../helpers/certificate.js'
 import { waitTurns } from '../../helpers/waiting.ts'
@@ -202,6 +203,27 @@ void t.test('releaseConnection: what is written to the response later is not sen
   response.writeHead(200).end('late')
   connection.end('another protocol')
   t.equal((await client.toArray()).join(''), 'another protocol')
+})
+
+void t.test('createUpgradeRequest: the request equals that of Node\'s parser', async (t) => {
+  const server = createHttpServer()
+  const upgraded = once(server, 'upgrade')
+  const [client, connection] = createLoopback()
+  injectConnection(server, connection, 'http/1.1')
+  const fields = ['Host', 'x', 'Connection', 'Upgrade', 'upgrade', 'websocket', 'X-A', '1', 'x-a', '2', 'Set-Cookie', 'a', 'set-cookie', 'b',
+    'User-Agent', 'one', 'user-agent', 'two', 'cookie', 'c=1; d=2', 'x-latin', 'caf\xe9']
+  const lines = fields.flatMap((text, index) => index % 2 === 0 ? [`${text}: ${fields[index + 1]}`] : [])
+  client.write(['GET /path?a=b HTTP/1.1', ...lines, '', ''].join('\r\n'), 'latin1')
+  const [parsed, socket] = await upgraded as [IncomingMessage, Duplex]
+  const created = createUpgradeRequest(socket, '/path?a=b', fields)
+  for (const name of [
+    'method', 'url', 'headers', 'headersDistinct', 'rawHeaders', 'trailers', 'rawTrailers', 'complete', 'upgrade', 'aborted',
+    'httpVersion', 'httpVersionMajor', 'httpVersionMinor', 'socket', 'readable', 'readableLength', 'destroyed'
+  ]) t.strictSame(Reflect.get(created, name), Reflect.get(parsed, name), name)
+  t.match(created.headers, { 'x-a': '1, 2', 'set-cookie': ['a', 'b'], 'user-agent': 'one' })
+  created.resume()
+  await once(created, 'end')
+  client.destroy()
 })
 
 void t.test('whenEnded: resolves when a request without a connection is ended, which Node does not report', async (t) => {
