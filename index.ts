@@ -107,7 +107,8 @@ async function websocketH2 (fastify: FastifyInstance, pluginOptions: types.Webso
   }
 
   function serveConnect (request: Http2ServerRequest, streamSocket: StreamSocket): void {
-    others.decide(request, () => serveStream(request, streamSocket, dispatch, fastify.log), () => {
+    const serveRoute = (): void => serveStream(request, streamSocket, dispatch, fastify.log)
+    others.decide(request, streamSocket.stream, serveRoute, () => {
       if (shutdown.hasBegun) streamSocket.refuseUnprocessed()
       else others.forward(request, streamSocket)
     })

@@ -44,7 +44,11 @@ export function serveExtendedConnect (
   if (typeof handler !== 'function') throw invalidArgument('handler', 'a function', handler)
   const { handshakeTimeout, onError = throwLater, settings, receiveWindow } = readGatewayOptions(options)
   const release = claimServer(server)
-  const sessions = new Sessions({ receiveWindow, timeout: (server as { timeout?: number }).timeout ?? 0 })
+  const sessions = new Sessions({
+    receiveWindow,
+    // Read for each session, because server.setTimeout() may be called later.
+    get timeout () { return (server as { timeout?: number }).timeout ?? 0 }
+  })
   const { sessionBudget } = completeSizes(receiveWindow)
   const warning = advertiseExtendedConnect(server, settings, sessionBudget)
   if (warning !== undefined) process.emitWarning(warning)

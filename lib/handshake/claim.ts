@@ -11,5 +11,10 @@ const claimed = new WeakSet<object>()
 export function claimServer (server: object): () => void {
   if (claimed.has(server)) throw new FST_WS_ALREADY_REGISTERED()
   claimed.add(server)
-  return () => { claimed.delete(server) }
+  let isHeld = true
+  return () => {
+    // Another call may have claimed it since the first call of this function.
+    if (isHeld) claimed.delete(server)
+    isHeld = false
+  }
 }

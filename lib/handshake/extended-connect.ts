@@ -31,6 +31,8 @@ export function onExtendedConnect (
     if (request.httpVersionMajor < 2) return refuseTunnel(request as unknown as IncomingMessage, connection)
 
     const { stream, headers, rawHeaders } = request
+    // A listener for 'stream' has answered or ended it.
+    if (stream.headersSent || stream.closed || stream.destroyed) return
     // From Node 27 on, a client that resets a stream causes an error of the stream and its request (nodejs/node#63249).
     for (const emitter of [stream, request]) emitter.on('error', ignoreError)
     const refusal = sizeOfHeaderList(rawHeaders) > headerListLimit

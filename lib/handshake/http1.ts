@@ -9,7 +9,7 @@ import { completeUpgrade } from './complete-upgrade.ts'
 import { isCleartextHttp2, isWebSocketUpgrade } from './headers.ts'
 import { closeDetached, createResponse, detachResponse } from './http1-response.ts'
 import type { OtherServers } from './other-servers.ts'
-import { hasOtherListeners, ignoreOtherUpgrades, isTaken, serveAsRequest } from './other-upgrade.ts'
+import { hasOtherListeners, ignoreOtherUpgrades, isTaken, serveAsRequest, watchWrites } from './other-upgrade.ts'
 import type { Dispatch, OnSocket, RawRequest, Upgrade } from './upgrade.ts'
 
 const TAKEN = 'another listener for \'upgrade\' has answered the handshake of a websocket route: let it ignore this URL, ' +
@@ -24,12 +24,13 @@ export function serveUpgrade (
 ): () => void {
   function serverOnUpgrade (request: IncomingMessage, socket: Socket, head: Buffer): void {
     if (kForwarded in request) return
-    const { bytesWritten } = socket
     if (hasOtherListeners(server)) {
+      // Node has removed its own listener, and the connection may have failed already.
+      socket.on('error', ignoreError)
       // They may use the connection, and some do so without checking that it is free.
-      process.nextTick(decide, request, socket, head, bytesWritten, true)
+      process.nextTick(decide, request, socket, head, watchWrites(socket), true)
     } else if (isWebSocketUpgrade(request.headers)) {
-      decide(request, socket, head, bytesWritten, false)
+      decide(request, socket, head, watchWrites(socket), false)
     } else if (!serveAsRequest(server, request, socket, head)) {
       serve(request, socket, head, false)
     }
@@ -37,11 +38,11 @@ export function serveUpgrade (
 
   /** @param isShared true if other listeners have received the upgrade, also those that `once()` has removed since */
   function decide (
-    request: IncomingMessage, socket: Socket, head: Buffer, bytesBefore: number, isShared: boolean
+    request: IncomingMessage, socket: Socket, head: Buffer, isWritten: () => boolean, isShared: boolean
   ): void {
     const serveIt = (): void => serve(request, socket, head, isShared)
-    const leave = (): void => others.leave(request, socket, head, bytesBefore)
-    if (isWebSocketUpgrade(request.headers)) others.decide(request, serveIt, leave, isShared)
+    const leave = (): void => others.leave(request, socket, head, isWritten)
+    if (isWebSocketUpgrade(request.headers)) others.decide(request, socket, serveIt, leave, isShared)
     else if (isCleartextHttp2(request.headers)) serveIt()
     else leave()
   }
@@ -49,7 +50,9 @@ export function serveUpgrade (
   function serve (request: IncomingMessage, socket: Socket, head: Buffer, isShared: boolean): void {
     if (isShared && isTaken(request, socket)) {
       socket.on('error', ignoreError)
-      return log.warn({ url: request.url }, TAKEN)
+      // A connection that has failed looks like one that is taken.
+      if (socket.errored === null) log.warn({ url: request.url }, TAKEN)
+      return
     }
     const response = createResponse(request, socket)
     if (response === undefined) return

@@ -44,12 +44,13 @@ export class OtherServers {
   }
 
   /**
-   * Calls `serve` for an upgrade that matches a websocket route or that has no other server, else `leave`.
+   * Calls `serve` for an upgrade that matches a websocket route or that has no other server, else `leave`. Calls
+   * neither if the client leaves before an asynchronous constraint of routes has called back.
    *
    * @param isShared true if other listeners receive the upgrade
    */
   decide (
-    request: IncomingMessage | Http2ServerRequest, serve: () => void, leave: () => void,
+    request: IncomingMessage | Http2ServerRequest, connection: Duplex, serve: () => void, leave: () => void,
     isShared = hasOtherListeners(this.#server)
   ): void {
     const exist = this.#fallback === undefined ? isShared : this.#fallback !== false
@@ -57,36 +58,42 @@ export class OtherServers {
 
     let timer: NodeJS.Timeout | undefined
     let isDecided = false
-    const decideOnce = (isMatch: boolean): void => {
-      if (isDecided) return
+    const stop = (): void => {
       isDecided = true
       clearTimeout(timer)
+      connection.off('close', stop).off('error', ignoreError)
+    }
+    const decideOnce = (isMatch: boolean): void => {
+      if (isDecided) return
+      stop()
       if (isMatch) serve()
       else leave()
     }
     this.#matchRoute(request, decideOnce)
-    // An asynchronous constraint of routes may never call back. Fastify then waits for it, within the same limit.
-    if (!isDecided && this.#timeout > 0) timer = setTimeout(decideOnce, this.#timeout, true)
+    if (isDecided) return
+    connection.on('close', stop).on('error', ignoreError)
+    // The constraint may never call back. Fastify then waits for it, within the same limit.
+    if (this.#timeout > 0) timer = setTimeout(decideOnce, this.#timeout, true)
   }
 
   /**
    * Leaves an HTTP/1.1 upgrade to the other servers. The listeners have received it from Node.
    *
-   * @param bytesBefore the `bytesWritten` of the connection before that: earlier requests may have been answered on it
+   * @param isWritten returns whether a listener has written to the socket
    */
-  leave (request: IncomingMessage, socket: Socket, head: Buffer, bytesBefore: number): void {
+  leave (request: IncomingMessage, socket: Socket, head: Buffer, isWritten: () => boolean): void {
     // Node has removed its own listener, and a server that ignores the upgrade adds none: a client that resets its
     // connection would end the process.
     socket.on('error', ignoreError)
     if (typeof this.#fallback === 'function' && isWebSocketUpgrade(request.headers) && !isTaken(request, socket)) {
       callHandler(this.#fallback, [request, socket, head], (error) => {
         this.#logError(error, request)
-        const response = socket.bytesWritten === bytesBefore ? createResponse(request, socket) : undefined
+        const response = isWritten() ? undefined : createResponse(request, socket)
         if (response === undefined) socket.destroy()
         else response.writeHead(500, { 'content-length': 0 }).end()
       })
     }
-    if (this.#timeout > 0) this.#limit(request, socket, bytesBefore)
+    if (this.#timeout > 0) this.#limit(request, socket, isWritten)
   }
 
   /** Passes an Extended CONNECT to the other servers. */
@@ -113,10 +120,10 @@ export class OtherServers {
    * Refuses an upgrade that no server takes within the timeout, as over HTTP/2. Node keeps its connection indefinitely.
    * If it may be in use, it is left alone.
    */
-  #limit (request: IncomingMessage, socket: Socket, bytesBefore: number): void {
+  #limit (request: IncomingMessage, socket: Socket, isWritten: () => boolean): void {
     const timer = setTimeout(() => {
       socket.off('close', stop)
-      if (isTaken(request, socket) || socket.bytesWritten !== bytesBefore) return
+      if (isTaken(request, socket) || isWritten()) return
       logUnanswered(this.#log, request)
       createResponse(request, socket)?.writeHead(503, { 'content-length': 0 }).end()
     }, this.#timeout)

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import type { Server } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setImmediate } from 'node:timers'
 import { narrowUpgrades, parseAgain, readResponse } from '../internals/http1.ts'
@@ -34,6 +34,21 @@ export function hasOtherListeners (server: Server): boolean {
  */
 export function isTaken (request: IncomingMessage, connection: Duplex): boolean {
   return connection.readableFlowing !== null || !connection.writable || readResponse(connection)?.req === request
+}
+
+/**
+ * Returns a function that returns whether something has been written to a connection since now. Responses to earlier
+ * requests do not count.
+ */
+export function watchWrites (connection: Socket): () => boolean {
+  let written = 0
+  const measure = (): void => {
+    written = connection.bytesWritten
+    // Of a pipelined request. Node has assigned the next response when it emits 'finish'.
+    readResponse(connection)?.once('finish', measure)
+  }
+  measure()
+  return () => connection.bytesWritten > written
 }
 
 /**

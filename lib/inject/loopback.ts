@@ -18,6 +18,8 @@ export function createLoopback (): [one: Duplex, other: Duplex] {
  */
 class LoopbackEnd extends Duplex {
   peer!: LoopbackEnd
+  /** As of net.Socket: with it, socket.io and `upgradeFallback` decide if an upgrade has been answered. */
+  bytesWritten = 0
   #hasPeerEnded = false
   /** Callback of a write of the peer that waits until this end is read. */
   #resumePeer: Callback | undefined
@@ -28,6 +30,7 @@ class LoopbackEnd extends Duplex {
   }
 
   override _write (chunk: Buffer, _encoding: BufferEncoding, done: Callback): void {
+    this.bytesWritten += chunk.length
     setImmediate(() => this.peer.#receive(chunk, done))
   }
 

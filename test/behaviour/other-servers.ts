@@ -185,6 +185,10 @@ export function testOtherServers (transport: Transport): void {
       socket.terminate()
     }, { handshakeTimeout: 100 })
 
+  scenario('injectWS() is refused with 503 if no other server answers', addRoutes, async (t, { app }) => {
+    await t.rejects(app.injectWS('/nowhere'), { message: 'Unexpected server response: 503' })
+  }, { handshakeTimeout: 100 })
+
   // upgradeFallback
 
   /** Options of the current test. Each one adds its own server. */

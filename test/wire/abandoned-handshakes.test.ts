@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import t from 'tap'
 import { addEcho, expectEcho, openEcho } from '../helpers/echo.ts'
@@ -153,4 +154,36 @@ await t.test('RST_STREAM in the same packet as the CONNECT frees the stream and 
   await server.socketsClosed()
   t.ok(server.events.every((events) => events.join() === 'close 1006'))
   await openEcho(client, 3)
+})
+
+await t.test('after RST_STREAM while an asynchronous constraint waits, no hook and no other server is called', async (t) => {
+  const [entered, enter] = deferred()
+  const [proceeding, proceed] = deferred()
+  const called: string[] = []
+  const constraint = {
+    name: 'tenant',
+    storage: () => ({ get: () => null, set: () => {} }),
+    validate: () => {},
+    deriveConstraint: (request: IncomingMessage, _context: unknown, done: (error: null, value?: string) => void) => {
+      if (request.url === '/echo') return done(null)
+      enter()
+      void proceeding.then(() => done(null))
+    }
+  }
+  const server = await startServer(t, (app) => {
+    addEcho(app)
+    app.get('/waiting', { websocket: true, constraints: { tenant: 'a' } }, () => { called.push('handler') })
+    app.addHook('onRequest', async ({ url }) => { if (url !== '/echo') called.push('hook') })
+    app.server.on('upgrade', () => { called.push('other server') })
+  }, { server: { routerOptions: { constraints: { tenant: constraint } } } })
+  const client = await server.client()
+  client.connect(1, '/waiting')
+  await entered
+  client.rst(1)
+  await server.socketsClosed()
+  proceed()
+  await waitTurns()
+  await openEcho(client, 3)
+  t.strictSame(called, [])
+  t.strictSame(server.warnings, [])
 })

@@ -133,16 +133,28 @@ void t.test('serveExtendedConnect: the returned function stops it, and open sock
   socket.terminate()
 })
 
-void t.test('serveExtendedConnect: an idle session with a socket outlives the timeout of the server', async (t) => {
-  const server = createServer()
-  server.setTimeout(50)
-  const { session } = await serve(t, createEcho(), {}, server)
-  const socket = connect(session)
-  await once(socket, 'open')
-  const other = openSession(session.originSet?.[0] ?? `http://127.0.0.1:${(server.address() as AddressInfo).port}`)
-  await once(other, 'close')
-  t.equal(session.closed, false)
-  const ended = once(session, 'close')
-  socket.close()
-  await ended
+for (const order of ['before', 'after'] as const) {
+  void t.test(`serveExtendedConnect: an idle session with a socket outlives a server.setTimeout() ${order} it`, async (t) => {
+    const server = createServer()
+    if (order === 'before') server.setTimeout(50)
+    serveExtendedConnect(server, createEcho())
+    if (order === 'after') server.setTimeout(50)
+    const session = await openTo(t, server)
+    const socket = connect(session)
+    await once(socket, 'open')
+    const other = openSession(session.originSet?.[0] ?? `http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+    await once(other, 'close')
+    t.equal(session.closed, false)
+    const ended = once(session, 'close')
+    socket.close()
+    await ended
+  })
+}
+
+void t.test('serveExtendedConnect: a listener for \'stream\' that answers every stream does not end the process', async (t) => {
+  const server = createServer().on('stream', (stream) => stream.respond({ ':status': 403 }, { endStream: true }))
+  const { session } = await serve(t, () => { t.fail('called') }, {}, server)
+  t.equal(await statusOf(session), 403)
+  const [headers] = await once(session.request({ ':method': 'CONNECT', ':authority': 'example.org:443' }), 'response')
+  t.equal(headers[':status'], 403)
 })

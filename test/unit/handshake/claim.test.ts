@@ -9,3 +9,12 @@ void t.test('claimServer: a server is claimed once, until it is released', async
   release()
   claimServer(server)()
 })
+
+void t.test('claimServer: a server that is released twice stays claimed by a later call', async (t) => {
+  const server = {}
+  const release = claimServer(server)
+  release()
+  claimServer(server)
+  release()
+  t.throws(() => claimServer(server), { code: 'FST_WS_ALREADY_REGISTERED' })
+})

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { maxHeaderSize } from 'node:http'
 import { createSecureServer, createServer } from 'node:http2'
-import type { Http2Server, Http2ServerRequest } from 'node:http2'
+import type { Http2Server, Http2ServerRequest, ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import t from 'tap'
@@ -81,6 +81,22 @@ void t.test('onExtendedConnect: refuses a header list larger than the limit of t
   t.equal(received.length, 1)
   t.match(logs, [{ level: INFO, status: 431, msg: /larger than maxHeaderListSize/ }])
 })
+
+for (const [ends, end] of Object.entries({
+  'has answered': (stream: ServerHttp2Stream) => { stream.respond({ ':status': 200 }, { endStream: true }) },
+  'has closed': (stream: ServerHttp2Stream) => { stream.close() },
+  'has destroyed': (stream: ServerHttp2Stream) => { stream.destroy() }
+})) {
+  void t.test(`onExtendedConnect: ignores a stream that a listener for 'stream' ${ends}`, async (t) => {
+    const server = createServer({ settings: { enableConnectProtocol: true } }).on('stream', end)
+    onExtendedConnect(server, new Sessions({ receiveWindow: {} }), undefined, () => t.fail('passed on'))
+    const client = await FrameClient.open(await listen(t, server))
+    t.teardown(() => client.destroy())
+    client.connect(1, '/')
+    client.connect(3, '/', { 'sec-websocket-version': '12' })
+    await Promise.all([client.untilEnd(1), client.untilEnd(3)])
+  })
+}
 
 void t.test('onExtendedConnect: refuses a tunnel over HTTP/1.1 with 405', async (t) => {
   const server = createSecureServer({ ...await createCertificate(), allowHTTP1: true })

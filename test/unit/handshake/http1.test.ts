@@ -90,6 +90,18 @@ for (const isMatch of [true, false]) {
   })
 }
 
+void t.test('serveUpgrade: does not warn of a handshake whose connection has failed', async (t) => {
+  const { log, logs } = createLog()
+  const server = createServer()
+  server.on('upgrade', (_request, connection: Duplex) => { connection.destroy(new Error('write EPIPE')) })
+  serveUpgrade(server, createOthers(server), () => t.fail('dispatched'), log)
+  const upgraded = once(server, 'upgrade')
+  sendInMemory(server, upgradeRequest('/'))
+  await upgraded
+  await waitTurns()
+  t.same(logs, [])
+})
+
 void t.test('serveUpgrade: with another listener an offer of h2c is served as a request, without an Upgrade', async (t) => {
   const serve = (response: ServerResponse): unknown => response.writeHead(200, { connection: 'close' }).end('served')
   const server = createServer((_request, response) => serve(response)).on('upgrade', () => {})

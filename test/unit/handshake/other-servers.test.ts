@@ -1,9 +1,12 @@
+import { EventEmitter } from 'node:events'
 import { createServer } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import t from 'tap'
 import type { UpgradeHandler } from '../../../index.ts'
 import { OtherServers } from '../../../lib/handshake/other-servers.ts'
+import { watchWrites } from '../../../lib/handshake/other-upgrade.ts'
 import { assignResponse } from '../../../lib/internals/http1.ts'
 import { createLoopback } from '../../../lib/inject/loopback.ts'
 import { kOwnListener } from '../../../lib/symbols.ts'
@@ -12,10 +15,14 @@ import { createLog, createOthers, readToEnd } from '../../helpers/pending-upgrad
 const NOTHING = Buffer.alloc(0)
 const REQUEST = { url: '/x', httpVersionMajor: 1, httpVersionMinor: 1, headers: { upgrade: 'websocket' } } as IncomingMessage
 
+function createConnection (): Duplex {
+  return new EventEmitter() as Duplex
+}
+
 /** Returns 'serve' or 'leave', as the other servers have decided. */
-function decide (others: OtherServers): string[] {
+function decide (others: OtherServers, connection = createConnection()): string[] {
   const decisions: string[] = []
-  others.decide(REQUEST, () => decisions.push('serve'), () => decisions.push('leave'))
+  others.decide(REQUEST, connection, () => decisions.push('serve'), () => decisions.push('leave'))
   return decisions
 }
 
@@ -50,10 +57,31 @@ void t.test('decide: the decision waits for a route that is matched later', asyn
   const others = new OtherServers(server, { upgradeFallback: undefined, handshakeTimeout: 0 }, (_request, callback) => {
     done = callback
   }, createLog().log)
-  const decisions = decide(others)
+  const connection = createConnection()
+  const decisions = decide(others, connection)
   t.same(decisions, [])
   done(false)
   t.same(decisions, ['leave'])
+  t.same(connection.eventNames(), [])
+})
+
+void t.test('decide: a client that resets its connection before its route is matched is neither served nor left', async (t) => {
+  let done: (isMatch: boolean) => void = () => {}
+  const options = { upgradeFallback: undefined, handshakeTimeout: 60_000 }
+  const others = new OtherServers(createServerWith(() => {}), options, (_request, callback) => {
+    done = callback
+  }, createLog().log)
+  const timers = (): number => process.getActiveResourcesInfo().filter((each) => each === 'Timeout').length
+  const [connection, before] = [createConnection(), timers()]
+  const decisions = decide(others, connection)
+  t.equal(timers(), before + 1)
+  // Without a listener this throws, and would end the process.
+  connection.emit('error', new Error('read ECONNRESET'))
+  connection.emit('close')
+  done(true)
+  t.same(decisions, [])
+  t.same(connection.eventNames(), [])
+  t.equal(timers(), before)
 })
 
 interface Left {
@@ -69,16 +97,15 @@ void t.test('decide: an upgrade whose route is not matched within handshakeTimeo
   const others = new OtherServers(createServerWith(() => {}), options, (_request, callback) => {
     done = callback
   }, createLog().log)
-  await new Promise<void>((resolve) => others.decide(REQUEST, resolve, () => t.fail('left')))
+  await new Promise<void>((resolve) => others.decide(REQUEST, createConnection(), resolve, () => t.fail('left')))
   done(false)
 })
 
 function leave (fallback?: UpgradeHandler, request = REQUEST): Left {
-  const [client, connection] = createLoopback()
+  const [client, connection] = createLoopback() as [Duplex, Socket]
   const { log, logs } = createLog()
-  const { bytesWritten } = connection as Socket
-  createOthers(createServer(), false, fallback, log).leave(request, connection as Socket, NOTHING, bytesWritten)
-  return { received: readToEnd(client), connection: connection as Socket, logs }
+  createOthers(createServer(), false, fallback, log).leave(request, connection, NOTHING, watchWrites(connection))
+  return { received: readToEnd(client), connection, logs }
 }
 
 void t.test('leave: an error of a connection that nobody listens to does not end the process', async (t) => {
@@ -103,7 +130,7 @@ void t.test('leave: the fallback receives no upgrade to another protocol, and no
   leave(fail, { ...REQUEST, headers: { upgrade: 'tea' } } as IncomingMessage).connection.destroy()
   const [, connection] = createLoopback()
   assignResponse(REQUEST, connection)
-  createOthers(createServer(), false, fail).leave(REQUEST, connection as Socket, NOTHING, 0)
+  createOthers(createServer(), false, fail).leave(REQUEST, connection as Socket, NOTHING, () => false)
   connection.destroy()
 })
 
@@ -124,7 +151,7 @@ void t.test('leave: a fallback that throws after it has created a response loses
 
 void t.test('leave: a fallback that rejects after it has written loses its connection', async (t) => {
   const { received, logs, connection } = leave(async (_request, socket) => {
-    Object.assign(socket, { bytesWritten: 4 }).write('HTTP')
+    socket.write('HTTP')
     throw new Error('late')
   })
   t.notMatch(await received, '500')

@@ -9,6 +9,9 @@ import fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import websocket from '../../../index.ts'
+import { watchWrites } from '../../../lib/handshake/other-upgrade.ts'
+import { createLoopback } from '../../../lib/inject/loopback.ts'
+import { assignResponse } from '../../../lib/internals/http1.ts'
 import { addEcho } from '../../helpers/echo.ts'
 import { H1, H1_BESIDE_H2, H1_TLS, start } from '../../helpers/transports.ts'
 import type { Fixture, Transport } from '../../helpers/transports.ts'
@@ -227,3 +230,44 @@ void t.test('a handshake on a connection in memory opens a socket', async (t) =>
   t.equal(await nextText(socket), 'hello')
   socket.terminate()
 })
+
+void t.test('watchWrites: the responses to earlier requests of a connection do not count', async (t) => {
+  const [, connection] = createLoopback() as unknown as [Socket, Socket]
+  Object.defineProperty(connection, 'bytesWritten', { value: 10, writable: true })
+  const isWritten = watchWrites(connection)
+  t.equal(isWritten(), false)
+  Object.assign(connection, { bytesWritten: 11 })
+  t.equal(isWritten(), true)
+
+  const earlier = assignResponse({ httpVersionMajor: 1 }, connection)
+  const isWrittenAfter = watchWrites(connection)
+  t.equal(isWrittenAfter(), false)
+  Object.assign(connection, { bytesWritten: 20 })
+  earlier.detachSocket(connection)
+  earlier.emit('finish')
+  t.equal(isWrittenAfter(), false)
+  Object.assign(connection, { bytesWritten: 21 })
+  t.equal(isWrittenAfter(), true)
+})
+
+for (const transport of [H1, H1_TLS]) {
+  for (const [requests, pipelined] of [['has been answered', false], ['is pipelined before it', true]] as const) {
+    void t.test(`${transport.name}: an upgrade that no server answers is refused with 503 if a request ${requests}`, async (t) => {
+      const fixture = await start(t, transport, (app) => {
+        addRoutes(app)
+        app.server.on('upgrade', () => {})
+      }, { handshakeTimeout: 100 })
+      const connection = connect(fixture, transport)
+      const received = text(connection)
+      const plain = `GET /plain HTTP/1.1\r\n${HOST}\r\n`
+      if (pipelined) {
+        connection.write(plain + HANDSHAKE.replace('/echo', '/nowhere'))
+      } else {
+        connection.write(plain)
+        await once(connection, 'readable')
+        connection.write(HANDSHAKE.replace('/echo', '/nowhere'))
+      }
+      t.same(bodiesOf(await received), [PLAIN, '503 '])
+    })
+  }
+}

@@ -58,6 +58,16 @@ void t.test('an end whose peer is destroyed is closed without an error, although
   t.equal(one.errored, null)
 })
 
+void t.test('bytesWritten is the number of bytes that have been written to an end', async (t) => {
+  const [one, other] = createLoopback() as [Duplex & { bytesWritten: number }, Duplex]
+  t.equal(one.bytesWritten, 0)
+  one.write('é')
+  t.equal(one.bytesWritten, 2)
+  one.end('last')
+  t.equal(await readAll(other), 'élast')
+  t.equal(one.bytesWritten, 6)
+})
+
 async function readAll (end: Duplex): Promise<string> {
   let all = ''
   for await (const chunk of end.iterator({ destroyOnReturn: false })) all += String(chunk)
