@@ -88,9 +88,9 @@ async function websocketH2 (fastify: FastifyInstance, pluginOptions: types.Webso
     if (warning !== undefined) fastify.log.warn(warning)
   }
 
-  // Other WebSocket servers on the port need no websocket route.
+  // Other WebSocket servers on the port need no websocket route, and over HTTP/1.1 no plugin.
   function serveOthers (): void {
-    if (options.upgradeFallback !== false && server.listenerCount('upgrade') > 0) serve()
+    if (options.upgradeFallback !== false && isHttp2Server(server) && server.listenerCount('upgrade') > 0) serve()
   }
 
   /** Returns a warning about the options of the server, if there is one. */

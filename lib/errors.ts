@@ -115,7 +115,7 @@ export const FST_WS_INVALID_HEADER = createError<[name: string]>(
  */
 export const FST_WS_INVALID_RESPONSE = createError<[url: string, received: string]>(
   'FST_WS_INVALID_RESPONSE',
-  'the response to the upgrade of "%s" must begin with the head of an HTTP/1.1 response, got %s (see docs/gateway.md)',
+  'the response to the upgrade of "%s" must be one of HTTP/1.1 with the status 101, or 300 to 599, got %s (see docs/gateway.md)',
   502
 )
 

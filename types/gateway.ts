@@ -35,7 +35,8 @@ export interface GatewayOptions {
   /**
    * Receives an error of the handler, and the request: the value that the handler threw or rejected with (the client
    * receives 500), or FST_WS_INVALID_RESPONSE (the client receives 502). Default: throws the error as an uncaught
-   * exception, like that of a listener for `'upgrade'`, which ends the process.
+   * exception, like that of a listener for `'upgrade'`, which ends the process; emits a warning of the process for
+   * FST_WS_INVALID_RESPONSE, which another server may have caused.
    */
   onError?: ((error: Error, request: IncomingMessage) => void) | undefined
 }

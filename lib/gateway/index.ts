@@ -1,6 +1,6 @@
 import type { Http2SecureServer, Http2Server } from 'node:http2'
 import type { GatewayOptions, UpgradeHandler } from '../../types/index.ts'
-import { FST_WS_INVALID_OPTION } from '../errors.ts'
+import { FST_WS_INVALID_OPTION, FST_WS_INVALID_RESPONSE } from '../errors.ts'
 import { claimServer } from '../handshake/claim.ts'
 import { onExtendedConnect } from '../handshake/extended-connect.ts'
 import { forwardUpgrade } from '../handshake/forwarded-upgrade.ts'
@@ -42,7 +42,7 @@ export function serveExtendedConnect (
 ): () => void {
   if (!isObject(server) || !isHttp2Server(server)) throw invalidArgument('server', 'an HTTP/2 server', server)
   if (typeof handler !== 'function') throw invalidArgument('handler', 'a function', handler)
-  const { handshakeTimeout, onError = throwLater, settings, receiveWindow } = readGatewayOptions(options)
+  const { handshakeTimeout, onError = reportError, settings, receiveWindow } = readGatewayOptions(options)
   const release = claimServer(server)
   const sessions = new Sessions({
     receiveWindow,
@@ -68,7 +68,11 @@ function invalidArgument (name: string, expected: string, value: unknown): Error
   return new FST_WS_INVALID_OPTION(`"${name}" of serveExtendedConnect()`, expected, describe(value))
 }
 
-/** Throws an error that nothing catches. */
-function throwLater (error: Error): void {
-  process.nextTick(() => { throw error })
+/**
+ * Throws an error that nothing catches, like an error of a listener for 'upgrade'. A response that is not one may come
+ * from another server, which must not end the process.
+ */
+function reportError (error: Error): void {
+  if (error instanceof FST_WS_INVALID_RESPONSE) process.emitWarning(error)
+  else process.nextTick(() => { throw error })
 }

@@ -3,6 +3,7 @@ import type { Http2ServerRequest, ServerHttp2Stream } from 'node:http2'
 import type { FastifyBaseLogger } from 'fastify'
 import type { UpgradeHandler } from '../../types/index.ts'
 import { toError } from '../error-handling.ts'
+import { FST_WS_INVALID_RESPONSE } from '../errors.ts'
 import type { HeadWriter } from '../http2/stream-sender.ts'
 import type { StreamHandshake, StreamSocket } from '../http2/stream-socket.ts'
 import { hookMethods } from '../internals/streams.ts'
@@ -101,14 +102,10 @@ class ForwardedUpgrade implements HeadWriter, StreamHandshake {
 
   /** Returns the bytes to send, or undefined if the handshake is refused: then all that follows is discarded. */
   #answer ({ text, status, rest }: ResponseHead): Buffer | undefined {
+    // Over HTTP/2 every 2xx would open the socket. RFC 9110 section 15: an invalid status is a server error.
+    if (isInvalid(status)) throw new FST_WS_INVALID_RESPONSE(this.#request.url!, `the status ${status}`)
+
     const { headers } = responseToHttp2(text, this.#sentKey, true)
-    if (status >= 200 && status < 300) {
-      this.#forwarding.log?.warn(
-        { url: this.#request.url, status }, 'a 2xx response to an upgrade would open the socket over HTTP/2: 502 sent instead'
-      )
-    }
-    // RFC 9110 section 15: an invalid status is a server error.
-    if (status >= 600) headers[':status'] = BAD_GATEWAY
     if (headers[':status'] !== '200') {
       this.#respondOnly(headers)
       return undefined
@@ -172,6 +169,10 @@ function discard (_chunk: unknown, ...parameters: unknown[]): boolean {
   const callback = parameters.at(-1)
   if (typeof callback === 'function') process.nextTick(callback as () => void)
   return true
+}
+
+function isInvalid (status: number): boolean {
+  return (status >= 200 && status < 300) || status >= 600
 }
 
 function refuseLate (upgrade: ForwardedUpgrade): void {

@@ -153,10 +153,11 @@ const refusals: Case[] = [
   {
     title: 'status 200, which would open the socket,',
     write: (socket) => socket.end('HTTP/1.1 200 OK\r\n\r\nbody'),
-    status: '502'
+    status: '502',
+    isInvalid: true
   },
-  { title: 'status 204', write: (socket) => socket.end('HTTP/1.1 204 No Content\r\n\r\n'), status: '502' },
-  { title: 'status 999', write: (socket) => socket.end('HTTP/1.1 999 Denied\r\n\r\n'), status: '502' },
+  { title: 'status 204', write: (socket) => socket.end('HTTP/1.1 204 No Content\r\n\r\n'), status: '502', isInvalid: true },
+  { title: 'status 999', write: (socket) => socket.end('HTTP/1.1 999 Denied\r\n\r\n'), status: '502', isInvalid: true },
   { title: 'an end without a response', write: (socket) => socket.end(), status: '502' },
   { title: 'an end within the head', write: (socket) => socket.end('HTTP/1.1 101 Switching'), status: '502' },
   {

@@ -98,6 +98,14 @@ void t.test('serveExtendedConnect: without onError the error of a handler is an 
   t.match(await caught, { message: 'broken' })
 })
 
+void t.test('serveExtendedConnect: without onError an invalid response is a warning of the process', async (t) => {
+  const warned = once(process, 'warning')
+  const { session } = await serve(t, (_request, socket) => { socket.end('HTTP/1.1 200 OK\r\n\r\n') })
+  t.equal(await statusOf(session), 502)
+  const [warning] = await warned
+  t.match(warning, { code: 'FST_WS_INVALID_RESPONSE', message: /got the status 200/ })
+})
+
 void t.test('serveExtendedConnect: a server is served once, by a gateway or by the plugin', async (t) => {
   const server = createServer()
   const stop = serveExtendedConnect(server, () => {})

@@ -71,7 +71,7 @@ for (const [problem, text] of Object.entries({
 
 void t.test('the error names the URL, and quotes the beginning of the malformed line', async (t) => {
   t.throws(() => read(`nonsense\x01${'x'.repeat(100)}`), {
-    message: 'the response to the upgrade of "/path" must begin with the head of an HTTP/1.1 response, ' +
+    message: 'the response to the upgrade of "/path" must be one of HTTP/1.1 with the status 101, or 300 to 599, ' +
       `got "nonsense\\u0001${'x'.repeat(71)}"`
   })
 })
