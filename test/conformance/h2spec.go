@@ -66,7 +66,9 @@ func h2spec(server *TestServer) ([]specCase, error) {
 	return all, nil
 }
 
-// h2spec has a time limit of two seconds for each case, which a busy machine may exceed: regressions are run again.
+// h2spec has a time limit of two seconds for each case, which a busy machine may exceed. And Node 26 itself fails a case
+// of section 8.1.2.6 now and then: it depends on whether it responds before it reads the DATA. So regressions are run
+// again, and a case that passes once is none.
 const h2specAttempts = 3
 
 // comparison is the result of a case without and with the plugin.
@@ -82,14 +84,18 @@ func compare(t *T) []comparison {
 	defer server.stop()
 	var all []comparison
 	for range h2specAttempts {
-		all = nil
 		baseline, err := h2spec(server)
 		t.equal("h2spec", err, nil)
 		plugin, err := h2spec(t.server)
 		t.equal("h2spec", err, nil)
 		t.equal("cases", len(plugin), len(baseline))
+		if all == nil {
+			all = make([]comparison, len(plugin))
+		}
 		for i := range plugin {
-			all = append(all, comparison{baseline[i], plugin[i]})
+			if all[i].plugin.Name == "" || all[i].isRegression() {
+				all[i] = comparison{baseline[i], plugin[i]}
+			}
 		}
 		if !slices.ContainsFunc(all, comparison.isRegression) {
 			break
