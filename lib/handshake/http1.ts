@@ -49,7 +49,6 @@ export function serveUpgrade (
 
   function serve (request: IncomingMessage, socket: Socket, head: Buffer, isShared: boolean): void {
     if (isShared && isTaken(request, socket)) {
-      socket.on('error', ignoreError)
       // A connection that has failed looks like one that is taken.
       if (socket.errored === null) log.warn({ url: request.url }, TAKEN)
       return

@@ -56,24 +56,29 @@ export class OtherServers {
     const exist = this.#fallback === undefined ? isShared : this.#fallback !== false
     if (!exist) return serve()
 
-    let timer: NodeJS.Timeout | undefined
     let isDecided = false
-    const stop = (): void => {
-      isDecided = true
-      clearTimeout(timer)
-      connection.off('close', stop).off('error', ignoreError)
-    }
+    let stopWaiting = (): void => {}
     const decideOnce = (isMatch: boolean): void => {
       if (isDecided) return
-      stop()
+      isDecided = true
+      stopWaiting()
       if (isMatch) serve()
       else leave()
     }
     this.#matchRoute(request, decideOnce)
     if (isDecided) return
-    connection.on('close', stop).on('error', ignoreError)
+
     // The constraint may never call back. Fastify then waits for it, within the same limit.
-    if (this.#timeout > 0) timer = setTimeout(decideOnce, this.#timeout, true)
+    const timer = this.#timeout > 0 ? setTimeout(decideOnce, this.#timeout, true) : undefined
+    const connectionOnClose = (): void => {
+      isDecided = true
+      stopWaiting()
+    }
+    stopWaiting = () => {
+      clearTimeout(timer)
+      connection.off('close', connectionOnClose).off('error', ignoreError)
+    }
+    connection.on('close', connectionOnClose).on('error', ignoreError)
   }
 
   /**

@@ -1,9 +1,8 @@
-import type { Settings } from 'node:http2'
 import type { GatewayOptions } from '../../types/index.ts'
 import { PLUGIN_OPTIONS } from './plugin.ts'
-import { RECEIVE_WINDOW_OPTIONS } from './receive-window.ts'
-import type { ReceiveWindowSizes } from './receive-window.ts'
-import { complete, omitNullish, pick } from './table.ts'
+import { readSessionSettings } from './receive-window.ts'
+import type { SessionSettings } from './receive-window.ts'
+import { complete } from './table.ts'
 import type { Complete, Table } from './table.ts'
 import { FUNCTION, validateStrict } from './validate.ts'
 
@@ -14,17 +13,13 @@ export const GATEWAY_OPTIONS = {
   handshakeTimeout,
   maxConcurrentStreams,
   receiveWindow,
-  // An uncaught exception, like one of a listener for 'upgrade'.
+  // An uncaught exception, like one of a listener for 'upgrade'. A warning, if another server may have caused it.
   onError: { ...FUNCTION, default: undefined }
 } satisfies Table<GatewayOptions>
 
 /** The options of `serveExtendedConnect()`, validated and complete. */
 export interface GatewaySettings extends
-  Pick<Complete<GatewayOptions, typeof GATEWAY_OPTIONS>, 'handshakeTimeout' | 'onError'> {
-  /** HTTP/2 settings that the user gave. */
-  settings: Settings
-  receiveWindow: Partial<ReceiveWindowSizes>
-}
+  SessionSettings, Pick<Complete<GatewayOptions, typeof GATEWAY_OPTIONS>, 'handshakeTimeout' | 'onError'> {}
 
 /**
  * Validates and completes the options of `serveExtendedConnect()`.
@@ -33,15 +28,6 @@ export interface GatewaySettings extends
  */
 export function readGatewayOptions (options: GatewayOptions): GatewaySettings {
   validateStrict(options, GATEWAY_OPTIONS)
-  validateStrict(options.receiveWindow, RECEIVE_WINDOW_OPTIONS, (name) => `"receiveWindow.${name}"`)
   const { handshakeTimeout, onError } = complete(options, GATEWAY_OPTIONS)
-  const receiveWindow = pick(options.receiveWindow ?? {}, RECEIVE_WINDOW_OPTIONS)
-  return {
-    handshakeTimeout,
-    onError,
-    receiveWindow,
-    settings: omitNullish({
-      maxConcurrentStreams: options.maxConcurrentStreams, initialWindowSize: receiveWindow.initial
-    })
-  }
+  return { handshakeTimeout, onError, ...readSessionSettings(options) }
 }

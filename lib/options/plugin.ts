@@ -1,16 +1,15 @@
 import { EventEmitter } from 'node:events'
-import type { Settings } from 'node:http2'
 import type { Server } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
 import type { ServerOptions } from 'ws'
 import type { WebsocketPluginOptions, WebsocketServerOptions } from '../../types/index.ts'
 import { ORIGIN_OPTION } from './origin.ts'
-import { RECEIVE_WINDOW_OPTIONS } from './receive-window.ts'
-import type { ReceiveWindowSizes } from './receive-window.ts'
+import { RECEIVE_WINDOW_OPTIONS, readSessionSettings } from './receive-window.ts'
+import type { SessionSettings } from './receive-window.ts'
 import { SEND_LIMIT, SLOW_CONSUMER } from './send-limits.ts'
 import { SHUTDOWN_OPTIONS, readShutdownOptions } from './shutdown.ts'
 import type { ShutdownSettings } from './shutdown.ts'
-import { complete, omitNullish, perRoute, pick } from './table.ts'
+import { complete, omitNullish, perRoute } from './table.ts'
 import type { Check, Checks, Complete, PerRoute, Table } from './table.ts'
 import {
   ANY, BOOLEAN, BOOLEAN_OR_OBJECT, BYTES, COUNT, FUNCTION, MILLISECONDS, OBJECT, POSITIVE_COUNT_OR_INFINITY,
@@ -24,7 +23,7 @@ export type RouteDefaults = Complete<WebsocketPluginOptions, PerRoute<typeof PLU
 
 /** The options of the plugin, validated and complete. */
 export interface PluginSettings extends
-  RouteDefaults, Pick<
+  RouteDefaults, SessionSettings, Pick<
     Complete<WebsocketPluginOptions, typeof PLUGIN_OPTIONS>,
     'advertise' | 'handshakeTimeout' | 'maxPendingHandshakes' | 'maxSockets' | 'nodeVersionWarning' | 'upgradeFallback'
   > {
@@ -33,9 +32,6 @@ export interface PluginSettings extends
   /** The server to listen on, where it is not Fastify's own. */
   server: Server | undefined
   shutdown: ShutdownSettings
-  /** HTTP/2 settings that the user gave. Where one is omitted, the settings of the server decide. */
-  settings: Settings
-  receiveWindow: Partial<ReceiveWindowSizes>
 }
 
 /** Options of every plugin: those of Fastify's `register`, and `skipOverride`, which tests with fastify-cli add. */
@@ -135,7 +131,7 @@ export function readOptions (
   options: WebsocketPluginOptions, pluginTimeout: number, log: FastifyBaseLogger, fastifyOptions: object = {}
 ): PluginSettings {
   validateOwn(options, fastifyOptions)
-  validateStrict(options.receiveWindow, RECEIVE_WINDOW_OPTIONS, (name) => `"receiveWindow.${name}"`)
+  const sessionSettings = readSessionSettings(options)
   const shutdown = readShutdownOptions(options, PLUGIN_OPTIONS.shutdownTimeout.default, pluginTimeout)
 
   // ws would treat a limit that is undefined as no limit.
@@ -145,7 +141,6 @@ export function readOptions (
   }
   const { advertise, handshakeTimeout, maxPendingHandshakes, maxSockets, nodeVersionWarning, upgradeFallback } =
     complete(options, PLUGIN_OPTIONS)
-  const receiveWindow = pick(options.receiveWindow ?? {}, RECEIVE_WINDOW_OPTIONS)
   return Object.freeze({
     ...complete(options, perRoute(PLUGIN_OPTIONS)),
     advertise,
@@ -157,10 +152,7 @@ export function readOptions (
     websocketServer,
     server,
     shutdown,
-    settings: omitNullish({
-      maxConcurrentStreams: options.maxConcurrentStreams, initialWindowSize: receiveWindow.initial
-    }),
-    receiveWindow
+    ...sessionSettings
   })
 }
 

@@ -1,7 +1,8 @@
-import type { ReceiveWindowOptions } from '../../types/index.ts'
-import { complete } from './table.ts'
+import type { Settings } from 'node:http2'
+import type { GatewayOptions, ReceiveWindowOptions } from '../../types/index.ts'
+import { complete, omitNullish, pick } from './table.ts'
 import type { Check, Table } from './table.ts'
-import { isBetween } from './validate.ts'
+import { isBetween, validateStrict } from './validate.ts'
 
 /** Sizes of receive windows, in bytes. */
 export interface ReceiveWindowSizes {
@@ -29,6 +30,27 @@ export const RECEIVE_WINDOW_OPTIONS = {
     default: 128 * 1024 * 1024
   }
 } satisfies Table<ReceiveWindowOptions>
+
+/** Options of the sessions of an HTTP/2 server that the user gave. */
+export interface SessionSettings {
+  /** HTTP/2 settings. Where one is omitted, the settings of the server decide. */
+  settings: Settings
+  receiveWindow: Partial<ReceiveWindowSizes>
+}
+
+/**
+ * Reads the options of sessions, and validates `receiveWindow`.
+ *
+ * @throws FST_WS_INVALID_OPTION
+ */
+export function readSessionSettings (
+  options: Pick<GatewayOptions, 'maxConcurrentStreams' | 'receiveWindow'>
+): SessionSettings {
+  validateStrict(options.receiveWindow, RECEIVE_WINDOW_OPTIONS, (name) => `"receiveWindow.${name}"`)
+  const receiveWindow = pick(options.receiveWindow ?? {}, RECEIVE_WINDOW_OPTIONS)
+  const { maxConcurrentStreams } = options
+  return { settings: omitNullish({ maxConcurrentStreams, initialWindowSize: receiveWindow.initial }), receiveWindow }
+}
 
 /** Returns complete sizes. A maximum below the initial window has no effect. */
 export function completeSizes (options: ReceiveWindowOptions): ReceiveWindowSizes {

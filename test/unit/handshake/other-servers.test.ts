@@ -5,6 +5,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import t from 'tap'
 import type { UpgradeHandler } from '../../../index.ts'
+import { ignoreError } from '../../../lib/error-handling.ts'
 import { OtherServers } from '../../../lib/handshake/other-servers.ts'
 import { watchWrites } from '../../../lib/handshake/other-upgrade.ts'
 import { assignResponse } from '../../../lib/internals/http1.ts'
@@ -51,6 +52,15 @@ void t.test('decide: with another listener or a fallback, an upgrade is served i
   }
 })
 
+void t.test('decide: listeners for errors of the connection stay', async (t) => {
+  for (const isMatch of [true, false]) {
+    const connection = createConnection()
+    connection.on('error', ignoreError)
+    decide(createOthers(createServerWith(() => {}), isMatch), connection)
+    t.equal(connection.listenerCount('error'), 1)
+  }
+})
+
 void t.test('decide: the decision waits for a route that is matched later', async (t) => {
   const server = createServerWith(() => {})
   let done: (isMatch: boolean) => void = () => {}
@@ -84,13 +94,6 @@ void t.test('decide: a client that resets its connection before its route is mat
   t.equal(timers(), before)
 })
 
-interface Left {
-  /** Everything that the client receives. */
-  received: Promise<string>
-  connection: Socket
-  logs: object[]
-}
-
 void t.test('decide: an upgrade whose route is not matched within handshakeTimeout is served, once', async (t) => {
   let done: (isMatch: boolean) => void = () => {}
   const options = { upgradeFallback: undefined, handshakeTimeout: 1 }
@@ -100,6 +103,13 @@ void t.test('decide: an upgrade whose route is not matched within handshakeTimeo
   await new Promise<void>((resolve) => others.decide(REQUEST, createConnection(), resolve, () => t.fail('left')))
   done(false)
 })
+
+interface Left {
+  /** Everything that the client receives. */
+  received: Promise<string>
+  connection: Socket
+  logs: object[]
+}
 
 function leave (fallback?: UpgradeHandler, request = REQUEST): Left {
   const [client, connection] = createLoopback() as [Duplex, Socket]
