@@ -35,6 +35,16 @@ function createServerWith (...listeners: object[]): ReturnType<typeof createServ
   return server
 }
 
+/** Creates other servers whose websocket routes are matched when `done` is called. */
+function matchLater (handshakeTimeout: number): { others: OtherServers, done: (isMatch: boolean) => void } {
+  let matched: (isMatch: boolean) => void = () => {}
+  const options = { upgradeFallback: undefined, handshakeTimeout }
+  const others = new OtherServers(createServerWith(() => {}), options, (_request, callback) => {
+    matched = callback
+  }, createLog().log)
+  return { others, done: (isMatch) => matched(isMatch) }
+}
+
 void t.test('decide: without another listener or a fallback, all upgrades are served, and none is matched', async (t) => {
   const matchRoute = (): void => { t.fail('matched') }
   for (const [server, upgradeFallback] of [
@@ -62,11 +72,7 @@ void t.test('decide: listeners for errors of the connection stay', async (t) => 
 })
 
 void t.test('decide: the decision waits for a route that is matched later', async (t) => {
-  const server = createServerWith(() => {})
-  let done: (isMatch: boolean) => void = () => {}
-  const others = new OtherServers(server, { upgradeFallback: undefined, handshakeTimeout: 0 }, (_request, callback) => {
-    done = callback
-  }, createLog().log)
+  const { others, done } = matchLater(0)
   const connection = createConnection()
   const decisions = decide(others, connection)
   t.same(decisions, [])
@@ -76,11 +82,7 @@ void t.test('decide: the decision waits for a route that is matched later', asyn
 })
 
 void t.test('decide: a client that resets its connection before its route is matched is neither served nor left', async (t) => {
-  let done: (isMatch: boolean) => void = () => {}
-  const options = { upgradeFallback: undefined, handshakeTimeout: 60_000 }
-  const others = new OtherServers(createServerWith(() => {}), options, (_request, callback) => {
-    done = callback
-  }, createLog().log)
+  const { others, done } = matchLater(60_000)
   const timers = (): number => process.getActiveResourcesInfo().filter((each) => each === 'Timeout').length
   const [connection, before] = [createConnection(), timers()]
   const decisions = decide(others, connection)
@@ -95,11 +97,7 @@ void t.test('decide: a client that resets its connection before its route is mat
 })
 
 void t.test('decide: an upgrade whose route is not matched within handshakeTimeout is served, once', async (t) => {
-  let done: (isMatch: boolean) => void = () => {}
-  const options = { upgradeFallback: undefined, handshakeTimeout: 1 }
-  const others = new OtherServers(createServerWith(() => {}), options, (_request, callback) => {
-    done = callback
-  }, createLog().log)
+  const { others, done } = matchLater(1)
   await new Promise<void>((resolve) => others.decide(REQUEST, createConnection(), resolve, () => t.fail('left')))
   done(false)
 })
