@@ -142,7 +142,7 @@ function createHandler (
         socket[kConfigure]({ sendLimits, log: request.log, captureRejections, onClose, onErrorRejection: onError })
         socket.on('error', onError)
         shutdown.addSocket(socket)
-        if (heartbeat > 0) new Heartbeat(socket, connection, heartbeat, request).start()
+        if (heartbeat > 0) new Heartbeat(socket, connection, heartbeat, () => reportUnresponsive(request)).start()
         callHandler(this, socket, request).catch(onError).finally(() => socket[kHandlerDone]())
       })
     } catch (error) {
@@ -191,6 +191,10 @@ function closeWithError (error: Error, socket: WebSocket, request: FastifyReques
   const level = isProtocolError(error) ? 'info' : error instanceof FST_WS_SLOW_CONSUMER ? 'warn' : 'error'
   logError(request.log, error, undefined, level)
   socket.close(1011)
+}
+
+function reportUnresponsive ({ log }: FastifyRequest): void {
+  log.info('websocket client is unresponsive: socket terminated')
 }
 
 function readUpgrade (request: FastifyRequest): Upgrade | undefined {

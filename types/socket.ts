@@ -25,6 +25,13 @@ import type { WebSocket as WsWebSocket } from 'ws'
  */
 export interface WebSocket extends WsWebSocket {
   /**
+   * HTTP version that carries the socket: `'2'` for a stream of an HTTP/2 connection (RFC 8441), `'1.1'` for an
+   * upgraded connection (RFC 6455). It describes the last hop: behind a proxy, the connection to that proxy. Undefined
+   * until a socket of `connect()` opens.
+   */
+  readonly httpVersion: '1.1' | '2' | undefined
+
+  /**
    * True if the data that waits to be sent has reached the `writableHighWaterMark` of the connection or stream (64 KiB,
    * on Node.js 20 16 KiB), as for a Writable. `'drain'` is emitted when all of it has been sent.
    */

@@ -32,6 +32,7 @@ export interface StreamHandshake {
  * of such a stream is here, or in its receiver.
  */
 export class StreamSocket extends Connection {
+  override readonly httpVersion = '2'
   declare readonly writer: StreamSender
   readonly receiver: StreamReceiver
   /** Handshake of the stream, until the stream closes or the socket opens. */

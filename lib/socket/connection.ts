@@ -28,6 +28,7 @@ export interface ConnectionObserver {
  * closure, or the wrapper that `once` creates, would cost each idle socket 100 to 200 bytes.
  */
 export class Connection {
+  readonly httpVersion: '1.1' | '2' = '1.1'
   readonly duplex: Duplex
   /** Undefined for a Duplex that has a `_write` of its own. */
   readonly writer: ConnectionWriter | undefined

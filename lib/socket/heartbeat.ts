@@ -1,5 +1,4 @@
 import { setImmediate } from 'node:timers'
-import type { FastifyRequest } from 'fastify'
 import type { WebSocket } from '../../types/index.ts'
 import type { Connection, ConnectionObserver } from './connection.ts'
 
@@ -21,7 +20,7 @@ export class Heartbeat implements ConnectionObserver {
   readonly #websocket: WebSocket
   readonly #connection: Connection
   readonly #interval: number
-  readonly #request: FastifyRequest
+  readonly #onUnresponsive: () => void
   #timer: NodeJS.Timeout | undefined
   /** True if bytes were received since the last ping. */
   #hasReceived = true
@@ -37,13 +36,13 @@ export class Heartbeat implements ConnectionObserver {
 
   /**
    * @param interval in ms
-   * @param request request whose logger reports an unresponsive peer
+   * @param onUnresponsive called before the socket of an unresponsive peer is terminated
    */
-  constructor (websocket: WebSocket, connection: Connection, interval: number, request: FastifyRequest) {
+  constructor (websocket: WebSocket, connection: Connection, interval: number, onUnresponsive: () => void) {
     this.#websocket = websocket
     this.#connection = connection
     this.#interval = interval
-    this.#request = request
+    this.#onUnresponsive = onUnresponsive
   }
 
   start (): void {
@@ -114,7 +113,7 @@ export class Heartbeat implements ConnectionObserver {
   }
 
   #terminate (): void {
-    this.#request.log.info('websocket client is unresponsive: socket terminated')
+    this.#onUnresponsive()
     this.#connection.destroyIfUnresponsive(this.#interval)
     this.#websocket.terminate()
   }

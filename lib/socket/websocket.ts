@@ -56,6 +56,10 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
     #isHandled = false
     #closeCode: CloseCode | undefined
 
+    get httpVersion (): '1.1' | '2' | undefined {
+      return this.#connection?.httpVersion
+    }
+
     [kAttachConnection] (connection: Connection): void {
       this.#connection = connection
       this.#isCompressed = this.extensions !== ''

@@ -26,6 +26,21 @@ export function testHandshake (transport: Transport): void {
     t.same((await app.inject('/plain')).json(), { hook: 'false', handler: false })
   })
 
+  scenario('socket.httpVersion is the HTTP version of the socket, at both ends', (app) => {
+    app.get('/version', { websocket: true }, (socket) => socket.send(String(socket.httpVersion)))
+  }, async (t, { connect, app }) => {
+    const socket = connect('/version')
+    t.equal(socket.httpVersion, undefined, 'not known before the socket opens')
+    const expected = transport.httpVersion === '1.1' ? '1.1' : '2'
+    t.equal(await nextText(socket), expected)
+    t.equal(socket.httpVersion, expected)
+    const injected = await app.injectWS('/version', {}, { http: expected })
+    t.equal(injected.httpVersion, expected)
+    for (const each of [injected, socket]) each.terminate()
+    await closed(socket)
+    t.equal(socket.httpVersion, expected, 'and remains after it has closed')
+  })
+
   scenario('hooks run up to preHandler, and none after the handler', (app) => {
     const ran: string[] = []
     app.addHook('onRequest', async () => { ran.push('onRequest') })
