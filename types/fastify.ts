@@ -4,15 +4,12 @@ import type { TLSSocket } from 'node:tls'
 import type {
   ContextConfigDefault, FastifySchema as Schema, RouteGenericInterface, RouteOptions as FastifyRouteOptions
 } from 'fastify'
-import type { Server as WsServer, WebSocket as WsWebSocket } from 'ws'
 import type { WebsocketHandler } from './handler.ts'
 import type { WebsocketRouteOptions } from './route.ts'
 import type { WebSocket } from './socket.ts'
+import type { WebsocketServer } from './websocket-server.ts'
 
 export type { RouteOptions } from 'fastify'
-
-/** Class of the sockets. A class in `options.WebSocket` has no influence on this type. */
-type SocketClass = typeof WsWebSocket & (new (...parameters: ConstructorParameters<typeof WsWebSocket>) => WebSocket)
 
 // The type parameters of these interfaces have Fastify's names and order, and neither constraints nor defaults: those
 // would have to be identical in every release of Fastify 5. Imports of types that other packages augment are renamed
@@ -26,7 +23,7 @@ declare module 'fastify' {
      * @example
      * for (const socket of app.websocketServer.clients) socket.send('to all')
      */
-    websocketServer: WsServer<SocketClass>
+    websocketServer: WebsocketServer
 
     /** Opens a socket to a route in memory, for tests. The server need not listen. */
     injectWS: InjectWSFn<RawRequest>

@@ -1,4 +1,5 @@
-import type { WebsocketPluginOptions, WebsocketServerOptions } from './options.ts'
+import type { WebsocketPluginOptions } from './options.ts'
+import type { WebsocketServerOptions } from './server-options.ts'
 
 /** Options of the plugin, and of ws's `WebSocketServer`, that a route can override. */
 type OwnOptions =

@@ -7,7 +7,8 @@ import { CONNECT_DEFAULTS, GATEWAY_DEFAULTS, NESTED_DEFAULTS, PLUGIN_DEFAULTS } 
 const PROPERTY = /\/\*\*((?:(?!\*\/)[^])*)\*\/\s*(\w+)\?:/g
 
 const FILES: Record<string, Record<string, unknown>> = {
-  'types/options.ts': { ...await readWsDefaults(), ...NESTED_DEFAULTS, ...PLUGIN_DEFAULTS },
+  'types/server-options.ts': await readWsDefaults(),
+  'types/options.ts': { ...NESTED_DEFAULTS, ...PLUGIN_DEFAULTS },
   'types/receive-window.ts': NESTED_DEFAULTS,
   'types/client.ts': CONNECT_DEFAULTS,
   'types/gateway.ts': GATEWAY_DEFAULTS

@@ -1,0 +1,11 @@
+import type { Server as WsServer, WebSocket as WsWebSocket } from 'ws'
+import type { WebSocket } from './socket.ts'
+
+/** Class of the sockets. A class in `options.WebSocket` has no influence on this type. */
+type SocketClass = typeof WsWebSocket & (new (...parameters: ConstructorParameters<typeof WsWebSocket>) => WebSocket)
+
+/**
+ * Decorator `app.websocketServer`: ws's `WebSocketServer`, for both HTTP versions. It negotiates all handshakes, and
+ * has the open sockets in `clients`.
+ */
+export interface WebsocketServer extends WsServer<SocketClass> {}
