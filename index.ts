@@ -12,14 +12,16 @@ import { warnOfHttp1Clients } from './lib/handshake/http1-warning.ts'
 import { serveStream } from './lib/handshake/http2.ts'
 import { OtherServers } from './lib/handshake/other-servers.ts'
 import { ignoreOtherUpgrades } from './lib/handshake/other-upgrade.ts'
+import { toRefused } from './lib/handshake/refused-handshake.ts'
 import { startHandshakeTimeout } from './lib/handshake/timeout.ts'
-import type { RawRequest } from './lib/handshake/upgrade.ts'
+import type { RawRequest, Upgrade } from './lib/handshake/upgrade.ts'
 import { createWebSocketServer } from './lib/handshake/websocket-server.ts'
 import { advertiseExtendedConnect, isHttp2Server } from './lib/http2/server.ts'
 import { Sessions } from './lib/http2/sessions.ts'
 import type { StreamSocket } from './lib/http2/stream-socket.ts'
 import { createInjectWS } from './lib/inject/index.ts'
 import { readFastifyOptions, readSecondaryServers } from './lib/internals/fastify.ts'
+import { Monitor } from './lib/monitoring/monitor.ts'
 import { warnOfNodeVersion } from './lib/node-versions.ts'
 import { readOptions } from './lib/options/plugin.ts'
 import { completeSizes } from './lib/options/receive-window.ts'
@@ -43,22 +45,25 @@ async function websocketH2 (fastify: FastifyInstance, pluginOptions: types.Webso
   const release = claimServer(server)
   void fastify.register(standIn)
   const websocketServer = createWebSocketServer(options.websocketServer, fastify.log)
+  const monitor = new Monitor(fastify)
   const sessions = new Sessions({
     receiveWindow: options.receiveWindow,
     timeout: fastify.initialConfig.http2SessionTimeout ?? 0,
-    log: fastify.log
+    log: fastify.log,
+    observer: monitor
   })
-  const shutdown = new Shutdown(options.shutdown, websocketServer, sessions, fastify.log)
+  const shutdown = new Shutdown(options.shutdown, websocketServer, sessions, fastify)
   const { sessionBudget } = completeSizes(options.receiveWindow)
-  const admission = new Admission(options, fastify.log)
+  const admission = new Admission(options, fastify.log, (refused) => monitor.handshakeRefused(refused))
   const matcher = getRouteMatcher(fastify)
   const others = new OtherServers(server, options, (request, done) => matcher.match(request, done), fastify.log)
   const disposers: Array<() => void> = []
   let isServing = false
 
+  websocketServer.stats = () => monitor.stats({ admission, others, sessions })
   fastify.decorate('websocketServer', websocketServer)
   fastify.decorate('injectWS', createInjectWS(fastify, server))
-  addWebsocketRoutes(fastify, websocketServer, options, shutdown, admission, serve)
+  addWebsocketRoutes(fastify, websocketServer, options, shutdown, admission, monitor, serve)
   if (typeof options.upgradeFallback === 'function') serve()
 
   fastify.addHook('onReady', async () => serveOthers())
@@ -100,7 +105,7 @@ async function websocketH2 (fastify: FastifyInstance, pluginOptions: types.Webso
     const warning = options.advertise ? advertiseExtendedConnect(server, options.settings, sessionBudget) : undefined
     disposers.push(
       sessions.track(server),
-      onExtendedConnect(server, sessions, fastify.log, serveConnect),
+      onExtendedConnect(server, sessions, fastify.log, serveConnect, refuseInvalid),
       warnOfHttp1Clients(server, fastify.log)
     )
     return warning
@@ -114,13 +119,37 @@ async function websocketH2 (fastify: FastifyInstance, pluginOptions: types.Webso
     })
   }
 
+  function refuseInvalid (rawRequest: Http2ServerRequest, status: number): void {
+    monitor.handshakeRefused({
+      rawRequest,
+      httpVersion: '2',
+      upgrade: undefined,
+      request: undefined,
+      status,
+      cause: 'invalid_request',
+      log: fastify.log,
+      isLogged: true
+    })
+  }
+
   function dispatch (request: RawRequest, response: ServerResponse): void {
     const upgrade = request[kUpgrade]
-    if (upgrade !== undefined) {
-      if (shutdown.hasBegun) return upgrade.refuseUnprocessed()
+    if (upgrade === undefined) return route(request, response)
+    monitor.trace(request, upgrade, () => {
+      if (shutdown.hasBegun) return refuseUnprocessed(upgrade)
       if (!admission.admit(request, upgrade)) return
-    }
-    startHandshakeTimeout(request, response, options.handshakeTimeout)
+      startHandshakeTimeout(request, response, options.handshakeTimeout)
+      route(request, response)
+    })
+  }
+
+  function refuseUnprocessed (upgrade: Upgrade): void {
+    upgrade.refusal = { cause: 'shutdown', isLogged: false }
+    upgrade.refuseUnprocessed()
+    monitor.handshakeRefused(toRefused(upgrade))
+  }
+
+  function route (request: RawRequest, response: ServerResponse): void {
     try {
       fastify.routing(request as never, response as never)
     } catch (error) {

@@ -100,6 +100,12 @@ export const FST_WS_TOO_MANY_SOCKETS = createError<[url: string]>(
   503
 )
 
+/** Error of a handshake that opened no socket, for subscribers of the tracing channel. It is never thrown. */
+export const FST_WS_HANDSHAKE_REFUSED = createError<[cause: string, answer: string]>(
+  'FST_WS_HANDSHAKE_REFUSED',
+  'websocket handshake refused: %s (%s)'
+)
+
 /**
  * Error of a response header that cannot be sent, set by a hook, `verifyClient` or a listener for `'headers'`. Answered
  * with 500.

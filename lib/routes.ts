@@ -17,6 +17,7 @@ import type { RawRequest, Upgrade } from './handshake/upgrade.ts'
 import { withOptions } from './handshake/websocket-server.ts'
 import { prependOnRequest } from './internals/fastify.ts'
 import { checkLateRoutes, isHeadOnly, isWebsocketRoute, markServed } from './late-routes.ts'
+import type { Monitor } from './monitoring/monitor.ts'
 import type { PluginSettings } from './options/plugin.ts'
 import { readRouteOptions } from './options/route.ts'
 import type { RouteSettings } from './options/route.ts'
@@ -24,7 +25,7 @@ import type { SendLimits } from './options/send-limits.ts'
 import { refusePlainRequest } from './plain-requests.ts'
 import type { Shutdown } from './shutdown.ts'
 import { Heartbeat } from './socket/heartbeat.ts'
-import type { PluginSocket } from './socket/websocket.ts'
+import type { PluginSocket } from './socket/plugin-socket.ts'
 import { kConfigure, kHandlerDone, kUpgrade, kWebsocketRoute } from './symbols.ts'
 
 /** Value that differs from every error: users can throw anything, even undefined. */
@@ -41,7 +42,7 @@ const PLAIN_ROUTE = ', but a plain route does: add websocket routes after "await
  */
 export function addWebsocketRoutes (
   fastify: FastifyInstance, server: WebSocketServer, options: PluginSettings, shutdown: Shutdown,
-  admission: Admission, onFirstRoute: () => void
+  admission: Admission, monitor: Monitor, onFirstRoute: () => void
 ): void {
   let first = true
 
@@ -66,31 +67,37 @@ export function addWebsocketRoutes (
     first = false
     route.config = Object.assign({}, route.config, { [kWebsocketRoute]: createOriginCheck(routeOptions.origin) })
     const negotiating = withOptions(server, routeOptions.websocketServer)
-    route.handler = createHandler(route, negotiating, routeOptions, shutdown, admission)
+    route.handler = createHandler(route, negotiating, routeOptions, shutdown, admission, monitor)
   })
 }
 
 /**
- * Refuses an upgrade from an origin that its route does not allow, before any other hook runs. Gives the upgrade the
- * logger of its request first.
+ * Refuses an upgrade from an origin that its route does not allow, before any other hook runs. Gives the upgrade its
+ * request, with its logger, first.
  */
 function checkOrigin (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
   const upgrade = readUpgrade(request)
   if (upgrade === undefined) return done()
 
+  upgrade.request = request
   upgrade.log = request.log
   const { [kWebsocketRoute]: check } = request.routeOptions.config as { [kWebsocketRoute]?: OriginCheck }
+  const finish = (error?: Error): void => {
+    if (error !== undefined) upgrade.refusal = { cause: 'origin', isLogged: true }
+    done(error)
+  }
   const error = check?.(request)
-  if (error instanceof Promise) error.then(done, done)
-  else done(error)
+  if (error instanceof Promise) error.then(finish, finish)
+  else finish(error)
 }
 
 /** Refuses an upgrade without a websocket route (404, RFC 9110 section 15.5.5): the handler expects a plain request. */
 function refuseWithoutRoute (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
-  if (readUpgrade(request) === undefined) return done()
+  const upgrade = readUpgrade(request)
+  if (upgrade === undefined || kWebsocketRoute in request.routeOptions.config) return done()
 
-  if (kWebsocketRoute in request.routeOptions.config) done()
-  else done(new FST_WS_NO_WEBSOCKET_ROUTE(request.url, request.is404 ? '' : PLAIN_ROUTE))
+  upgrade.refusal = { cause: 'no_route', isLogged: true }
+  done(new FST_WS_NO_WEBSOCKET_ROUTE(request.url, request.is404 ? '' : PLAIN_ROUTE))
 }
 
 function checkRoute (route: RouteOptions): void {
@@ -112,7 +119,8 @@ function createHandler (
   server: WebSocketServer,
   { errorHandler = closeWithError, heartbeat, sendLimit, slowConsumer, captureRejections }: RouteSettings,
   shutdown: Shutdown,
-  admission: Admission
+  admission: Admission,
+  monitor: Monitor
 ): RouteHandlerMethod {
   const sendLimits: SendLimits = { sendLimit, slowConsumer }
   const only = servesOnlySockets(route)
@@ -128,7 +136,10 @@ function createHandler (
     const upgrade = readUpgrade(request)
     if (upgrade === undefined) return httpHandler.call(this, request, reply)
 
-    if (shutdown.hasBegun) throw new FST_WS_SHUTTING_DOWN(request.url)
+    if (shutdown.hasBegun) {
+      upgrade.refusal = { cause: 'shutdown', isLogged: true }
+      throw new FST_WS_SHUTTING_DOWN(request.url)
+    }
     if (!admission.reserve(upgrade)) {
       reply.header('retry-after', chooseRetryAfter())
       throw new FST_WS_TOO_MANY_SOCKETS(request.url)
@@ -139,10 +150,14 @@ function createHandler (
         clearHandshakeTimeout(upgrade)
         admission.complete(upgrade)
         const onError = createErrorListener(this, socket, request, reply)
-        socket[kConfigure]({ sendLimits, log: request.log, captureRejections, onClose, onErrorRejection: onError })
+        const record = monitor.socketOpened(socket, request, upgrade)
+        const { log } = request
+        socket[kConfigure]({ sendLimits, log, record, captureRejections, onClose, onErrorRejection: onError })
         socket.on('error', onError)
         shutdown.addSocket(socket)
-        if (heartbeat > 0) new Heartbeat(socket, connection, heartbeat, () => reportUnresponsive(request)).start()
+        if (heartbeat > 0) {
+          new Heartbeat(socket, connection, heartbeat, () => monitor.socketUnresponsive(record)).start()
+        }
         callHandler(this, socket, request).catch(onError).finally(() => socket[kHandlerDone]())
       })
     } catch (error) {
@@ -191,10 +206,6 @@ function closeWithError (error: Error, socket: WebSocket, request: FastifyReques
   const level = isProtocolError(error) ? 'info' : error instanceof FST_WS_SLOW_CONSUMER ? 'warn' : 'error'
   logError(request.log, error, undefined, level)
   socket.close(1011)
-}
-
-function reportUnresponsive ({ log }: FastifyRequest): void {
-  log.info('websocket client is unresponsive: socket terminated')
 }
 
 function readUpgrade (request: FastifyRequest): Upgrade | undefined {

@@ -1,9 +1,11 @@
+import type { Channel } from 'node:diagnostics_channel'
 import type { Server } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setImmediate } from 'node:timers'
-import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { WebSocket, WebSocketServer } from 'ws'
 import type { PreCloseHook } from '../types/index.ts'
+import { channels } from './channels.ts'
 import type { Sessions } from './http2/sessions.ts'
 import type { ShutdownSettings } from './options/shutdown.ts'
 
@@ -18,7 +20,7 @@ export class Shutdown {
   readonly #options: ShutdownSettings
   readonly #websocketServer: WebSocketServer
   readonly #sessions: Sessions
-  readonly #log: FastifyBaseLogger
+  readonly #fastify: Pick<FastifyInstance, 'log'>
   readonly #sockets: Set<WebSocket>
   readonly #connections = new Set<Duplex>()
   readonly #removeConnection: (this: Duplex) => void
@@ -28,12 +30,13 @@ export class Shutdown {
   #timer: NodeJS.Timeout | undefined
 
   constructor (
-    options: ShutdownSettings, websocketServer: WebSocketServer, sessions: Sessions, log: FastifyBaseLogger
+    options: ShutdownSettings, websocketServer: WebSocketServer, sessions: Sessions,
+    fastify: Pick<FastifyInstance, 'log'>
   ) {
     this.#options = options
     this.#websocketServer = websocketServer
     this.#sessions = sessions
-    this.#log = log
+    this.#fastify = fastify
     // ws has no set of its sockets if `clientTracking` is off.
     this.#sockets = (websocketServer.clients as Set<WebSocket> | undefined) ?? new Set()
     const connections = this.#connections
@@ -77,6 +80,7 @@ export class Shutdown {
       this.#timer = setTimeout(() => this.#endAll(resolve), this.#options.timeout)
     })
     this.#sessions.drain()
+    this.#publish(channels.shutdownStart)
   }
 
   /**
@@ -99,6 +103,11 @@ export class Shutdown {
     this.begin()
     await Promise.race([untilClosed(this.#connections), this.#deadline])
     clearTimeout(this.#timer)
+    this.#publish(channels.shutdownEnd)
+  }
+
+  #publish (channel: Channel): void {
+    if (channel.hasSubscribers) channel.publish({ fastify: this.#fastify, sockets: this.#sockets.size })
   }
 
   async #closeAll (): Promise<void> {
@@ -129,7 +138,7 @@ export class Shutdown {
   #endAll (done: () => void): void {
     const [sockets, connections] = [this.#sockets.size, this.#connections.size]
     if (sockets + connections > 0) {
-      this.#log.warn({ sockets, connections }, 'shutdownTimeout exceeded: open sockets and connections are terminated')
+      this.#fastify.log.warn({ sockets, connections }, 'shutdownTimeout exceeded: open sockets and connections are terminated')
     }
     for (const socket of this.#sockets) socket.terminate()
     setImmediate(() => setImmediate(() => {

@@ -1,5 +1,8 @@
 import type { WebSocket as WsWebSocket } from 'ws'
 
+/** HTTP version that carries a socket. */
+export type HttpVersion = '1.1' | '2'
+
 /**
  * Socket of a websocket handler, `connect()` or `injectWS()`: ws's `WebSocket` with backpressure in both directions. It
  * behaves the same over HTTP/1.1 and HTTP/2.
@@ -29,7 +32,7 @@ export interface WebSocket extends WsWebSocket {
    * upgraded connection (RFC 6455). It describes the last hop: behind a proxy, the connection to that proxy. Undefined
    * until a socket of `connect()` opens.
    */
-  readonly httpVersion: '1.1' | '2' | undefined
+  readonly httpVersion: HttpVersion | undefined
 
   /**
    * True if the data that waits to be sent has reached the `writableHighWaterMark` of the connection or stream (64 KiB,

@@ -5,7 +5,7 @@ import type { ConnectOptions, SessionConnectOptions, WebSocket } from '../../typ
 import { whenEnded } from '../internals/http1.ts'
 import { readArguments, readConnectOptions } from '../options/client.ts'
 import { Connection, connectionOf } from '../socket/connection.ts'
-import type { PluginSocket } from '../socket/websocket.ts'
+import type { PluginSocket } from '../socket/plugin-socket.ts'
 import { kAttachConnection, kConfigure } from '../symbols.ts'
 import { ClientSocket } from './client-socket.ts'
 import { connectTransport, useSession } from './transport.ts'

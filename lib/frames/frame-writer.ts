@@ -14,18 +14,20 @@ const MAX_COPIED_SEND = 1024
 
 /**
  * Writes a short message as one unmasked frame, with one write; ws makes two, between `cork()` and `uncork()`. Returns
- * false, and writes nothing, if the message is not short, or neither a string nor bytes: ws has to send it.
+ * the size of the message, in bytes. Returns -1, and writes nothing, if the message is not short, or neither a string
+ * nor bytes: ws has to send it.
  */
 export function writeShort (
   connection: Duplex, data: Data, isBinary: boolean, callback: SendCallback | undefined
-): boolean {
-  if (!(typeof data === 'string' || data instanceof Uint8Array) || data.length > MAX_COPIED_SEND) return false
-  connection.write(frame(data, isBinary ? WHOLE_BINARY : WHOLE_TEXT), callback as ((error?: Error | null) => void))
-  return true
+): number {
+  if (!(typeof data === 'string' || data instanceof Uint8Array) || data.length > MAX_COPIED_SEND) return -1
+  const size = typeof data === 'string' ? Buffer.byteLength(data) : data.length
+  const bytes = frame(data, size, isBinary ? WHOLE_BINARY : WHOLE_TEXT)
+  connection.write(bytes, callback as ((error?: Error | null) => void))
+  return size
 }
 
-function frame (data: string | Uint8Array, first: number): Buffer {
-  const size = typeof data === 'string' ? Buffer.byteLength(data) : data.length
+function frame (data: string | Uint8Array, size: number, first: number): Buffer {
   const start = size < LENGTH_16 ? 2 : 4
   const bytes = Buffer.allocUnsafe(start + size)
   bytes[0] = first

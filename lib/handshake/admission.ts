@@ -2,7 +2,8 @@ import type { ServerResponse } from 'node:http'
 import type { FastifyBaseLogger } from 'fastify'
 import { kUpgrade } from '../symbols.ts'
 import { RefusalLog } from './refusal-log.ts'
-import type { RawRequest, Upgrade } from './upgrade.ts'
+import { toRefused } from './refused-handshake.ts'
+import type { OnRefused, RawRequest, Upgrade } from './upgrade.ts'
 
 /** Limits of a server, over both transports. */
 export interface AdmissionLimits {
@@ -27,6 +28,7 @@ const RETRY_AFTER = [5, 15] as const
  */
 export class Admission {
   readonly #limits: AdmissionLimits
+  readonly #onRefused: OnRefused
   readonly #maxPerSession: number
   /** Handshakes that are not answered yet, and their HTTP/2 sessions. */
   readonly #pending = new Map<Upgrade, object | undefined>()
@@ -40,9 +42,11 @@ export class Admission {
   readonly #responseOnClose: (this: ServerResponse) => void
   #sockets = 0
 
-  constructor (limits: AdmissionLimits, log: FastifyBaseLogger) {
+  /** @param onRefused called once for each handshake that was counted or refused here and opens no socket */
+  constructor (limits: AdmissionLimits, log: FastifyBaseLogger, onRefused: OnRefused) {
     const { maxSockets, maxPendingHandshakes } = limits
     this.#limits = limits
+    this.#onRefused = onRefused
     this.#maxPerSession = Math.ceil(maxPendingHandshakes * SESSION_PART)
     this.#bySockets = new RefusalLog(log, { option: 'maxSockets', limit: maxSockets },
       'websocket handshakes refused with 503: as many sockets are open as maxSockets allows (see docs/limits.md)')
@@ -65,11 +69,6 @@ export class Admission {
     return this.#pending.size
   }
 
-  /** Number of handshakes that were refused since the start. */
-  get refused (): number {
-    return this.#bySockets.total + this.#byPending.total + this.#bySession.total
-  }
-
   /** Counts a handshake until it ends, or refuses it with 503. Returns false if it is refused. */
   admit (request: RawRequest, upgrade: Upgrade): boolean {
     const session = 'stream' in request ? request.stream.session : undefined
@@ -77,7 +76,10 @@ export class Admission {
     const refusal = this.#findExceeded(ofSession)
     if (refusal !== undefined) {
       refusal.add()
+      const cause = refusal === this.#bySockets ? 'max_sockets' : 'max_pending_handshakes'
+      upgrade.refusal = { cause, isLogged: true }
       upgrade.response.writeHead(503, { 'retry-after': chooseRetryAfter(), 'content-length': 0 }).end()
+      this.#onRefused(toRefused(upgrade))
       return false
     }
     this.#pending.set(upgrade, session)
@@ -91,6 +93,7 @@ export class Admission {
   reserve (upgrade: Upgrade): boolean {
     if (this.open >= this.#limits.maxSockets) {
       this.#bySockets.add()
+      upgrade.refusal = { cause: 'max_sockets', isLogged: true }
       return false
     }
     // The connection may be lost already. ws then opens no socket, and nothing would end the reservation.
@@ -100,7 +103,7 @@ export class Admission {
 
   /** Ends a handshake with an open socket, which is counted until `socketClosed()` is called. */
   complete (upgrade: Upgrade): void {
-    this.end(upgrade)
+    this.#remove(upgrade)
     this.#sockets++
   }
 
@@ -111,6 +114,17 @@ export class Admission {
 
   /** Ends a handshake, with its reservation. Does nothing if it has ended before. */
   end (upgrade: Upgrade): void {
+    if (!this.#pending.has(upgrade)) return
+    this.#remove(upgrade)
+    this.#onRefused(toRefused(upgrade))
+  }
+
+  /** Logs the refusals that are not logged yet. */
+  close (): void {
+    for (const log of [this.#bySockets, this.#byPending, this.#bySession]) log.close()
+  }
+
+  #remove (upgrade: Upgrade): void {
     this.#reserved.delete(upgrade)
     const session = this.#pending.get(upgrade)
     this.#pending.delete(upgrade)
@@ -118,11 +132,6 @@ export class Admission {
     const rest = this.#sessions.get(session)! - 1
     if (rest === 0) this.#sessions.delete(session)
     else this.#sessions.set(session, rest)
-  }
-
-  /** Logs the refusals that are not logged yet. */
-  close (): void {
-    for (const log of [this.#bySockets, this.#byPending, this.#bySession]) log.close()
   }
 
   #findExceeded (ofSession: number): RefusalLog | undefined {

@@ -1,6 +1,6 @@
 import type { WebSocket, WebSocketServer } from 'ws'
 import type { Connection } from '../socket/connection.ts'
-import type { PluginSocket } from '../socket/websocket.ts'
+import type { PluginSocket } from '../socket/plugin-socket.ts'
 import { kAttachConnection } from '../symbols.ts'
 import type { OnSocket } from './upgrade.ts'
 import { readCloseTimeout } from './websocket-server.ts'

@@ -17,12 +17,15 @@ const TOO_LARGE: Refusal = { status: 431, reason: 'header fields larger than max
 /**
  * Calls a listener with each WebSocket handshake of a server's HTTP/2 sessions (RFC 8441 section 4), and with its
  * stream. Answers other CONNECT requests with a refusal. Returns a function that stops it.
+ *
+ * @param onRefused called with each request that is refused here, and has been logged
  */
 export function onExtendedConnect (
   server: Http2Server,
   sessions: Sessions,
   log: FastifyBaseLogger | undefined,
-  listener: (request: Http2ServerRequest, streamSocket: StreamSocket) => void
+  listener: (request: Http2ServerRequest, streamSocket: StreamSocket) => void,
+  onRefused?: (request: Http2ServerRequest, status: number) => void
 ): () => void {
   const headerListLimit = readHeaderListLimit(server)
 
@@ -41,6 +44,7 @@ export function onExtendedConnect (
     if (refusal !== undefined) {
       log?.info({ url: request.url, status: refusal.status }, `websocket handshake refused: ${refusal.reason}`)
       stream.respond({ ':status': refusal.status, ...refusal.headers }, { endStream: true })
+      onRefused?.(request, refusal.status)
       return
     }
 

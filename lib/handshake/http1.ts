@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
-import type { FastifyBaseLogger } from 'fastify'
+import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
 import type { WebSocketServer } from 'ws'
 import { ignoreError } from '../error-handling.ts'
 import { Connection } from '../socket/connection.ts'
@@ -10,10 +10,15 @@ import { isCleartextHttp2, isWebSocketUpgrade } from './headers.ts'
 import { closeDetached, createResponse, detachResponse } from './http1-response.ts'
 import type { OtherServers } from './other-servers.ts'
 import { hasOtherListeners, ignoreOtherUpgrades, isTaken, serveAsRequest, watchWrites } from './other-upgrade.ts'
-import type { Dispatch, OnSocket, RawRequest, Upgrade } from './upgrade.ts'
+import type { Dispatch, OnSocket, RawRequest, Refusal, Upgrade } from './upgrade.ts'
 
 const TAKEN = 'another listener for \'upgrade\' has answered the handshake of a websocket route: let it ignore this URL, ' +
   'or call it in upgradeFallback'
+
+const BAD_REQUEST = 400
+
+/** Refusal of a request that does not conform to RFC 6455. ws writes the response to the connection. */
+const REFUSED_BY_WS: Refusal = { cause: 'invalid_request', isLogged: false }
 
 /**
  * Serves the upgrades of a server's HTTP/1.1 connections (RFC 6455 section 4.2), except those of other servers on the
@@ -73,7 +78,10 @@ export function serveUpgrade (
 
 /** Handshake over HTTP/1.1. ws writes its response to the connection. */
 class H1Upgrade implements Upgrade {
+  readonly httpVersion = '1.1'
   log: FastifyBaseLogger
+  request: FastifyRequest | undefined
+  refusal: Refusal | undefined
   headerLines: readonly string[] = []
   timer: NodeJS.Timeout | undefined
   isAnswered = false
@@ -92,6 +100,11 @@ class H1Upgrade implements Upgrade {
     this.#head = head
   }
 
+  get status (): number | undefined {
+    if (this.response.headersSent) return this.response.statusCode
+    return this.refusal === REFUSED_BY_WS ? BAD_REQUEST : undefined
+  }
+
   accept (server: WebSocketServer, onSocket: OnSocket): void {
     server.handleUpgrade(this.#request, this.#socket, this.#head, (websocket) => {
       this.#socket.setDefaultEncoding('utf8')
@@ -101,6 +114,7 @@ class H1Upgrade implements Upgrade {
       connection.destroyAfterFinish()
       completeUpgrade(websocket, connection, server, onSocket)
     })
+    if (this.#socket.writableEnded && !this.response.headersSent) this.refusal ??= REFUSED_BY_WS
   }
 
   refuseUnprocessed (): void {

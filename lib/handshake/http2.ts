@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
 import { Writable } from 'node:stream'
-import type { FastifyBaseLogger } from 'fastify'
+import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
 import type { WebSocketServer } from 'ws'
 import type { HeadWriter } from '../http2/stream-sender.ts'
 import type { StreamHandshake, StreamSocket } from '../http2/stream-socket.ts'
@@ -11,7 +11,7 @@ import { completeUpgrade } from './complete-upgrade.ts'
 import { addUpgradeFields, hasKey, responseToHttp2 } from './headers.ts'
 import { closeDetached } from './http1-response.ts'
 import { respond } from './respond.ts'
-import type { Dispatch, OnSocket, Upgrade } from './upgrade.ts'
+import type { Dispatch, OnSocket, Refusal, Upgrade } from './upgrade.ts'
 import { declineCompression } from './websocket-server.ts'
 
 const NOTHING = Buffer.alloc(0)
@@ -38,7 +38,10 @@ export function serveStream (
  * and error of Fastify, and every option of ws, has the same effect on both transports.
  */
 class H2Upgrade implements Upgrade, HeadWriter, StreamHandshake {
+  readonly httpVersion = '2'
   log: FastifyBaseLogger
+  request: FastifyRequest | undefined
+  refusal: Refusal | undefined
   headerLines: readonly string[] = []
   timer: NodeJS.Timeout | undefined
   isAnswered = false
@@ -55,6 +58,11 @@ class H2Upgrade implements Upgrade, HeadWriter, StreamHandshake {
     this.response = assignResponse(request, this.#createSink())
     this.response.on('finish', responseOnFinish)
     streamSocket.handshake = this
+  }
+
+  get status (): number | undefined {
+    const { headersSent, sentHeaders } = this.#request.stream
+    return headersSent ? Number(sentHeaders![':status']) : undefined
   }
 
   accept (server: WebSocketServer, onSocket: OnSocket): void {
@@ -90,8 +98,14 @@ class H2Upgrade implements Upgrade, HeadWriter, StreamHandshake {
     // A head of HTTP/1.1 is a sequence of bytes, and Latin-1 has a character for each.
     const head = typeof response === 'string' ? response : response.toString('latin1')
     if (head.startsWith(SWITCHING_PROTOCOLS)) this.#answer(head, true)
-    else this.refuse(head)
+    else this.#refuseInvalid(head)
     return NOTHING
+  }
+
+  /** Answers with a refusal of ws: the request does not conform to RFC 6455. */
+  #refuseInvalid (response: string): void {
+    this.refusal ??= { cause: 'invalid_request', isLogged: false }
+    this.refuse(response)
   }
 
   /** Answers with a refusal, unless the handshake has been answered. */

@@ -31,6 +31,8 @@ export class OtherServers {
   readonly #matchRoute: MatchRoute
   readonly #timeout: number
   readonly #log: FastifyBaseLogger
+  /** Number of handshakes that other servers have received. */
+  received = 0
 
   constructor (
     server: Server, { upgradeFallback, handshakeTimeout }: OtherServersOptions, matchRoute: MatchRoute,
@@ -87,6 +89,7 @@ export class OtherServers {
    * @param isWritten returns whether a listener has written to the socket
    */
   leave (request: IncomingMessage, socket: Socket, head: Buffer, isWritten: () => boolean): void {
+    this.received++
     // Node has removed its own listener, and a server that ignores the upgrade adds none: a client that resets its
     // connection would end the process.
     socket.on('error', ignoreError)
@@ -103,6 +106,7 @@ export class OtherServers {
 
   /** Passes an Extended CONNECT to the other servers. */
   forward (request: Http2ServerRequest, streamSocket: StreamSocket): void {
+    this.received++
     forwardUpgrade(request, streamSocket, {
       handler: async (...parameters) => await this.#pass(...parameters),
       timeout: this.#timeout,

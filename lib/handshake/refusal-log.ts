@@ -15,8 +15,6 @@ const INTERVAL = 1000
  * with their number. There is a timer only while handshakes are refused, and it does not keep the process alive.
  */
 export class RefusalLog {
-  /** Number of refusals since the start. */
-  total = 0
   readonly #log: FastifyBaseLogger
   readonly #limit: LoggedLimit
   readonly #message: string
@@ -31,7 +29,6 @@ export class RefusalLog {
 
   /** Counts a refusal, and logs it now or with those that follow. */
   add (): void {
-    this.total++
     this.#unlogged++
     if (this.#timer === undefined) this.#write()
   }

@@ -29,7 +29,9 @@ function responseOnClose (this: ServerResponse): void {
 
 function refuseLate (request: RawRequest, response: ServerResponse): void {
   if (response.headersSent) return
-  request[kUpgrade]?.log.warn({ url: request.url }, 'websocket handshake not answered within handshakeTimeout: 503 sent')
+  const upgrade = request[kUpgrade]!
+  upgrade.refusal = { cause: 'timeout', isLogged: true }
+  upgrade.log.warn({ url: request.url }, 'websocket handshake not answered within handshakeTimeout: 503 sent')
   response.writeHead(503, { 'content-length': 0 }).end()
   // Not on 'finish': until then a pending verifyClient could still open a socket on the connection.
   response.socket?.end()

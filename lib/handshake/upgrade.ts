@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
-import type { FastifyBaseLogger } from 'fastify'
+import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
 import type { WebSocketServer } from 'ws'
+import type { HttpVersion, RefusalCause } from '../../types/index.ts'
 import type { Connection } from '../socket/connection.ts'
-import type { PluginSocket } from '../socket/websocket.ts'
+import type { PluginSocket } from '../socket/plugin-socket.ts'
 import type { kUpgrade } from '../symbols.ts'
 
 /**
@@ -11,8 +12,19 @@ import type { kUpgrade } from '../symbols.ts'
  * and a route accepts it. Until then any ordinary reply refuses it.
  */
 export interface Upgrade {
+  readonly httpVersion: HttpVersion
+
   /** Logger of the server, then that of the request once it exists. */
   log: FastifyBaseLogger
+
+  /** Request of Fastify, once Fastify has routed the handshake. */
+  request: FastifyRequest | undefined
+
+  /** Set before the handshake is refused for another cause than a reply. */
+  refusal: Refusal | undefined
+
+  /** Status of the response that refused the handshake; undefined if none was sent. */
+  readonly status: number | undefined
 
   /** Header fields that hooks add to the response, as lines of HTTP/1.1. */
   headerLines: readonly string[]
@@ -55,3 +67,26 @@ export type RawRequest = (IncomingMessage | Http2ServerRequest) & { [kUpgrade]?:
  * Function that passes a request to the router of Fastify, as the GET of its path. Fastify replies with the response.
  */
 export type Dispatch = (request: RawRequest, response: ServerResponse) => void
+
+/** Cause of a refusal. */
+export interface Refusal {
+  cause: RefusalCause
+  /** True if the code that refuses the handshake logs it, or Fastify does because of an error. */
+  isLogged: boolean
+}
+
+/** Handshake that opened no socket. */
+export interface RefusedHandshake extends Refusal {
+  rawRequest: RawRequest
+  httpVersion: HttpVersion
+  /** Undefined if the request is not a valid handshake. */
+  upgrade: Upgrade | undefined
+  /** Undefined if Fastify has not routed the handshake. */
+  request: FastifyRequest | undefined
+  /** Undefined if no response was sent. */
+  status: number | undefined
+  log: FastifyBaseLogger
+}
+
+/** Function that receives the handshakes that open no socket. */
+export type OnRefused = (refused: RefusedHandshake) => void

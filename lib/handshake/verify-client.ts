@@ -99,12 +99,14 @@ class Decision {
     const body = Buffer.from(String(message || STATUS_CODES[code]))
     const fields = toRefusalFields(headers, body.length)
     if (this.#upgrade === undefined) return this.#done(false, code, String(body), headers)
+    this.#upgrade.refusal ??= { cause: 'verify_client', isLogged: false }
     if (!this.#upgrade.response.headersSent) this.#upgrade.response.writeHead(code, fields).end(body)
   }
 
   #failHandshake (): void {
     if (this.#upgrade === undefined) return this.#done(false, INTERNAL_SERVER_ERROR)
     const { isAnswered, response } = this.#upgrade
+    this.#upgrade.refusal ??= { cause: 'verify_client', isLogged: true }
     if (isAnswered) this.#upgrade.abort()
     else if (!response.headersSent) response.writeHead(INTERNAL_SERVER_ERROR, { 'content-length': 0 }).end()
   }

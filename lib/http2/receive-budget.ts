@@ -29,6 +29,13 @@ export class ReceiveBudget {
     return this.#limit - this.#unread
   }
 
+  /** Counts the unread bytes of all streams. */
+  countUnread (): number {
+    let unread = 0
+    for (const { stream } of this.#streams) unread += stream.readableLength
+    return unread
+  }
+
   add (stream: AccountedStream): void {
     this.#streams.add(stream)
   }

@@ -16,12 +16,21 @@ import { WindowTuner } from './window-tuner.ts'
 
 const { NGHTTP2_ENHANCE_YOUR_CALM } = constants
 
+/** Observer of the sessions of a server. */
+export interface SessionObserver {
+  sessionOpened (session: Session): void
+  sessionClosed (session: Session): void
+  /** Called when the window of the session's streams changes, with both sizes in bytes. */
+  receiveWindowChanged (session: Session, size: number, previous: number): void
+}
+
 /** Options of all sessions of a server, or of a client. */
 export interface SessionOptions {
   receiveWindow: Partial<ReceiveWindowSizes>
   /** Time, in ms, after which an idle session is closed; 0 is never. If omitted, its owner's timeout is left alone. */
   timeout?: number
   log?: FastifyBaseLogger
+  observer?: SessionObserver
 }
 
 /** State that the streams of one HTTP/2 session share: budgets, window sizes, and the number of sockets. */
@@ -30,7 +39,10 @@ export class Session implements ReceivingSession, SharedSession {
   readonly budget: ReceiveBudget
   readonly tuner: WindowTuner
   readonly transport: Duplex | undefined
-  readonly #session: Http2Session
+  readonly session: Http2Session
+  readonly openedAt = performance.now()
+  /** Number of sockets that the session has carried. */
+  socketsOpened = 0
   readonly #options: SessionOptions
   #sockets = 0
   #isDraining = false
@@ -40,17 +52,20 @@ export class Session implements ReceivingSession, SharedSession {
   constructor (
     session: Http2Session, transport: Duplex | undefined, sizes: ReceiveWindowSizes, options: SessionOptions
   ) {
-    this.#session = session
+    this.session = session
     this.transport = transport
     this.#options = options
     this.budget = new ReceiveBudget(sizes.sessionBudget)
-    this.tuner = new WindowTuner(session, sizes, this.budget)
+    this.tuner = new WindowTuner(session, sizes, this.budget, (size, previous) => {
+      options.observer?.receiveWindowChanged(this, size, previous)
+    })
   }
 
   /** Registers a stream that carries a WebSocket. Its session never counts as idle. */
   addSocket (stream: Http2Stream): StreamSocket {
     const receiver = this.addStream(stream)
     receiver.isSocket = true
+    this.socketsOpened++
     if (this.#sockets++ === 0) {
       this.tuner.openConnection()
       this.#setTimeout(0)
@@ -72,7 +87,7 @@ export class Session implements ReceivingSession, SharedSession {
   removeStream (receiver: StreamReceiver): void {
     this.budget.remove(receiver)
     if (!receiver.isSocket || --this.#sockets > 0) return
-    if (this.#isDraining) setImmediate(closeSession, this.#session)
+    if (this.#isDraining) setImmediate(closeSession, this.session)
     else this.#setTimeout(this.#options.timeout ?? 0)
   }
 
@@ -87,7 +102,7 @@ export class Session implements ReceivingSession, SharedSession {
   /** Sends GOAWAY as soon as the session has no socket. */
   drain (): void {
     this.#isDraining = true
-    if (this.#sockets === 0) this.#session.close()
+    if (this.#sockets === 0) this.session.close()
   }
 
   /**
@@ -99,7 +114,7 @@ export class Session implements ReceivingSession, SharedSession {
    * @param timeout for the answer, in ms
    */
   destroyIfUnresponsive (timeout: number): void {
-    const session = this.#session
+    const session = this.session
     if (session.destroyed || this.#isPinged) return
 
     let progress = measureCongested(this.transport)
@@ -122,11 +137,11 @@ export class Session implements ReceivingSession, SharedSession {
     // A session of a client belongs to its user.
     if (this.#options.timeout === undefined) return
     this.#options.log?.info('an HTTP/2 session accepts no more streams: streams that were reset have left too much data unsent')
-    setImmediate(closeSession, this.#session)
+    setImmediate(closeSession, this.session)
   }
 
   #setTimeout (milliseconds: number): void {
-    if (this.#options.timeout !== undefined && !this.#session.destroyed) this.#session.setTimeout(milliseconds)
+    if (this.#options.timeout !== undefined && !this.session.destroyed) this.session.setTimeout(milliseconds)
   }
 }
 

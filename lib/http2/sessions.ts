@@ -16,6 +16,11 @@ export class Sessions {
     this.#options = options
   }
 
+  /** The open sessions. */
+  get open (): Iterable<Session> {
+    return this.#open.values()
+  }
+
   /** Registers the sessions of a server, and their streams. Returns a function that stops it. */
   track (server: Http2Server): () => void {
     const initial = readServerOptions(server).settings?.initialWindowSize
@@ -57,8 +62,11 @@ export class Sessions {
     const sizes = completeSizes({ ...this.#options.receiveWindow, initial })
     const added = new Session(session, transport, sizes, this.#options)
     this.#open.set(session, added)
+    const { observer } = this.#options
+    observer?.sessionOpened(added)
     session.once('close', () => {
       this.#open.delete(session)
+      observer?.sessionClosed(added)
       clearSessionTimeout(session)
     })
     // A TLS handshake may end after the server has been closed.

@@ -71,6 +71,7 @@ export class WindowTuner {
   readonly #session: Http2Session
   readonly #sizes: ReceiveWindowSizes
   readonly #budget: ReceiveBudget
+  readonly #onResize: (size: number, previous: number) => void
   readonly #idle: number
   #size: number
   /** Size that the client has acknowledged. */
@@ -85,11 +86,18 @@ export class WindowTuner {
   #total = 0
   #shrinking: NodeJS.Timeout | undefined
 
-  /** @param idle time, in ms, after which windows that were not used shrink */
-  constructor (session: Http2Session, sizes: ReceiveWindowSizes, budget: ReceiveBudget, idle = IDLE) {
+  /**
+   * @param onResize called with the new size and the previous one, in bytes
+   * @param idle time, in ms, after which windows that were not used shrink
+   */
+  constructor (
+    session: Http2Session, sizes: ReceiveWindowSizes, budget: ReceiveBudget,
+    onResize: (size: number, previous: number) => void = () => {}, idle = IDLE
+  ) {
     this.#session = session
     this.#sizes = sizes
     this.#budget = budget
+    this.#onResize = onResize
     this.#idle = idle
     this.#size = sizes.initial
     this.#acknowledged = sizes.initial
@@ -177,11 +185,13 @@ export class WindowTuner {
     // Node destroys a session that has more than ten SETTINGS unacknowledged.
     if (this.#session.destroyed || this.#session.pendingSettingsAck || size === this.#size) return
 
+    const previous = this.#size
     this.#size = size
     this.#session.settings({ initialWindowSize: size }, (error) => {
       if (error === null) this.#acknowledged = size
       this.shrinkToLimit()
     })
+    this.#onResize(size, previous)
     clearInterval(this.#shrinking)
     if (size === this.#sizes.initial) return
     this.#total = 0

@@ -50,6 +50,14 @@ export function hasReceiverFailed (websocket: WebSocket): boolean {
 }
 
 /**
+ * Returns true if the peer's Close frame was received. ws then calls `close()` itself, and emits 'close' when the
+ * connection has ended. No documented property shows which side has closed first.
+ */
+export function hasReceivedClose (websocket: WebSocket): boolean {
+  return (websocket as unknown as { _closeFrameReceived: boolean })._closeFrameReceived
+}
+
+/**
  * Returns true if ws passes messages to the connection immediately. While it reads a Blob or compresses, the messages
  * that follow wait in a queue, and data that bypasses ws must not overtake them. `bufferedAmount` does not show that
  * queue alone: it includes the bytes in the connection.

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
+import type { HttpVersion } from '../../types/index.ts'
 import { hasOwnWrite, hookMethods, readSendQueue } from '../internals/streams.ts'
 import type { WriteCallback, WriteItem } from '../internals/streams.ts'
 import { ConnectionWriter, loseWrite } from './connection-writer.ts'
@@ -28,7 +29,7 @@ export interface ConnectionObserver {
  * closure, or the wrapper that `once` creates, would cost each idle socket 100 to 200 bytes.
  */
 export class Connection {
-  readonly httpVersion: '1.1' | '2' = '1.1'
+  readonly httpVersion: HttpVersion = '1.1'
   readonly duplex: Duplex
   /** Undefined for a Duplex that has a `_write` of its own. */
   readonly writer: ConnectionWriter | undefined

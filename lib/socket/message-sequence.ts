@@ -1,4 +1,5 @@
 import { copyPrivately } from '../frames/private-memory.ts'
+import { countBytes } from './count-bytes.ts'
 
 /** Message as ws emits it. */
 export type Message = [data: Buffer, isBinary: boolean]
@@ -83,10 +84,4 @@ export function toPending ([data, isBinary]: Message): Message {
 
 function sizeOf ([data]: Message): number {
   return countBytes(data) + OVERHEAD
-}
-
-/** Counts the bytes of a message, whose type depends on `binaryType`. */
-function countBytes (data: Buffer | Buffer[] | ArrayBuffer | Blob): number {
-  if (Array.isArray(data)) return data.reduce((sum, chunk) => sum + chunk.length, 0)
-  return data instanceof Blob ? data.size : data.byteLength
 }

@@ -1,41 +1,22 @@
 import { captureRejectionSymbol } from 'node:events'
 import type { WebSocket as WsWebSocket } from 'ws'
-import type { WebSocket } from '../../types/index.ts'
+import type { HttpVersion } from '../../types/index.ts'
 import { writeShort } from '../frames/frame-writer.ts'
 import type { Data, SendCallback, SendOptions } from '../frames/frame-writer.ts'
 import { guardReceiver } from '../frames/ws-receiver.ts'
 import { enableCaptureRejections } from '../internals/events.ts'
-import { sendsImmediately } from '../internals/ws.ts'
-import type { SendLimits } from '../options/send-limits.ts'
+import { hasReceivedClose, sendsImmediately } from '../internals/ws.ts'
 import { kAttachConnection, kConfigure, kHandlerDone } from '../symbols.ts'
 import { CloseCode } from './close-code.ts'
 import type { Connection } from './connection.ts'
+import { countBytes } from './count-bytes.ts'
 import { MessageIterator } from './message-iterator.ts'
 import type { Message } from './message-sequence.ts'
 import { PendingMessages } from './pending-messages.ts'
+import type { PluginSocket, SocketSettings } from './plugin-socket.ts'
 import { SendPolicy } from './send-policy.ts'
-
-interface SocketSettings {
-  sendLimits: SendLimits
-  /** Reports dropped messages. Default: none. */
-  log?: { warn (message: string): void }
-  /** Called once when the socket closes, even if its user has removed all listeners. Default: none. */
-  onClose?: (socket: WebSocket) => void
-  /** Emits the rejections of async listeners as 'error'. Default: as `events.captureRejections` says. */
-  captureRejections?: boolean
-  /** Receives rejections that no 'error' can report: of listeners for 'error', or without any. Default: unhandled. */
-  onErrorRejection?: (error: unknown) => unknown
-}
-
-/** Socket of a route or of a client, with the methods that only the plugin calls. */
-export interface PluginSocket extends WebSocket {
-  /** Attaches the connection of an open socket. */
-  [kAttachConnection] (connection: Connection): void
-  /** Sets the limits and the log. Default: no limits. */
-  [kConfigure] (settings: SocketSettings): void
-  /** Called when the handler has returned, or its promise has settled. */
-  [kHandlerDone] (): void
-}
+import type { Verdict } from './slow-consumer.ts'
+import type { SocketRecord } from './socket-record.ts'
 
 /**
  * Creates the class of the plugin's sockets. It extends the class of ws, or a class of the user that extends it.
@@ -46,6 +27,7 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
   return class extends Base implements PluginSocket {
     readonly #sendPolicy = new SendPolicy(this)
     #connection: Connection | undefined
+    #record: SocketRecord | undefined
     #log: SocketSettings['log']
     #onClose: SocketSettings['onClose']
     #onErrorRejection: SocketSettings['onErrorRejection']
@@ -56,7 +38,7 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
     #isHandled = false
     #closeCode: CloseCode | undefined
 
-    get httpVersion (): '1.1' | '2' | undefined {
+    get httpVersion (): HttpVersion | undefined {
       return this.#connection?.httpVersion
     }
 
@@ -70,6 +52,7 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
     [kConfigure] ({ sendLimits, log, captureRejections = false, ...callbacks }: SocketSettings): void {
       this.#sendPolicy.limits = sendLimits
       this.#log = log
+      this.#record = callbacks.record
       this.#onClose = callbacks.onClose
       this.#onErrorRejection = callbacks.onErrorRejection
       if (captureRejections) enableCaptureRejections(this)
@@ -98,8 +81,14 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
     #getPendingMessages (): PendingMessages {
       this.#pendingMessages ??= new PendingMessages(this, {
         emit: (message) => super.emit('message', ...message),
-        pause: () => super.pause(),
-        resume: () => super.resume(),
+        pause: () => {
+          super.pause()
+          this.#record?.paused(true)
+        },
+        resume: () => {
+          super.resume()
+          this.#record?.paused(false)
+        },
         onDropped: (warning) => this.#log?.warn(warning)
       }, this.#isHandled)
       return this.#pendingMessages
@@ -123,21 +112,30 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
       const { fin, mask, binary } = { fin: true, mask: false, binary: typeof data !== 'string', ...options }
       const isWhole = fin && !this.#sendPolicy.isInMessage
       const verdict = this.#sendPolicy.decide(fin)
-      if (verdict !== 'send') return this.#sendPolicy.reject(verdict, callback)
+      if (verdict !== 'send') return this.#rejectMessage(verdict, callback)
       const isPlainMessage = isWhole && !mask && this.#isFastPathOpen
-      if (isPlainMessage && writeShort(this.#connection!.duplex, data, binary, callback)) return
-      // Node counts the characters of a buffered string, not its bytes.
-      if (typeof data === 'string') this.#sendByWs(Buffer.from(data), { binary: false, ...options }, callback)
-      else this.#sendByWs(data, options ?? {}, callback)
+      let bytes = isPlainMessage ? writeShort(this.#connection!.duplex, data, binary, callback) : -1
+      if (bytes < 0) bytes = this.#sendByWs(data, options, callback)
+      if (this.readyState === this.OPEN) this.#record?.sent(bytes, fin)
+    }
+
+    #rejectMessage (verdict: Exclude<Verdict, 'send'>, callback: SendCallback | undefined): void {
+      this.#record?.refusedMessage(verdict === 'drop' ? 'drop' : 'close', this.bufferedAmount)
+      this.#sendPolicy.reject(verdict, callback)
     }
 
     get #isFastPathOpen (): boolean {
       return this.#isPlain && this.readyState === this.OPEN && sendsImmediately(this)
     }
 
-    #sendByWs (data: Data, options: SendOptions, callback: SendCallback | undefined): void {
+    /** Returns the size of the message, in bytes. */
+    #sendByWs (message: Data, given: SendOptions | undefined, callback: SendCallback | undefined): number {
+      const isText = typeof message === 'string'
+      // Node counts the characters of a buffered string, not its bytes.
+      const [data, options] = isText ? [Buffer.from(message), { binary: false, ...given }] : [message, given ?? {}]
       if (this.#isCompressed) this.#sendCompressed(data, options, callback)
       else super.send(data, options, callback)
+      return countBytes(data)
     }
 
     /** Sends by ws, and emits 'drain' itself: messages that wait to be compressed are not in the connection. */
@@ -152,6 +150,7 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
     #drain (): void {
       if (this.bufferedAmount > 0) return
       this.#needsDrain = false
+      this.#record?.drained()
       this.emit('drain')
     }
 
@@ -160,7 +159,13 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
     override close (code?: number, reason?: string | Buffer): void {
       this.#closeCode ??= new CloseCode()
       this.#closeCode.send(this.readyState === this.OPEN ? code : undefined)
+      this.#record?.closing(hasReceivedClose(this) ? 'client' : 'server')
       super.close(code, reason)
+    }
+
+    override terminate (): void {
+      this.#record?.closing('server')
+      super.terminate()
     }
 
     override emit (event: string | symbol, ...parameters: unknown[]): boolean {
@@ -176,9 +181,10 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
           break
         case 'close':
           this.#onClose?.(this)
-          this.#onClose = undefined
           this.#pendingMessages?.flush()
           parameters[0] = this.#resolveCloseCode(parameters[0] as number)
+          this.#record?.closed(parameters[0] as number, String(parameters[1]))
+          this.#onClose = this.#record = undefined
       }
       return super.emit(event, ...parameters)
     }
@@ -196,6 +202,7 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
     }
 
     #onMessage (message: Message): boolean {
+      this.#record?.received(countBytes(message[0]))
       const isHeard = this.listenerCount('message') > 0
       if (isHeard && this.#pendingMessages?.isIdle !== false) return super.emit('message', message[0], message[1])
       this.#getPendingMessages().add(message)

@@ -9,6 +9,7 @@ import { testInject } from './inject.ts'
 import { testIteration } from './iteration.ts'
 import { testLimits } from './limits.ts'
 import { testMessages } from './messages.ts'
+import { testMonitoring } from './monitoring.ts'
 import { testOrigin } from './origin.ts'
 import { testOtherServers } from './other-servers.ts'
 import { testReading } from './reading.ts'
@@ -36,6 +37,7 @@ export function testBehaviour (transport: Transport): void {
   testFailures(transport)
   testRejections(transport)
   testHeartbeat(transport)
+  testMonitoring(transport)
   testInject(transport)
   testClient(transport)
 }

@@ -1,6 +1,7 @@
 import { kWarnedOfNodeVersion } from '../../lib/symbols.ts'
 
 /** Levels of pino, which is Fastify's logger. */
+export const DEBUG = 20
 export const INFO = 30
 export const WARN = 40
 export const ERROR = 50
@@ -15,7 +16,7 @@ export interface LogLine {
 }
 
 /** Returns the option `logger` of a Fastify server, and its lines of this level and above as they are logged. */
-export function captureLogs (level: 'info' | 'warn'): { logger: object, logs: LogLine[] } {
+export function captureLogs (level: 'debug' | 'info' | 'warn'): { logger: object, logs: LogLine[] } {
   const logs: LogLine[] = []
   return { logger: { level, stream: { write (line: string) { logs.push(JSON.parse(line)) } } }, logs }
 }

@@ -67,9 +67,9 @@ export const H2_TLS: Transport = {
 /** Starts a server for one test. Connections that are open when the test ends are destroyed. */
 export async function start (
   t: Test, transport: Transport, routes: (app: FastifyInstance) => unknown, options: WebsocketPluginOptions = {},
-  serverOptions: FastifyServerOptions = {}
+  serverOptions: FastifyServerOptions = {}, level: 'debug' | 'info' = 'info'
 ): Promise<Fixture> {
-  const { logger, logs } = captureLogs('info')
+  const { logger, logs } = captureLogs(level)
   const app: FastifyInstance = fastify({ logger, ...serverOptions, ...transport.server })
   await app.register(websocket, options)
   await routes(app)

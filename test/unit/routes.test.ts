@@ -8,6 +8,7 @@ import type { WebsocketPluginOptions } from '../../index.ts'
 import { Admission } from '../../lib/handshake/admission.ts'
 import { createWebSocketServer } from '../../lib/handshake/websocket-server.ts'
 import { Sessions } from '../../lib/http2/sessions.ts'
+import { Monitor } from '../../lib/monitoring/monitor.ts'
 import { readOptions } from '../../lib/options/plugin.ts'
 import { addWebsocketRoutes } from '../../lib/routes.ts'
 import { Shutdown } from '../../lib/shutdown.ts'
@@ -23,10 +24,10 @@ function build (options: WebsocketPluginOptions = {}): { app: FastifyInstance, c
   const app: FastifyInstance = fastify()
   const settings = readOptions(options, 0, log)
   const websocketServer = createWebSocketServer({}, log) as never
-  const shutdown = new Shutdown(settings.shutdown, websocketServer, new Sessions({ receiveWindow: {} }), log)
+  const shutdown = new Shutdown(settings.shutdown, websocketServer, new Sessions({ receiveWindow: {} }), { log })
   const calls: string[] = []
-  const admission = new Admission(settings, log)
-  addWebsocketRoutes(app, websocketServer, settings, shutdown, admission, () => calls.push('first route'))
+  const admission = new Admission(settings, log, () => {})
+  addWebsocketRoutes(app, websocketServer, settings, shutdown, admission, new Monitor(app), () => calls.push('first route'))
   app.addHook('onRoute', ({ url, method }) => { calls.push(`${method} ${url}`) })
   return { app, calls }
 }

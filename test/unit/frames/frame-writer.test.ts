@@ -11,9 +11,10 @@ const { Sender } = ws as unknown as { Sender: { frame: (data: Buffer, options: o
 /** Returns the bytes that are written; undefined if the message is for ws. */
 function write (data: unknown, isBinary = typeof data !== 'string'): Buffer | undefined {
   const connection = new PassThrough()
-  const isWritten = writeShort(connection, data as Data, isBinary, undefined)
+  const size = writeShort(connection, data as Data, isBinary, undefined)
   const bytes: Buffer | null = connection.read()
-  assert.equal(bytes !== null, isWritten, 'it returns whether it has written')
+  const payload = bytes === null ? -1 : Buffer.byteLength(data as string)
+  assert.equal(size, payload, 'it returns the size of the message that it has written')
   return bytes ?? undefined
 }
 

@@ -1,19 +1,28 @@
 import { once } from 'node:events'
 import t from 'tap'
+import type { RefusalCause } from '../../../index.ts'
 import { Admission, chooseRetryAfter } from '../../../lib/handshake/admission.ts'
 import type { AdmissionLimits } from '../../../lib/handshake/admission.ts'
+import type { RefusedHandshake } from '../../../lib/handshake/upgrade.ts'
 import { createLog, readToEnd, receiveUpgrade } from '../../helpers/pending-upgrade.ts'
 import type { PendingUpgrade } from '../../helpers/pending-upgrade.ts'
 
 const NONE = { open: 0, pending: 0, refused: 0 }
 
+/** Causes of the handshakes that opened no socket. */
+const causes = new WeakMap<Admission, RefusalCause[]>()
+
 function create (limits: Partial<AdmissionLimits> = {}): { admission: Admission, logs: object[] } {
   const { log, logs } = createLog()
-  return { admission: new Admission({ maxSockets: Infinity, maxPendingHandshakes: 4096, ...limits }, log), logs }
+  const onRefused = ({ cause }: RefusedHandshake): void => { causes.get(admission)!.push(cause) }
+  const admission = new Admission({ maxSockets: Infinity, maxPendingHandshakes: 4096, ...limits }, log, onRefused)
+  causes.set(admission, [])
+  return { admission, logs }
 }
 
-function countersOf ({ open, pending, refused }: Admission): typeof NONE {
-  return { open, pending, refused }
+function countersOf (admission: Admission): typeof NONE {
+  const refused = causes.get(admission)!.filter((cause) => cause.startsWith('max_')).length
+  return { open: admission.open, pending: admission.pending, refused }
 }
 
 /** Returns a handshake that looks as if it were of an HTTP/2 session. */
@@ -35,6 +44,7 @@ void t.test('admit: a handshake is pending until its response is closed', async 
     client.resume()
     await closed
     t.same(countersOf(admission), NONE)
+    t.same(causes.get(admission), [end === 'answer' ? 'reply' : 'aborted'], 'it is reported once')
   }
 })
 
@@ -97,7 +107,8 @@ void t.test('reserve: a handshake that was admitted earlier is refused when maxS
   for (const { request, upgrade } of [first, second]) t.ok(admission.admit(request, upgrade))
   t.ok(admission.reserve(first.upgrade))
   t.notOk(admission.reserve(second.upgrade))
-  t.same(countersOf(admission), { open: 1, pending: 2, refused: 1 })
+  t.same(second.upgrade.refusal, { cause: 'max_sockets', isLogged: true })
+  t.same(countersOf(admission), { open: 1, pending: 2, refused: 0 }, 'it is reported when it is answered')
   for (const { client } of [first, second]) client.destroy()
 })
 

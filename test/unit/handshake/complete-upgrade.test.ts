@@ -5,7 +5,7 @@ import type { WebSocketServer } from 'ws'
 import { completeUpgrade } from '../../../lib/handshake/complete-upgrade.ts'
 import { createWebSocketServer } from '../../../lib/handshake/websocket-server.ts'
 import { Connection } from '../../../lib/socket/connection.ts'
-import type { PluginSocket } from '../../../lib/socket/websocket.ts'
+import type { PluginSocket } from '../../../lib/socket/plugin-socket.ts'
 import { createLog, receiveUpgrade } from '../../helpers/pending-upgrade.ts'
 import { MIB } from '../../helpers/sizes.ts'
 

@@ -7,7 +7,7 @@ import type { WebsocketServerOptions } from '../../../index.ts'
 import {
   createWebSocketServer, declineCompression, readCloseTimeout, withOptions
 } from '../../../lib/handshake/websocket-server.ts'
-import type { PluginSocket } from '../../../lib/socket/websocket.ts'
+import type { PluginSocket } from '../../../lib/socket/plugin-socket.ts'
 import { kAttachConnection } from '../../../lib/symbols.ts'
 import { createLog, readToEnd, receiveUpgrade } from '../../helpers/pending-upgrade.ts'
 import type { PendingUpgrade } from '../../helpers/pending-upgrade.ts'

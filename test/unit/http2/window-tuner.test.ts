@@ -16,7 +16,7 @@ void t.test('windows grow for a stream that they hold back, and shrink when they
   server.on('session', (session: ServerHttp2Session) => {
     const windowSizes = completeSizes({})
     const budget = new ReceiveBudget(windowSizes.sessionBudget)
-    const tuner = new WindowTuner(session, windowSizes, budget, 200)
+    const tuner = new WindowTuner(session, windowSizes, budget, undefined, 200)
     session.on('stream', (stream: ServerHttp2Stream) => {
       const refuse = (): void => { t.fail('there is room') }
       const receiver = new StreamReceiver(stream, { budget, tuner, refuse, removeStream () {} })

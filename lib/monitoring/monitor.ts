@@ -1,0 +1,103 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { SocketCloseMessage, WebsocketStats } from '../../types/index.ts'
+import { channels } from '../channels.ts'
+import type { RawRequest, RefusedHandshake, Upgrade } from '../handshake/upgrade.ts'
+import type { Session, SessionObserver } from '../http2/session.ts'
+import type { PluginSocket } from '../socket/plugin-socket.ts'
+import { SocketRecord } from '../socket/socket-record.ts'
+import { HandshakeTraces } from './handshake-traces.ts'
+import { Totals } from './totals.ts'
+import type { Sources } from './totals.ts'
+
+/**
+ * Monitor of one server. It counts what happens, publishes it on the channels, and logs it: sockets at debug, refusals
+ * at info.
+ */
+export class Monitor implements SessionObserver {
+  readonly #fastify: FastifyInstance
+  readonly #traces = new HandshakeTraces()
+  readonly #totals = new Totals()
+  readonly #records = new Set<SocketRecord>()
+  readonly #recordObserver = {
+    onClose: (record: SocketRecord, message: SocketCloseMessage) => this.#socketClosed(record, message),
+    onSlowConsumer: (action: 'close' | 'drop') => this.#totals.slowConsumer(action)
+  }
+
+  constructor (fastify: FastifyInstance) {
+    this.#fastify = fastify
+  }
+
+  // Handshakes
+
+  /** Calls a function that passes a handshake on, as the synchronous part of its trace. */
+  trace (rawRequest: RawRequest, upgrade: Upgrade, passOn: () => void): void {
+    this.#traces.start(rawRequest, upgrade, passOn)
+  }
+
+  /** Called once for a handshake that opens no socket. */
+  handshakeRefused (refused: RefusedHandshake): void {
+    const { rawRequest, httpVersion, request, status, log, cause } = refused
+    this.#totals.refused(cause)
+    this.#traces.refuse(refused)
+    const { handshakeRefused } = channels
+    const route = request?.routeOptions.url
+    if (handshakeRefused.hasSubscribers) {
+      handshakeRefused.publish({ rawRequest, httpVersion, request, route, status, cause })
+    }
+    if (refused.isLogged) return
+    const level = cause === 'aborted' ? 'debug' : 'info'
+    log[level]({ url: rawRequest.url, httpVersion, status, cause }, 'websocket handshake refused')
+  }
+
+  // Sockets
+
+  /** Called for each socket that opens. Returns its record, which the socket informs. */
+  socketOpened (socket: PluginSocket, request: FastifyRequest, upgrade: Upgrade): SocketRecord {
+    const record = new SocketRecord(socket, request, upgrade.httpVersion, this.#recordObserver)
+    this.#records.add(record)
+    this.#totals.socketOpened()
+    this.#traces.open(upgrade, record)
+    if (channels.socketOpen.hasSubscribers) channels.socketOpen.publish(record.identity)
+    const { route, httpVersion } = record
+    request.log.debug({ route, httpVersion, protocol: socket.protocol, extensions: socket.extensions }, 'websocket opened')
+    return record
+  }
+
+  /** Called before a socket is terminated because its client is unresponsive. */
+  socketUnresponsive (record: SocketRecord): void {
+    this.#totals.unresponsive++
+    if (channels.unresponsive.hasSubscribers) channels.unresponsive.publish(record.identity)
+    record.request.log.info('websocket client is unresponsive: socket terminated')
+  }
+
+  #socketClosed (record: SocketRecord, message: SocketCloseMessage): void {
+    this.#records.delete(record)
+    this.#totals.socketClosed(message)
+    channels.socketClose.publish(message)
+    const { socket: _socket, request, ...fields } = message
+    request.log.debug(fields, 'websocket closed')
+  }
+
+  // Sessions
+
+  sessionOpened ({ session }: Session): void {
+    this.#totals.sessions++
+    if (channels.sessionOpen.hasSubscribers) channels.sessionOpen.publish({ session, fastify: this.#fastify })
+  }
+
+  sessionClosed ({ session, openedAt, socketsOpened: sockets }: Session): void {
+    if (!channels.sessionClose.hasSubscribers) return
+    const duration = performance.now() - openedAt
+    channels.sessionClose.publish({ session, fastify: this.#fastify, duration, sockets })
+  }
+
+  receiveWindowChanged ({ session }: Session, size: number, previous: number): void {
+    if (!channels.receiveWindow.hasSubscribers) return
+    channels.receiveWindow.publish({ session, fastify: this.#fastify, size, previous })
+  }
+
+  /** Returns the result of `app.websocketServer.stats()`. */
+  stats (sources: Sources): WebsocketStats {
+    return this.#totals.summarize(this.#records, sources)
+  }
+}

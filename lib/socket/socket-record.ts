@@ -1,0 +1,106 @@
+import type { FastifyRequest } from 'fastify'
+import type { HttpVersion, SocketCloseMessage, SocketMessage, SocketTraffic, WebSocket } from '../../types/index.ts'
+import { channels } from '../channels.ts'
+
+/** Record of one open socket of a route: its identity and its traffic. Publishes its events on the channels. */
+export class SocketRecord implements SocketMessage, SocketTraffic {
+  readonly socket: WebSocket
+  readonly request: FastifyRequest
+  readonly route: string
+  readonly httpVersion: HttpVersion
+  messagesReceived = 0
+  messagesSent = 0
+  bytesReceived = 0
+  bytesSent = 0
+  readonly #openedAt = performance.now()
+  readonly #onClose: (record: SocketRecord, message: SocketCloseMessage) => void
+  readonly #onSlowConsumer: (action: 'close' | 'drop') => void
+  #closedBy: SocketCloseMessage['closedBy']
+  #isSendingBlocked = false
+  #isPaused = false
+
+  constructor (
+    socket: WebSocket, request: FastifyRequest, httpVersion: HttpVersion, observer: {
+      /** Called once, when the socket has closed. */
+      onClose: (record: SocketRecord, message: SocketCloseMessage) => void
+      onSlowConsumer: (action: 'close' | 'drop') => void
+    }
+  ) {
+    this.socket = socket
+    this.request = request
+    this.route = request.routeOptions.url!
+    this.httpVersion = httpVersion
+    this.#onClose = observer.onClose
+    this.#onSlowConsumer = observer.onSlowConsumer
+  }
+
+  /** Identity of the socket, for a message. */
+  get identity (): SocketMessage {
+    const { socket, request, route, httpVersion } = this
+    return { socket, request, route, httpVersion }
+  }
+
+  /** Counts a received message. */
+  received (bytes: number): void {
+    this.messagesReceived++
+    this.bytesReceived += bytes
+  }
+
+  /**
+   * Counts a message that was passed on to be sent, or a fragment of one.
+   *
+   * @param isLast true for a whole message and for the last fragment
+   */
+  sent (bytes: number, isLast: boolean): void {
+    if (isLast) this.messagesSent++
+    this.bytesSent += bytes
+    if (channels.backpressure.hasSubscribers && !this.#isSendingBlocked && this.socket.writableNeedDrain) {
+      this.#isSendingBlocked = true
+      this.#publishBackpressure('send', true)
+    }
+  }
+
+  /** Called when everything that waited has been sent. */
+  drained (): void {
+    if (!this.#isSendingBlocked) return
+    this.#isSendingBlocked = false
+    this.#publishBackpressure('send', false)
+  }
+
+  /** Called when reading stops, and when it continues. */
+  paused (isPaused: boolean): void {
+    if (isPaused === this.#isPaused) return
+    this.#isPaused = isPaused
+    this.#publishBackpressure('receive', isPaused)
+  }
+
+  /** Called when `slowConsumer` has decided against a message. */
+  refusedMessage (action: 'close' | 'drop', bufferedAmount: number): void {
+    this.#onSlowConsumer(action)
+    channels.slowConsumer.publish({ ...this.identity, bufferedAmount, action })
+  }
+
+  /** Called when a side begins to close the socket. Only the first call counts. */
+  closing (side: 'client' | 'server'): void {
+    this.#closedBy ??= side
+  }
+
+  closed (code: number, reason: string): void {
+    const { messagesReceived, messagesSent, bytesReceived, bytesSent } = this
+    this.#onClose(this, {
+      ...this.identity,
+      code,
+      reason,
+      duration: performance.now() - this.#openedAt,
+      closedBy: this.#closedBy,
+      messagesReceived,
+      messagesSent,
+      bytesReceived,
+      bytesSent
+    })
+  }
+
+  #publishBackpressure (direction: 'receive' | 'send', active: boolean): void {
+    channels.backpressure.publish({ ...this.identity, direction, active })
+  }
+}

@@ -1,0 +1,47 @@
+import type { RefusalCause } from './channels.ts'
+import type { HttpVersion } from './socket.ts'
+
+/** Result of `app.websocketServer.stats()`. Totals count from the registration of the plugin. */
+export interface WebsocketStats {
+  sockets: {
+    /** Open sockets. */
+    open: number
+    /** Sockets that were opened. */
+    opened: number
+    /** Open sockets by HTTP version. */
+    byHttpVersion: Record<HttpVersion, number>
+    /** Open sockets by the URL of the route, as it was declared, and by HTTP version. */
+    byRoute: Record<string, Record<HttpVersion, number>>
+    /** Open sockets that are paused, by the user or because a consumer cannot keep up. */
+    paused: number
+    /** Bytes that wait to be sent: the sum of `bufferedAmount`. */
+    bufferedBytes: number
+    /** Sockets that have closed, by the code of `'close'` (RFC 6455 section 7.1.5). */
+    closed: Record<number, number>
+    /** Sockets that `heartbeat` has terminated. */
+    unresponsive: number
+    /** Decisions of `slowConsumer`: sockets that were closed, and messages that were dropped. */
+    slowConsumers: { closed: number, dropped: number }
+  }
+  /** Messages of all sockets, open and closed. */
+  messages: { received: number, sent: number }
+  /** Bytes of these messages, before compression and without frame headers. */
+  bytes: { received: number, sent: number }
+  handshakes: {
+    /** Handshakes that are not answered yet. */
+    pending: number
+    /** Handshakes that opened no socket, by cause. */
+    refused: Record<RefusalCause, number>
+    /** Handshakes that were left to other WebSocket servers on the port. */
+    leftToOthers: number
+  }
+  /** HTTP/2 sessions, with and without sockets. */
+  sessions: {
+    open: number
+    opened: number
+    /** Largest receive window, in bytes, that the streams of a session have now; 0 without a session. */
+    largestReceiveWindow: number
+    /** Bytes that were received and not read yet. `receiveWindow.sessionBudget` limits them for each session. */
+    unreadBytes: number
+  }
+}
