@@ -1,13 +1,14 @@
 import type { IncomingMessage } from 'node:http'
-import { WebSocket as WsWebSocket } from 'ws'
+import type { WebSocket as WsWebSocket } from 'ws'
 import { FST_WS_UNEXPECTED_RESPONSE } from '../errors.ts'
+import { loadWs } from '../internals/ws.ts'
 import { createSocketClass } from '../socket/websocket.ts'
 
 /**
  * Socket of a client. A handshake that is refused, and that nobody handles as `'unexpected-response'`, is an `'error'`
  * with the status and the headers of the response, which ws's error does not have.
  */
-export const ClientSocket: typeof WsWebSocket = class extends createSocketClass(WsWebSocket, false) {
+export const ClientSocket: typeof WsWebSocket = class extends createSocketClass(loadWs().WebSocket) {
   #refusal: Error | undefined
 
   override emit (event: string | symbol, ...parameters: unknown[]): boolean {

@@ -1,6 +1,9 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
+import { hookSender, sendsImmediately, wsSend, wsSenderOf } from '../internals/ws.ts'
+import type { FrameOptions, Sender } from '../internals/ws.ts'
 import { LENGTH_16, WHOLE_BINARY, WHOLE_TEXT } from './constants.ts'
+import { countBytes } from './count-bytes.ts'
 
 /** Message, of any type that ws sends. */
 export type Data = Parameters<WebSocket['send']>[0]
@@ -11,6 +14,41 @@ export type SendCallback = (error?: Error) => void
 
 /** Size, in bytes, up to which copying a message costs less than writing its header and payload separately. */
 const MAX_COPIED_SEND = 1024
+
+/** Counter of the messages that a socket sends. */
+export interface SendCounter {
+  /** @param isLast true for a whole message and for its last fragment */
+  sent (bytes: number, isLast: boolean): void
+}
+
+const kCounter = Symbol('fastify-websocket-h2.counter')
+
+type CountingSender = Sender & { [kCounter]?: SendCounter }
+
+/**
+ * Makes ws write the short messages of a socket with one write. It replaces the last step of ws's `send()`, so that
+ * whatever patches or overrides `send()` still receives each message, as its sender has passed it.
+ */
+export function shortenWrites (websocket: WebSocket): void {
+  hookSender(websocket, { send: sendFrame })
+}
+
+/** Counts the messages of a socket from now on, and their bytes before compression. */
+export function countSends (websocket: WebSocket, counter: SendCounter): void {
+  Object.assign(wsSenderOf(websocket), { [kCounter]: counter })
+}
+
+function sendFrame (this: CountingSender, data: unknown, options: FrameOptions, callback?: SendCallback): void {
+  const isPlain = options.fin && !options.mask && !options.compress && sendsImmediately(this)
+  let size = isPlain ? writeShort(this._socket, data as Data, options.binary, callback) : -1
+  if (size < 0) {
+    // Node counts the characters of a buffered string, not its bytes.
+    const payload = (typeof data === 'string' ? Buffer.from(data) : data) as Buffer
+    wsSend(this, payload, options, callback)
+    size = countBytes(payload)
+  }
+  this[kCounter]?.sent(size, options.fin)
+}
 
 /**
  * Writes a short message as one unmasked frame, with one write; ws makes two, between `cork()` and `uncork()`. Returns

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import { inspect } from 'node:util'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import { WebSocket, WebSocketServer } from 'ws'
+import type { WebSocketServer } from 'ws'
 import type { WebsocketServerOptions } from '../../types/index.ts'
 import { FST_WS_INVALID_SUBPROTOCOL } from '../errors.ts'
-import { overrideOptions } from '../internals/ws.ts'
+import { loadWs, overrideOptions } from '../internals/ws.ts'
 import { isPromise, isToken } from '../options/validate.ts'
 import { createSocketClass } from '../socket/websocket.ts'
 import { kUpgrade } from '../symbols.ts'
@@ -12,10 +12,12 @@ import { validateHead } from './header-fields.ts'
 import type { RawRequest } from './upgrade.ts'
 import { guardVerifyClient } from './verify-client.ts'
 
+const ws = loadWs()
+
 type HandleProtocols = NonNullable<WebsocketServerOptions['handleProtocols']>
 
 /** Validates the response head of a handshake before ws writes it: listeners of 'headers' may have added anything. */
-class CheckingServer extends WebSocketServer {
+class CheckingServer extends ws.WebSocketServer {
   override emit (event: string | symbol, ...parameters: unknown[]): boolean {
     const hasListeners = super.emit(event, ...parameters)
     if (event === 'headers') {
@@ -32,8 +34,8 @@ export function createWebSocketServer (
   options: WebsocketServerOptions, log: FastifyBaseLogger
 ): FastifyInstance['websocketServer'] {
   const { handleProtocols, verifyClient } = options
-  const Base = (options.WebSocket ?? WebSocket) as typeof WebSocket
-  const SocketClass = createSocketClass(Base, Base.prototype.send === WebSocket.prototype.send)
+  const Base = (options.WebSocket ?? ws.WebSocket) as typeof ws.WebSocket
+  const SocketClass = createSocketClass(Base)
   const server = new CheckingServer({
     ...options,
     ...(handleProtocols && { handleProtocols: guardHandleProtocols(handleProtocols) }),
@@ -49,7 +51,7 @@ export function createWebSocketServer (
 export function withOptions (server: WebSocketServer, routeOptions: WebsocketServerOptions): WebSocketServer {
   if (Object.keys(routeOptions).length === 0) return server
   // ws completes its options in the constructor.
-  const { options } = new WebSocketServer({ ...server.options, ...routeOptions } as object)
+  const { options } = new ws.WebSocketServer({ ...server.options, ...routeOptions } as object)
   return overrideOptions(server, options)
 }
 

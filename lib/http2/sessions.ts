@@ -11,6 +11,7 @@ export class Sessions {
   readonly #options: SessionOptions
   readonly #open = new Map<Http2Session, Session>()
   #isClosing = false
+  #isTracking = false
 
   constructor (options: SessionOptions) {
     this.#options = options
@@ -24,15 +25,17 @@ export class Sessions {
   /** Registers the sessions of a server, and their streams. Returns a function that stops it. */
   track (server: Http2Server): () => void {
     const initial = readServerOptions(server).settings?.initialWindowSize
-    const serverOnStream = (stream: Http2Stream): void => {
-      if (!stream.endAfterHeaders) this.forStream(stream)?.addStream(stream)
-    }
+    this.#isTracking = true
     const stop = onSession(server, (session, connection) => this.#add(session, connection, initial))
-    server.on('stream', serverOnStream)
     return () => {
       stop()
-      server.off('stream', serverOnStream)
+      this.#isTracking = false
+      for (const session of this.#open.keys()) session.off('stream', this.#onStream)
     }
+  }
+
+  readonly #onStream = (stream: Http2Stream): void => {
+    if (!stream.endAfterHeaders) this.forStream(stream)?.addStream(stream)
   }
 
   /** Returns the session of a stream, and registers it if needed; undefined if another listener has ended it. */
@@ -64,6 +67,8 @@ export class Sessions {
     this.#open.set(session, added)
     const { observer } = this.#options
     observer?.sessionOpened(added)
+    // Not of the server: with a listener there, dd-trace takes each stream for a request that lasts as long.
+    if (this.#isTracking) session.prependListener('stream', this.#onStream)
     session.once('close', () => {
       this.#open.delete(session)
       observer?.sessionClosed(added)

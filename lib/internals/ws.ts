@@ -1,5 +1,28 @@
+import { createRequire } from 'node:module'
+import type { Duplex } from 'node:stream'
+import * as imported from 'ws'
 import type { WebSocket, WebSocketServer } from 'ws'
 import type { WriteCallback } from './streams.ts'
+
+type Classes = Pick<typeof imported, 'WebSocket' | 'WebSocketServer'>
+
+/**
+ * Returns the classes of ws, as `require('ws')` returns them.
+ *
+ * Instrumentations such as those of dd-trace and OpenTelemetry patch ws when a CommonJS module requires it. ws's ES
+ * module loads only some of its files in that way, so that they would patch `send()` and miss `handleUpgrade()`. They
+ * change the classes, or return a subclass. A bundle contains ws already: `require()` fails then, or finds a copy.
+ *
+ * @param load loads a CommonJS module
+ */
+export function loadWs (load: (name: string) => unknown = createRequire(import.meta.url)): Classes {
+  try {
+    const WebSocket = load('ws') as Classes['WebSocket'] & { Server: Classes['WebSocketServer'] }
+    const isSame = WebSocket === imported.WebSocket || WebSocket.prototype instanceof imported.WebSocket
+    if (isSame) return { WebSocket, WebSocketServer: WebSocket.Server }
+  } catch {}
+  return imported
+}
 
 /**
  * Returns a ws server with other options, which shares everything else with the given one: clients, listeners, state.
@@ -57,11 +80,49 @@ export function hasReceivedClose (websocket: WebSocket): boolean {
   return (websocket as unknown as { _closeFrameReceived: boolean })._closeFrameReceived
 }
 
+/** Options of a message, after ws has added its defaults. */
+export interface FrameOptions {
+  binary: boolean
+  compress: boolean
+  fin: boolean
+  mask: boolean
+}
+
 /**
- * Returns true if ws passes messages to the connection immediately. While it reads a Blob or compresses, the messages
- * that follow wait in a queue, and data that bypasses ws must not overtake them. `bufferedAmount` does not show that
- * queue alone: it includes the bytes in the connection.
+ * Object in which ws frames the messages of a socket. There is no documented access between `send()` and the
+ * connection; see lib/frames/frame-writer.ts for its use.
  */
-export function sendsImmediately (websocket: WebSocket): boolean {
-  return (websocket as unknown as { _sender: { _state: number } })._sender._state === 0
+export interface Sender {
+  /** Connection that carries the socket. */
+  _socket: Duplex
+  /** 0 unless ws reads a Blob or compresses. The messages that follow wait meanwhile. */
+  _state: number
+  /** False while a message is being sent in fragments. */
+  _firstFragment: boolean
+  send: (this: Sender, data: unknown, options: FrameOptions, callback?: (error?: Error) => void) => void
+}
+
+/** Returns the sender of an open socket. */
+export function wsSenderOf (websocket: WebSocket): Sender {
+  return (websocket as unknown as { _sender: Sender })._sender
+}
+
+/** Replaces `send` of the sender of a socket that has just opened. ws's `websocket.send()` ends with a call of it. */
+export function hookSender (websocket: WebSocket, hooks: Pick<Sender, 'send'>): void {
+  Object.assign(wsSenderOf(websocket), hooks)
+}
+
+/** Calls the original `send` of a sender. */
+export function wsSend (
+  sender: Sender, data: unknown, options: FrameOptions, callback: ((error?: Error) => void) | undefined
+): void {
+  Object.getPrototypeOf(sender).send.call(sender, data, options, callback)
+}
+
+/**
+ * Returns true if a frame may bypass ws: it passes messages to the connection immediately, and is between two messages.
+ * `bufferedAmount` does not show ws's queue alone: it includes the bytes in the connection.
+ */
+export function sendsImmediately (sender: Sender): boolean {
+  return sender._state === 0 && sender._firstFragment
 }

@@ -1,5 +1,5 @@
+import { countBytes } from '../frames/count-bytes.ts'
 import { copyPrivately } from '../frames/private-memory.ts'
-import { countBytes } from './count-bytes.ts'
 
 /** Message as ws emits it. */
 export type Message = [data: Buffer, isBinary: boolean]

@@ -22,11 +22,6 @@ export class SendPolicy {
     this.#socket = socket
   }
 
-  /** True while a message is being sent in fragments. */
-  get isInMessage (): boolean {
-    return this.#fragmentVerdict !== undefined
-  }
-
   /**
    * Decides about a message or fragment. A message is sent as a whole or not at all, so its first fragment decides.
    *

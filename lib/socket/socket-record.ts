@@ -54,10 +54,13 @@ export class SocketRecord implements SocketMessage, SocketTraffic {
   sent (bytes: number, isLast: boolean): void {
     if (isLast) this.messagesSent++
     this.bytesSent += bytes
-    if (channels.backpressure.hasSubscribers && !this.#isSendingBlocked && this.socket.writableNeedDrain) {
-      this.#isSendingBlocked = true
-      this.#publishBackpressure('send', true)
-    }
+  }
+
+  /** Called when more waits to be sent than the connection wants to buffer. */
+  blocked (): void {
+    if (this.#isSendingBlocked) return
+    this.#isSendingBlocked = true
+    this.#publishBackpressure('send', true)
   }
 
   /** Called when everything that waited has been sent. */

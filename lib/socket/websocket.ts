@@ -1,15 +1,16 @@
 import { captureRejectionSymbol } from 'node:events'
 import type { WebSocket as WsWebSocket } from 'ws'
 import type { HttpVersion } from '../../types/index.ts'
-import { writeShort } from '../frames/frame-writer.ts'
+import { channels } from '../channels.ts'
+import { countBytes } from '../frames/count-bytes.ts'
+import { countSends, shortenWrites } from '../frames/frame-writer.ts'
 import type { Data, SendCallback, SendOptions } from '../frames/frame-writer.ts'
 import { guardReceiver } from '../frames/ws-receiver.ts'
 import { enableCaptureRejections } from '../internals/events.ts'
-import { hasReceivedClose, sendsImmediately } from '../internals/ws.ts'
+import { hasReceivedClose } from '../internals/ws.ts'
 import { kAttachConnection, kConfigure, kHandlerDone } from '../symbols.ts'
 import { CloseCode } from './close-code.ts'
 import type { Connection } from './connection.ts'
-import { countBytes } from './count-bytes.ts'
 import { MessageIterator } from './message-iterator.ts'
 import type { Message } from './message-sequence.ts'
 import { PendingMessages } from './pending-messages.ts'
@@ -18,12 +19,8 @@ import { SendPolicy } from './send-policy.ts'
 import type { Verdict } from './slow-consumer.ts'
 import type { SocketRecord } from './socket-record.ts'
 
-/**
- * Creates the class of the plugin's sockets. It extends the class of ws, or a class of the user that extends it.
- *
- * @param isPlain true if the plugin may frame messages itself: the class has the `send` of ws, and does not mask
- */
-export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): typeof WsWebSocket {
+/** Creates the class of the plugin's sockets. It extends the class of ws, or a class of the user that extends it. */
+export function createSocketClass (Base: typeof WsWebSocket): typeof WsWebSocket {
   return class extends Base implements PluginSocket {
     readonly #sendPolicy = new SendPolicy(this)
     #connection: Connection | undefined
@@ -32,7 +29,6 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
     #onClose: SocketSettings['onClose']
     #onErrorRejection: SocketSettings['onErrorRejection']
     #isCompressed = false
-    #isPlain = false
     #needsDrain = false
     #pendingMessages: PendingMessages | undefined
     #isHandled = false
@@ -45,7 +41,6 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
     [kAttachConnection] (connection: Connection): void {
       this.#connection = connection
       this.#isCompressed = this.extensions !== ''
-      this.#isPlain = isPlain && !this.#isCompressed
       connection.duplex.on('drain', () => this.#drain())
     }
 
@@ -53,6 +48,7 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
       this.#sendPolicy.limits = sendLimits
       this.#log = log
       this.#record = callbacks.record
+      if (callbacks.record !== undefined) countSends(this, callbacks.record)
       this.#onClose = callbacks.onClose
       this.#onErrorRejection = callbacks.onErrorRejection
       if (captureRejections) enableCaptureRejections(this)
@@ -107,35 +103,17 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
     }
 
     override send (data: Data, options?: SendOptions | SendCallback, callback?: SendCallback): void {
-      if (typeof options === 'function') return this.send(data, {}, options)
-      // ws treats an option that is undefined as false.
-      const { fin, mask, binary } = { fin: true, mask: false, binary: typeof data !== 'string', ...options }
-      const isWhole = fin && !this.#sendPolicy.isInMessage
-      const verdict = this.#sendPolicy.decide(fin)
-      if (verdict !== 'send') return this.#rejectMessage(verdict, callback)
-      const isPlainMessage = isWhole && !mask && this.#isFastPathOpen
-      let bytes = isPlainMessage ? writeShort(this.#connection!.duplex, data, binary, callback) : -1
-      if (bytes < 0) bytes = this.#sendByWs(data, options, callback)
-      if (this.readyState === this.OPEN) this.#record?.sent(bytes, fin)
+      const verdict = this.#sendPolicy.decide(isLast(options))
+      const done = typeof options === 'function' ? options : callback
+      if (verdict !== 'send') return this.#rejectMessage(verdict, done)
+      if (this.#isCompressed) this.#sendCompressed(data, options === done ? {} : options as SendOptions, done)
+      else super.send(data, options as SendOptions, callback)
+      if (channels.backpressure.hasSubscribers && this.writableNeedDrain) this.#record?.blocked()
     }
 
     #rejectMessage (verdict: Exclude<Verdict, 'send'>, callback: SendCallback | undefined): void {
       this.#record?.refusedMessage(verdict === 'drop' ? 'drop' : 'close', this.bufferedAmount)
       this.#sendPolicy.reject(verdict, callback)
-    }
-
-    get #isFastPathOpen (): boolean {
-      return this.#isPlain && this.readyState === this.OPEN && sendsImmediately(this)
-    }
-
-    /** Returns the size of the message, in bytes. */
-    #sendByWs (message: Data, given: SendOptions | undefined, callback: SendCallback | undefined): number {
-      const isText = typeof message === 'string'
-      // Node counts the characters of a buffered string, not its bytes.
-      const [data, options] = isText ? [Buffer.from(message), { binary: false, ...given }] : [message, given ?? {}]
-      if (this.#isCompressed) this.#sendCompressed(data, options, callback)
-      else super.send(data, options, callback)
-      return countBytes(data)
     }
 
     /** Sends by ws, and emits 'drain' itself: messages that wait to be compressed are not in the connection. */
@@ -175,6 +153,7 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
         case 'open':
           // ws emits it when the socket has a receiver, which has not parsed anything yet.
           guardReceiver(this)
+          shortenWrites(this)
           break
         case 'error':
           this.#closeCode?.onError(parameters[0])
@@ -214,4 +193,10 @@ export function createSocketClass (Base: typeof WsWebSocket, isPlain: boolean): 
       return this.#closeCode?.resolve(reported, hasFinishedWriting) ?? reported
     }
   }
+}
+
+/** Returns true if the options of `send()` end a message. ws treats a `fin` that is undefined as false. */
+function isLast (options: SendOptions | SendCallback | undefined): boolean {
+  if (options == null || typeof options === 'function') return true
+  return !Object.hasOwn(options, 'fin') || Boolean(options.fin)
 }

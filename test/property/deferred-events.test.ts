@@ -7,7 +7,7 @@ import t from 'tap'
 import { WebSocket as WsWebSocket, WebSocketServer } from 'ws'
 import type { WebSocket } from 'ws'
 import { guardReceiver } from '../../lib/frames/ws-receiver.ts'
-import { sendsImmediately } from '../../lib/internals/ws.ts'
+import { sendsImmediately, wsSenderOf } from '../../lib/internals/ws.ts'
 import { KIB } from '../helpers/sizes.ts'
 import { startServer } from '../helpers/test-server.ts'
 import type { TestServer } from '../helpers/test-server.ts'
@@ -79,7 +79,7 @@ async function play (peer: Peer, script: Script): Promise<Outcome> {
 function isIdle (socket: WebSocket): boolean {
   const { _receiver, _socket } = socket as unknown as { _receiver: Writable, _socket: Duplex }
   if (socket.readyState !== socket.OPEN || _receiver.destroyed) return true
-  return _receiver.writableLength === 0 && _socket.readableLength === 0 && sendsImmediately(socket)
+  return _receiver.writableLength === 0 && _socket.readableLength === 0 && sendsImmediately(wsSenderOf(socket))
 }
 
 /** Checks that an error fails the connection (RFC 6455 section 7.1.7): it is the last event before the close. */

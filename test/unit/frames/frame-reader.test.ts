@@ -12,12 +12,16 @@ import type { WsFrame } from '../../helpers/ws-frames.ts'
 const LIMITS: MessageLimits = { maxPayload: 0, skipUTF8Validation: false, allowSynchronousEvents: true }
 const HEAD = 6
 
-class FakeSocket extends EventEmitter {
+class FakeReceiver extends EventEmitter {
+  _errored = false
+}
+
+class FakeSocket {
   readonly OPEN = 1
   readyState = 1
   extensions = ''
   binaryType = 'nodebuffer'
-  readonly _receiver = { _errored: false }
+  readonly _receiver = new FakeReceiver()
 }
 
 interface Parts {
@@ -40,7 +44,7 @@ function setUp (limits: Partial<MessageLimits> = {}, shape: Partial<FakeSocket> 
   stream.on('data', (chunk: Buffer) => read.push(chunk))
   const socket = Object.assign(new FakeSocket(), shape)
   const delivered: Parts['delivered'] = []
-  socket.on('message', (...message: Parts['delivered'][number]) => delivered.push(message))
+  socket._receiver.on('message', (...message: Parts['delivered'][number]) => delivered.push(message))
   const reader = new FrameReader(stream as Http2Stream)
   reader.start(socket as unknown as WebSocket, { ...LIMITS, ...limits })
   return { reader, stream, socket, read, delivered, reads: () => reads }
@@ -266,7 +270,7 @@ void t.test('all frames are for ws without allowSynchronousEvents, with an exten
 
 void t.test('all frames are for ws if the socket is not open, or after a protocol error', async (t) => {
   passedToWs(t, setUp({}, { readyState: 2 }).reader, wsText('x'))
-  passedToWs(t, setUp({}, { _receiver: { _errored: true } }).reader, wsText('x'))
+  passedToWs(t, setUp({}, { _receiver: Object.assign(new FakeReceiver(), { _errored: true }) }).reader, wsText('x'))
 })
 
 void t.test('messages are for ws while the stream is paused, has buffered data, or has another data listener', async (t) => {
@@ -299,7 +303,7 @@ void t.test('a stream that is resumed reads on, though nothing was pushed since 
 
 void t.test('a message after one whose listener throws is delivered', async (t) => {
   const { reader, socket } = setUp()
-  socket.once('message', () => { throw new Error('boom') })
+  socket._receiver.once('message', () => { throw new Error('boom') })
   t.throws(() => receive(reader, wsText('x')), { message: 'boom' })
   t.equal(receive(reader, wsText('y')), true)
 })
@@ -322,7 +326,7 @@ void t.test('the data behind a message whose listener throws is delivered, and t
   const { reader, socket, delivered } = setUp()
   const first = wsText('one message')
   receive(reader, first.subarray(0, 9))
-  socket.once('message', () => { throw new Error('boom') })
+  socket._receiver.once('message', () => { throw new Error('boom') })
   const ticks = t.capture(process, 'nextTick')
   t.equal(reader.read(Buffer.concat([first.subarray(9), wsText('another')])), undefined)
   t.strictSame(delivered.map(([data]) => String(data)), ['one message', 'another'])

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { PassThrough } from 'node:stream'
 import t from 'tap'
 import * as ws from 'ws'
-import { writeShort } from '../../../lib/frames/frame-writer.ts'
+import { shortenWrites, writeShort } from '../../../lib/frames/frame-writer.ts'
 import type { Data } from '../../../lib/frames/frame-writer.ts'
 
 // @types/ws does not declare it.
@@ -71,4 +71,27 @@ void t.test('the callback is called when the message was sent, or with the error
   connection.on('error', () => {}).destroy()
   const failed = await new Promise((resolve) => writeShort(connection, 'x', false, resolve))
   t.match(failed, { code: 'ERR_STREAM_DESTROYED' })
+})
+
+void t.test('a message that is not to be masked, compressed or continued is written at once, any other by ws', async (t) => {
+  const whole = { binary: false, compress: false, fin: true, mask: false }
+  const sent: unknown[] = []
+  class FakeSender {
+    _socket = new PassThrough()
+    _state = 0
+    _firstFragment = true
+    send (...parameters: unknown[]): void { sent.push(parameters.slice(0, 2)) }
+  }
+  const sender = new FakeSender()
+  shortenWrites({ _sender: sender } as never)
+  sender.send('text', whole)
+  t.same(sender._socket.read(), frameOfWs('text', false))
+  t.same(sent, [])
+
+  const others = [{ ...whole, compress: true }, { ...whole, fin: false }, { ...whole, mask: true }]
+  for (const options of others) sender.send('text', options)
+  sender._state = 1
+  sender.send('text', whole)
+  t.equal(sender._socket.read(), null)
+  t.strictSame(sent, [...others, whole].map((options) => [Buffer.from('text'), options]))
 })

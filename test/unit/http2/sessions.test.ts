@@ -86,6 +86,11 @@ void t.test('track() registers the streams that can receive data, until it is st
   t.same(counts, [0, 1], 'END_STREAM on the request is no data')
 })
 
+void t.test('track() adds no listener for \'stream\' to the server: dd-trace would take a socket for a request', async (t) => {
+  const { server } = await serve(t)
+  t.equal(server.listenerCount('stream'), 0)
+})
+
 void t.test('close() sends GOAWAY on every session, and on one that starts after it', async (t) => {
   const { sessions, server, client } = await serve(t)
   if (client.connecting) await once(client, 'connect')

@@ -6,7 +6,8 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import {
-  hasReceiverFailed, hookReceiver, overrideOptions, sendsImmediately, wsEmit, wsReceiverOf, wsWrite
+  hasReceiverFailed, hookReceiver, hookSender, loadWs, overrideOptions, sendsImmediately, wsEmit, wsReceiverOf, wsSend,
+  wsSenderOf, wsWrite
 } from '../../../lib/internals/ws.ts'
 import { hasFastProperties } from '../../helpers/fast-properties.ts'
 import { MemoryConnection } from '../../helpers/memory-connection.ts'
@@ -49,6 +50,21 @@ async function openOverridden (t: Test, server: WebSocketServer, options: object
   await once(http.listen(0, '127.0.0.1'), 'listening')
   return new WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}`)
 }
+
+void t.test('loadWs: returns the classes of ws, which instrumentations patch when CommonJS requires it', async (t) => {
+  t.same(loadWs(), { WebSocket, WebSocketServer })
+})
+
+void t.test('loadWs: returns the class that an instrumentation returns from require(), if it extends that of ws', async (t) => {
+  class Patched extends WebSocket {}
+  t.equal(loadWs(() => Patched).WebSocket, Patched)
+  t.equal(loadWs(() => Patched).WebSocketServer, WebSocketServer)
+})
+
+void t.test('loadWs: returns the imported classes if require() fails or finds another copy, as in a bundle', async (t) => {
+  const others = [() => { throw new Error('not found') }, () => class {}, () => ({})]
+  for (const load of others) t.match(loadWs(load), { WebSocket, WebSocketServer })
+})
 
 void t.test('overrideOptions: the server has the other options, and the listeners and clients of the given one', async (t) => {
   const server = new WebSocketServer({ noServer: true, maxPayload: 10 })
@@ -164,18 +180,66 @@ void t.test('hasReceiverFailed: returns true after an error of the peer, before 
   }
 })
 
+void t.test('hookSender: send() of ws passes each message, with all options, to send of the sender', async (t) => {
+  const [socket, connection] = await openSocket(t)
+  const calls: unknown[][] = []
+  const callback = (): void => {}
+  hookSender(socket, { send (...parameters) { calls.push(parameters) } })
+  socket.send('text')
+  socket.send(Buffer.from('bytes'), callback)
+  socket.send('part', { fin: false, binary: true, compress: true, mask: true }, callback)
+  socket.send(1)
+  socket.send('')
+  const defaults = { compress: false, fin: true, mask: false }
+  t.strictSame(calls, [
+    ['text', { binary: false, ...defaults }, undefined],
+    [Buffer.from('bytes'), { binary: true, ...defaults }, callback],
+    ['part', { binary: true, compress: false, fin: false, mask: true }, callback],
+    ['1', { binary: false, ...defaults }, undefined],
+    [Buffer.alloc(0), { binary: false, ...defaults }, undefined]
+  ])
+  t.equal(connection.bytes.length, 0)
+  t.equal(wsSenderOf(socket)._socket, connection.duplex)
+})
+
+void t.test('hookSender: V8 keeps fast properties for the sender', async (t) => {
+  const [socket] = await openSocket(t)
+  hookSender(socket, { send: wsSenderOf(socket).send })
+  t.ok(hasFastProperties(wsSenderOf(socket)))
+})
+
+void t.test('wsSend: ws writes the frame', async (t) => {
+  const [socket, connection] = await openSocket(t)
+  const options = { binary: false, compress: false, fin: true, mask: false }
+  await new Promise<void>((resolve) => wsSend(wsSenderOf(socket), 'text', options, () => resolve()))
+  t.same(connection.bytes, Buffer.of(0x81, 4, ...Buffer.from('text')))
+})
+
 void t.test('sendsImmediately: returns false while ws reads a Blob, and what is sent meanwhile waits', async (t) => {
   const [socket, connection] = await openSocket(t)
   for (const send of [() => socket.send(new Blob([])), () => socket.ping(new Blob(['x']))]) {
     const { length } = connection.bytes
-    t.equal(sendsImmediately(socket), true)
+    t.equal(sendsImmediately(wsSenderOf(socket)), true)
     send()
-    t.equal(sendsImmediately(socket), false)
+    t.equal(sendsImmediately(wsSenderOf(socket)), false)
     socket.send('after')
     t.equal(connection.bytes.length, length)
     await new Promise((resolve) => socket.pong('', false, resolve))
-    t.equal(sendsImmediately(socket), true)
+    t.equal(sendsImmediately(wsSenderOf(socket)), true)
   }
+})
+
+void t.test('sendsImmediately: returns false while a message is sent in fragments', async (t) => {
+  const [socket] = await openSocket(t)
+  const sender = wsSenderOf(socket)
+  for (const fin of [false, false, true]) {
+    socket.send('fragment', { fin })
+    t.equal(sendsImmediately(sender), fin)
+  }
+})
+
+void t.test('sendsImmediately: returns false for a sender that lacks the fields', async (t) => {
+  t.notOk(sendsImmediately({} as never))
 })
 
 void t.test('sendsImmediately: returns false while ws compresses a message', async (t) => {
@@ -187,12 +251,12 @@ void t.test('sendsImmediately: returns false while ws compresses a message', asy
   ])
   t.equal(socket.extensions, 'permessage-deflate')
   const received = once(client, 'message')
-  t.equal(sendsImmediately(socket), true)
+  t.equal(sendsImmediately(wsSenderOf(socket)), true)
   await new Promise<void>((resolve) => {
     socket.send('compressed', () => resolve())
-    t.equal(sendsImmediately(socket), false)
+    t.equal(sendsImmediately(wsSenderOf(socket)), false)
   })
-  t.equal(sendsImmediately(socket), true)
+  t.equal(sendsImmediately(wsSenderOf(socket)), true)
   await received
   client.terminate()
 })

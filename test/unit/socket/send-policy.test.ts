@@ -153,13 +153,11 @@ void t.test('messages that slowConsumer sends before it throws are sent, and it 
 // Fragments
 
 void t.test('a message in fragments is dropped as a whole, though the limit is exceeded only at its beginning', async (t) => {
-  const { socket, policy, send, results } = setUp('drop')
+  const { socket, send, results } = setUp('drop')
   t.notOk(send(false))
-  t.ok(policy.isInMessage)
   socket.bufferedAmount = 0
   t.notOk(send(false))
   t.notOk(send(true))
-  t.notOk(policy.isInMessage)
   t.ok(send(true), 'the next message is another')
   await nextTicks()
   t.equal(results.length, 3)
@@ -179,19 +177,9 @@ void t.test('"drop" in the middle of a message closes the socket: the peer has a
 
 void t.test('each fragment of a message that has begun is decided about, and "send" continues it', async (t) => {
   let calls = 0
-  const { policy, send } = setUp(() => { calls++; return 'send' })
+  const { send } = setUp(() => { calls++; return 'send' })
   t.ok(send(false))
   t.ok(send(false))
-  t.ok(policy.isInMessage)
   t.ok(send(true))
-  t.notOk(policy.isInMessage)
   t.equal(calls, 3)
-})
-
-void t.test('a whole message does not count as a message in fragments, whatever is decided', async (t) => {
-  for (const slowConsumer of ['drop', 'close', () => 'send'] as SlowConsumer[]) {
-    const { policy, send } = setUp(slowConsumer)
-    send(true)
-    t.notOk(policy.isInMessage)
-  }
 })

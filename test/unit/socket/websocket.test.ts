@@ -58,7 +58,6 @@ class FakeConnection extends Duplex {
 interface OpenOptions {
   /** A class that a user has derived from that of ws. */
   Base?: typeof WsWebSocket
-  isPlain?: boolean
   /** Whether to compress every message. */
   deflates?: boolean
   allowSynchronousEvents?: boolean
@@ -66,12 +65,12 @@ interface OpenOptions {
 
 /** Opens a socket of a server over a connection. */
 async function openOver (connection: Connection, options: OpenOptions = {}): Promise<PluginSocket> {
-  const { Base = WsWebSocket, isPlain = true, deflates = false, allowSynchronousEvents = true } = options
+  const { Base = WsWebSocket, deflates = false, allowSynchronousEvents = true } = options
   const server = new WebSocketServer({
     noServer: true,
     allowSynchronousEvents,
     perMessageDeflate: deflates && { threshold: 0 },
-    WebSocket: createSocketClass(Base, isPlain)
+    WebSocket: createSocketClass(Base)
   })
   const headers = {
     connection: 'Upgrade',
@@ -238,10 +237,41 @@ void t.test('a class with a send() of its own receives every message', async (t)
       super.send(...parameters as [never])
     }
   }
-  const [socket, connection] = await open(t, { Base: Recorder, isPlain: false })
+  const [socket, connection] = await open(t, { Base: Recorder })
   socket.send('short')
   t.same(sent, ['short'])
   t.same(connection.frames, [[1, 'short']])
+})
+
+void t.test('a patched send() of ws receives each message once, as it was sent, also if it is patched later', async (t) => {
+  const [socket, connection] = await open(t)
+  const calls = t.capture(WsWebSocket.prototype, 'send', WsWebSocket.prototype.send)
+  const callback = (): void => {}
+  const messages: unknown[][] = [
+    ['text', undefined, undefined], [Buffer.from('bytes'), { binary: false }, callback],
+    ['with a callback', callback, undefined], ['x'.repeat(2000), {}, callback]
+  ]
+  for (const message of messages) socket.send(...message as Parameters<PluginSocket['send']>)
+  t.strictSame(calls().map(({ args }) => args), messages)
+  t.equal(connection.frames.length, messages.length)
+})
+
+void t.test('send() that was replaced on a socket is called once for each message', async (t) => {
+  const [socket, connection] = await open(t)
+  const calls = t.capture(socket, 'send', socket.send.bind(socket))
+  await new Promise<void>((resolve) => socket.send('text', () => resolve()))
+  socket.send('more', {}, () => {})
+  t.equal(calls().length, 2)
+  t.same(connection.frames, [[1, 'text'], [1, 'more']])
+})
+
+void t.test('a patched emit() of ws receives each message once', async (t) => {
+  const [socket, connection] = await open(t)
+  const calls = t.capture(WsWebSocket.prototype, 'emit', WsWebSocket.prototype.emit)
+  socket.on('message', () => {})
+  connection.push(Buffer.concat([wsText('one'), wsText('two')]))
+  await turn()
+  t.same(calls().filter(({ args }) => args[0] === 'message').map(({ args }) => String(args[1])), ['one', 'two'])
 })
 
 void t.test('a message to a closed socket is not sent, and its callback receives an error', async (t) => {
@@ -354,7 +384,7 @@ void t.test('a message that slowConsumer sends amid the fragments of another lea
 })
 
 void t.test('a socket that has no connection yet has nothing to send', async (t) => {
-  const Socket = createSocketClass(WsWebSocket, false)
+  const Socket = createSocketClass(WsWebSocket)
   const options = { createConnection: () => new FakeConnection() }
   const socket = new Socket('ws://localhost', options as object) as WsWebSocket & PluginSocket
   socket.on('error', () => {})
@@ -448,7 +478,7 @@ void t.test('messages after a protocol error are not emitted', async (t) => {
 // Rejections
 
 void t.test('the rejection of a listener for \'error\' of a client socket is an unhandled rejection, and does not loop', async (t) => {
-  const socket = new (createSocketClass(WsWebSocket, true))(null as never, undefined, {}) as PluginSocket
+  const socket = new (createSocketClass(WsWebSocket))(null as never, undefined, {}) as PluginSocket
   socket[kConfigure]({ sendLimits: { sendLimit: Infinity, slowConsumer: 'close' }, captureRejections: true })
   const errors: unknown[] = []
   socket.on('error', async (error) => {
