@@ -3,6 +3,7 @@ import type { Http2ServerRequest } from 'node:http2'
 import type { Server } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { Drain } from './lib/drain.ts'
 import { FST_WS_ALREADY_REGISTERED } from './lib/errors.ts'
 import { Admission } from './lib/handshake/admission.ts'
 import { claimServer } from './lib/handshake/claim.ts'
@@ -15,7 +16,7 @@ import { ignoreOtherUpgrades } from './lib/handshake/other-upgrade.ts'
 import { toRefused } from './lib/handshake/refused-handshake.ts'
 import { startHandshakeTimeout } from './lib/handshake/timeout.ts'
 import type { RawRequest, Upgrade } from './lib/handshake/upgrade.ts'
-import { createWebSocketServer } from './lib/handshake/websocket-server.ts'
+import { addServerMethods, createWebSocketServer } from './lib/handshake/websocket-server.ts'
 import { advertiseExtendedConnect, isHttp2Server } from './lib/http2/server.ts'
 import { Sessions } from './lib/http2/sessions.ts'
 import type { StreamSocket } from './lib/http2/stream-socket.ts'
@@ -49,10 +50,18 @@ async function websocketH2 (fastify: FastifyInstance, pluginOptions: types.Webso
   const sessions = new Sessions({
     receiveWindow: options.receiveWindow,
     timeout: fastify.initialConfig.http2SessionTimeout ?? 0,
+    ...(options.maxSessionAge > 0 && {
+      age: {
+        max: options.maxSessionAge,
+        grace: options.maxSessionAgeGrace,
+        closeSockets: (session, over) => drain.closeSession(session, over)
+      }
+    }),
     log: fastify.log,
     observer: monitor
   })
   const shutdown = new Shutdown(options.shutdown, websocketServer, sessions, fastify)
+  const drain = new Drain(shutdown, sessions, fastify.log)
   const { sessionBudget } = completeSizes(options.receiveWindow)
   const admission = new Admission(options, fastify.log, (refused) => monitor.handshakeRefused(refused))
   const matcher = getRouteMatcher(fastify)
@@ -60,8 +69,10 @@ async function websocketH2 (fastify: FastifyInstance, pluginOptions: types.Webso
   const disposers: Array<() => void> = []
   let isServing = false
 
-  websocketServer.stats = () => monitor.stats({ admission, others, sessions })
-  fastify.decorate('websocketServer', websocketServer)
+  fastify.decorate('websocketServer', addServerMethods(websocketServer, {
+    drain: (drainOptions) => drain.closeAll(drainOptions),
+    stats: () => monitor.stats({ admission, others, sessions })
+  }))
   fastify.decorate('injectWS', createInjectWS(fastify, server))
   addWebsocketRoutes(fastify, websocketServer, options, shutdown, admission, monitor, serve)
   if (typeof options.upgradeFallback === 'function') serve()

@@ -8,6 +8,8 @@ import type { PreCloseHook } from '../types/index.ts'
 import { channels } from './channels.ts'
 import type { Sessions } from './http2/sessions.ts'
 import type { ShutdownSettings } from './options/shutdown.ts'
+import { Batches } from './socket/batches.ts'
+import { OpenSockets } from './socket/open-sockets.ts'
 
 /** Fraction of `timeout` in which Close frames are sent. The rest is left for the last peers to answer theirs. */
 const CLOSE_PHASE = 0.5
@@ -17,11 +19,12 @@ const CLOSE_PHASE = 0.5
  * everything that is still open. Fastify itself waits for its connections indefinitely.
  */
 export class Shutdown {
+  readonly sockets: OpenSockets
   readonly #options: ShutdownSettings
   readonly #websocketServer: WebSocketServer
   readonly #sessions: Sessions
   readonly #fastify: Pick<FastifyInstance, 'log'>
-  readonly #sockets: Set<WebSocket>
+  readonly #batches = new Batches()
   readonly #connections = new Set<Duplex>()
   readonly #removeConnection: (this: Duplex) => void
   /** False if the server is not Fastify's: it stays open, and so do its connections. */
@@ -38,7 +41,7 @@ export class Shutdown {
     this.#sessions = sessions
     this.#fastify = fastify
     // ws has no set of its sockets if `clientTracking` is off.
-    this.#sockets = (websocketServer.clients as Set<WebSocket> | undefined) ?? new Set()
+    this.sockets = new OpenSockets(websocketServer.clients as Set<WebSocket> | undefined)
     const connections = this.#connections
     this.#removeConnection = function () { connections.delete(this) }
   }
@@ -48,13 +51,13 @@ export class Shutdown {
   }
 
   addSocket (socket: WebSocket): void {
-    this.#sockets.add(socket)
+    this.sockets.add(socket)
     if (this.hasBegun) this.#close(socket)
   }
 
   /** Removes a socket that has closed. ws's own listener for that is lost if a handler calls `removeAllListeners()`. */
   removeSocket (socket: WebSocket): void {
-    this.#sockets.delete(socket)
+    this.sockets.remove(socket)
   }
 
   /**
@@ -107,40 +110,30 @@ export class Shutdown {
   }
 
   #publish (channel: Channel): void {
-    if (channel.hasSubscribers) channel.publish({ fastify: this.#fastify, sockets: this.#sockets.size })
+    if (channel.hasSubscribers) channel.publish({ fastify: this.#fastify, sockets: this.sockets.size })
   }
 
   async #closeAll (): Promise<void> {
     // Makes ws refuse the handshakes whose hooks are still running.
     this.#websocketServer.close()
     const { batch, timeout } = this.#options
-    const open = [...this.#sockets]
-    const interval = timeout * CLOSE_PHASE / Math.ceil(open.length / batch)
-    for (let sockets = open.splice(0, batch); sockets.length > 0; sockets = open.splice(0, batch)) {
-      for (const socket of sockets) this.#close(socket)
-      if (open.length > 0) await this.#wait(interval)
-    }
-    while (this.#sockets.size > 0) await untilClosed(this.#sockets)
+    const spread = { size: batch, over: timeout * CLOSE_PHASE }
+    await this.#batches.run([...this.sockets], spread, (socket) => this.#close(socket))
+    while (this.sockets.size > 0) await this.sockets.untilClosed(this.sockets)
   }
 
   #close (socket: WebSocket): void {
     socket.close(this.#options.code, this.#options.reason)
   }
 
-  async #wait (interval: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined
-    const elapsed = new Promise((resolve) => { timer = setTimeout(resolve, interval) })
-    await Promise.race([elapsed, this.#deadline])
-    clearTimeout(timer)
-  }
-
   /** Destroys everything that is open. Turns of the event loop lie between the steps, to send RST_STREAM and GOAWAY. */
   #endAll (done: () => void): void {
-    const [sockets, connections] = [this.#sockets.size, this.#connections.size]
+    const [sockets, connections] = [this.sockets.size, this.#connections.size]
     if (sockets + connections > 0) {
       this.#fastify.log.warn({ sockets, connections }, 'shutdownTimeout exceeded: open sockets and connections are terminated')
     }
-    for (const socket of this.#sockets) socket.terminate()
+    this.#batches.stop()
+    for (const socket of this.sockets) socket.terminate()
     setImmediate(() => setImmediate(() => {
       if (this.#endsConnections) this.#sessions.destroy()
       setImmediate(() => {
@@ -167,6 +160,6 @@ async function callHook (hook: PreCloseHook, fastify: FastifyInstance): Promise<
   })
 }
 
-async function untilClosed (emitters: Set<WebSocket | Duplex>): Promise<void> {
+async function untilClosed (emitters: Set<Duplex>): Promise<void> {
   await Promise.all([...emitters].map((emitter) => new Promise((resolve) => { emitter.once('close', resolve) })))
 }

@@ -88,6 +88,19 @@ export interface WebsocketPluginOptions {
   /** Sizes of HTTP/2 receive windows. A window grows while its stream is read as fast as the peer sends. */
   receiveWindow?: ReceiveWindowOptions | undefined
   /**
+   * Age, in ms, at which an HTTP/2 session is sent GOAWAY (RFC 9113 section 6.8): its client opens new sockets on
+   * another connection, which a load balancer can lead to another server. Up to a tenth is added or taken away at
+   * random. Open sockets follow as `maxSessionAgeGrace` says. Some clients drop their sockets when they receive GOAWAY.
+   * 0 is no limit. Default: 0.
+   */
+  maxSessionAge?: number | undefined
+  /**
+   * Time, in ms, that the open sockets of a session have from `maxSessionAge` on. In the second half of it they are
+   * sent Close 1012 with the reason 'reconnect', in batches. Requests in progress are not ended. `Infinity` leaves the
+   * sockets open. Default: 60000.
+   */
+  maxSessionAgeGrace?: number | undefined
+  /**
    * Limit of `bufferedAmount`, in bytes. When a message is sent while more than that is waiting, `slowConsumer` decides
    * about it. `Infinity` disables the limit. Default: 16777216.
    */

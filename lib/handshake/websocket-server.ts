@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import { inspect } from 'node:util'
-import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import type { FastifyBaseLogger } from 'fastify'
 import type { WebSocketServer } from 'ws'
-import type { WebsocketServerOptions } from '../../types/index.ts'
+import type { WebsocketServer, WebsocketServerOptions } from '../../types/index.ts'
 import { FST_WS_INVALID_SUBPROTOCOL } from '../errors.ts'
 import { loadWs, overrideOptions } from '../internals/ws.ts'
 import { isPromise, isToken } from '../options/validate.ts'
@@ -13,6 +13,9 @@ import type { RawRequest } from './upgrade.ts'
 import { guardVerifyClient } from './verify-client.ts'
 
 const ws = loadWs()
+
+/** Methods of `app.websocketServer` that ws does not have. */
+export type ServerMethods = Omit<WebsocketServer, keyof WebSocketServer>
 
 type HandleProtocols = NonNullable<WebsocketServerOptions['handleProtocols']>
 
@@ -30,9 +33,7 @@ class CheckingServer extends ws.WebSocketServer {
 }
 
 /** Creates the ws server that negotiates the handshakes of both HTTP versions, and tracks the open sockets. */
-export function createWebSocketServer (
-  options: WebsocketServerOptions, log: FastifyBaseLogger
-): FastifyInstance['websocketServer'] {
+export function createWebSocketServer (options: WebsocketServerOptions, log: FastifyBaseLogger): WebSocketServer {
   const { handleProtocols, verifyClient } = options
   const Base = (options.WebSocket ?? ws.WebSocket) as typeof ws.WebSocket
   const SocketClass = createSocketClass(Base)
@@ -44,7 +45,15 @@ export function createWebSocketServer (
     noServer: true
   } as object)
   server.on('headers', addHeaderLines)
-  return server as object as FastifyInstance['websocketServer']
+  return server
+}
+
+/**
+ * Adds methods to a ws server, which the servers of routes have then, too. The methods must not use `this`: a user may
+ * call them without the server.
+ */
+export function addServerMethods (server: WebSocketServer, methods: ServerMethods): WebsocketServer {
+  return Object.assign(server, methods) as object as WebsocketServer
 }
 
 /** Returns the same ws server, except that it negotiates with the options of a route. */

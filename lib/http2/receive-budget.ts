@@ -9,14 +9,18 @@ export interface AccountedStream {
  * Account of the unread bytes of one HTTP/2 session: its streams have received them, and no consumer has read them. A
  * chunk is counted before it is kept, so the limit holds for any client, whatever windows it obeys.
  */
-export class ReceiveBudget {
+export class ReceiveBudget<Stream extends AccountedStream = AccountedStream> {
   readonly #limit: number
-  readonly #streams = new Set<AccountedStream>()
+  readonly #streams = new Set<Stream>()
   #unread = 0
 
   /** @param limit in bytes */
   constructor (limit: number) {
     this.#limit = limit
+  }
+
+  get streams (): ReadonlySet<Stream> {
+    return this.#streams
   }
 
   /** Number of streams. */
@@ -36,23 +40,23 @@ export class ReceiveBudget {
     return unread
   }
 
-  add (stream: AccountedStream): void {
+  add (stream: Stream): void {
     this.#streams.add(stream)
   }
 
-  remove (stream: AccountedStream): void {
+  remove (stream: Stream): void {
     if (this.#streams.delete(stream)) this.#unread -= stream.unread
   }
 
   /** Counts the unread bytes of a stream again. */
-  recount (stream: AccountedStream, incoming = 0): void {
+  recount (stream: Stream, incoming = 0): void {
     const unread = stream.stream.readableLength + incoming
     this.#unread += unread - stream.unread
     stream.unread = unread
   }
 
   /** Counts a chunk that is not consumed immediately. Returns false, and does not count it, if it exceeds the limit. */
-  reserve (stream: AccountedStream, bytes: number): boolean {
+  reserve (stream: Stream, bytes: number): boolean {
     this.recount(stream, bytes)
     if (this.available >= 0) return true
 

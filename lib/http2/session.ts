@@ -3,11 +3,13 @@ import type { Http2Session, Http2Stream } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import { setImmediate } from 'node:timers'
 import type { FastifyBaseLogger } from 'fastify'
+import type { WebSocket } from 'ws'
 import type { ReceiveWindowSizes } from '../options/receive-window.ts'
 import { connectionOf, measureCongested } from '../socket/connection.ts'
 import { ReceiveBudget } from './receive-budget.ts'
 import { resetStream } from './reset-stream.ts'
 import { SendBudget } from './send-budget.ts'
+import type { SessionAgeOptions } from './session-age.ts'
 import { StreamReceiver, receiverOf } from './stream-receiver.ts'
 import type { ReceivingSession } from './stream-receiver.ts'
 import { StreamSocket } from './stream-socket.ts'
@@ -29,20 +31,24 @@ export interface SessionOptions {
   receiveWindow: Partial<ReceiveWindowSizes>
   /** Time, in ms, after which an idle session is closed; 0 is never. If omitted, its owner's timeout is left alone. */
   timeout?: number
+  /** If omitted, sessions have no limit of their age. */
+  age?: SessionAgeOptions
   log?: FastifyBaseLogger
   observer?: SessionObserver
 }
 
 /** State that the streams of one HTTP/2 session share: budgets, window sizes, and the number of sockets. */
 export class Session implements ReceivingSession, SharedSession {
-  readonly sendBudget = new SendBudget(() => this.#retire())
-  readonly budget: ReceiveBudget
+  readonly sendBudget = new SendBudget(() => this.#retireFull())
+  readonly budget: ReceiveBudget<StreamReceiver>
   readonly tuner: WindowTuner
   readonly transport: Duplex | undefined
   readonly session: Http2Session
   readonly openedAt = performance.now()
   /** Number of sockets that the session has carried. */
   socketsOpened = 0
+  /** Called, in a turn of its own, with each socket that opens from now on. Default: none. */
+  onLateSocket: ((socket: WebSocket) => void) | undefined
   readonly #options: SessionOptions
   #sockets = 0
   #isDraining = false
@@ -71,6 +77,18 @@ export class Session implements ReceivingSession, SharedSession {
       this.#setTimeout(0)
     }
     return new StreamSocket(stream, receiver, this)
+  }
+
+  /** The sockets on streams of the session. */
+  get sockets (): WebSocket[] {
+    return [...this.budget.streams].flatMap(({ stream }) => {
+      const connection = connectionOf(stream)
+      return connection instanceof StreamSocket ? connection.websocket ?? [] : []
+    })
+  }
+
+  socketOpened (socket: WebSocket): void {
+    if (this.onLateSocket !== undefined) setImmediate(this.onLateSocket, socket)
   }
 
   /** Registers a stream that can receive data: all of a session's streams share one budget. */
@@ -132,12 +150,19 @@ export class Session implements ReceivingSession, SharedSession {
     })
   }
 
-  /** Sends GOAWAY. Open sockets stay, and the client opens new ones on another connection. */
-  #retire (): void {
+  /**
+   * Sends GOAWAY (RFC 9113 section 6.8). Open sockets stay, and the client opens new ones on another connection. GOAWAY
+   * waits for the end of the tick: Node's session would send while it receives.
+   */
+  retire (): void {
+    setImmediate(closeSession, this.session)
+  }
+
+  #retireFull (): void {
     // A session of a client belongs to its user.
     if (this.#options.timeout === undefined) return
     this.#options.log?.info('an HTTP/2 session accepts no more streams: streams that were reset have left too much data unsent')
-    setImmediate(closeSession, this.session)
+    this.retire()
   }
 
   #setTimeout (milliseconds: number): void {

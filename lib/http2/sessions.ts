@@ -5,6 +5,7 @@ import { clearSessionTimeout, onSession, readServerOptions } from '../internals/
 import { completeSizes } from '../options/receive-window.ts'
 import { Session, closeSession } from './session.ts'
 import type { SessionOptions } from './session.ts'
+import { SessionAge } from './session-age.ts'
 
 /** HTTP/2 sessions of a server or client. */
 export class Sessions {
@@ -50,6 +51,11 @@ export class Sessions {
     for (const session of this.#open.values()) session.drain()
   }
 
+  /** Sends GOAWAY on every session that is open now. Open sockets stay. */
+  retire (): void {
+    for (const session of this.#open.values()) session.retire()
+  }
+
   /** Sends GOAWAY on every session, which before Node 24 `server.close()` does not. Each ends with its last stream. */
   close (): void {
     this.#isClosing = true
@@ -65,11 +71,13 @@ export class Sessions {
     const sizes = completeSizes({ ...this.#options.receiveWindow, initial })
     const added = new Session(session, transport, sizes, this.#options)
     this.#open.set(session, added)
-    const { observer } = this.#options
+    const { age, observer } = this.#options
     observer?.sessionOpened(added)
     // Not of the server: with a listener there, dd-trace takes each stream for a request that lasts as long.
     if (this.#isTracking) session.prependListener('stream', this.#onStream)
+    const running = age && new SessionAge(added, age)
     session.once('close', () => {
+      running?.stop()
       this.#open.delete(session)
       observer?.sessionClosed(added)
       clearSessionTimeout(session)

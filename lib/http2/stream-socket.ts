@@ -19,6 +19,8 @@ export interface SharedSession {
   /** TCP connection of the session; undefined if it is unknown, like that of a client's session. */
   readonly transport: Duplex | undefined
   destroyIfUnresponsive (timeout: number): void
+  /** Called when a WebSocket has opened on a stream. */
+  socketOpened (websocket: WebSocket): void
 }
 
 /** Handshake that is informed when its stream closes. */
@@ -37,6 +39,8 @@ export class StreamSocket extends Connection {
   readonly receiver: StreamReceiver
   /** Handshake of the stream, until the stream closes or the socket opens. */
   handshake: StreamHandshake | undefined
+  /** Undefined until its handshake is accepted, and for a stream that is passed to another WebSocket server. */
+  websocket: WebSocket | undefined
   readonly #session: SharedSession
 
   constructor (stream: Http2Stream, receiver: StreamReceiver, session: SharedSession) {
@@ -53,7 +57,9 @@ export class StreamSocket extends Connection {
   }
 
   override startReading (websocket: WebSocket, options: object): void {
+    this.websocket = websocket
     this.receiver.reader?.start(websocket, options as MessageLimits)
+    this.#session.socketOpened(websocket)
   }
 
   /** Includes the connection of the session: while it is congested, all of its streams wait. */

@@ -12,8 +12,8 @@ import type { ShutdownSettings } from './shutdown.ts'
 import { complete, omitNullish, perRoute } from './table.ts'
 import type { Check, Checks, Complete, PerRoute, Table } from './table.ts'
 import {
-  ANY, BOOLEAN, BOOLEAN_OR_OBJECT, BYTES, COUNT, FUNCTION, MILLISECONDS, OBJECT, POSITIVE_COUNT_OR_INFINITY,
-  POSITIVE_MILLISECONDS, STRING, isBetween, validateStrict
+  ANY, BOOLEAN, BOOLEAN_OR_OBJECT, BYTES, COUNT, FUNCTION, MILLISECONDS, MILLISECONDS_OR_INFINITY, OBJECT,
+  POSITIVE_COUNT_OR_INFINITY, POSITIVE_MILLISECONDS, STRING, isBetween, validateStrict
 } from './validate.ts'
 
 type CheckedServerOptions = WebsocketServerOptions & Pick<ServerOptions, 'backlog' | 'host' | 'noServer' | 'port'>
@@ -25,7 +25,8 @@ export type RouteDefaults = Complete<WebsocketPluginOptions, PerRoute<typeof PLU
 export interface PluginSettings extends
   RouteDefaults, SessionSettings, Pick<
     Complete<WebsocketPluginOptions, typeof PLUGIN_OPTIONS>,
-    'advertise' | 'handshakeTimeout' | 'maxPendingHandshakes' | 'maxSockets' | 'nodeVersionWarning' | 'upgradeFallback'
+    'advertise' | 'handshakeTimeout' | 'maxPendingHandshakes' | 'maxSessionAge' | 'maxSessionAgeGrace' | 'maxSockets' |
+    'nodeVersionWarning' | 'upgradeFallback'
   > {
   /** Options for ws, as the user gave them. */
   websocketServer: WebsocketServerOptions
@@ -60,6 +61,11 @@ export const PLUGIN_OPTIONS = {
     default: 1024
   },
   receiveWindow: { ...OBJECT, default: {} },
+  // Off: a single server has no other to move its sockets to, and some clients drop theirs when they receive GOAWAY.
+  maxSessionAge: { ...MILLISECONDS, default: 0 },
+  // Half a minute for requests and short exchanges to end by themselves, then half a minute for the Close frames: of
+  // 1,024 sockets, 34 reconnect in a second.
+  maxSessionAgeGrace: { ...MILLISECONDS_OR_INFINITY, default: 60_000 },
   // More than waits for a peer that reads. A thousand peers that do not read are 16 GiB: lower it for many clients.
   sendLimit: { ...SEND_LIMIT, default: 16 * 1024 * 1024, perRoute: true },
   // A client that reads again learns from the Close frame why. It would not notice that a message was dropped.
@@ -139,14 +145,18 @@ export function readOptions (
   if (websocketServer.path !== undefined) {
     log.warn('option "options.path" rejects all other paths; use a websocket route instead')
   }
-  const { advertise, handshakeTimeout, maxPendingHandshakes, maxSockets, nodeVersionWarning, upgradeFallback } =
-    complete(options, PLUGIN_OPTIONS)
+  const {
+    advertise, handshakeTimeout, maxPendingHandshakes, maxSessionAge, maxSessionAgeGrace, maxSockets,
+    nodeVersionWarning, upgradeFallback
+  } = complete(options, PLUGIN_OPTIONS)
   return Object.freeze({
     ...complete(options, perRoute(PLUGIN_OPTIONS)),
     advertise,
     handshakeTimeout,
     maxSockets,
     maxPendingHandshakes,
+    maxSessionAge,
+    maxSessionAgeGrace,
     nodeVersionWarning,
     upgradeFallback,
     websocketServer,

@@ -8,7 +8,7 @@ import type { Check, Checks } from './table.ts'
 export type FormatName = (name: string) => string
 
 /** Longest time of a timer of Node, in ms. */
-const MAX_TIMEOUT = 2 ** 31 - 1
+export const MAX_TIMEOUT = 2 ** 31 - 1
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
@@ -40,6 +40,11 @@ export const BYTES: Check = { expected: 'an integer of at least 0 (bytes)', isVa
 export const MILLISECONDS: Check = {
   expected: `an integer from 0 to ${MAX_TIMEOUT} (ms)`,
   isValid: isBetween(0, MAX_TIMEOUT)
+}
+/** Check for a time, which may be 0, or no limit. */
+export const MILLISECONDS_OR_INFINITY: Check = {
+  expected: `${MILLISECONDS.expected}, or Infinity`,
+  isValid: (value) => value === Infinity || MILLISECONDS.isValid(value)
 }
 /** Check for a time. */
 export const POSITIVE_MILLISECONDS: Check = {

@@ -2,6 +2,7 @@ import type { Transport } from '../helpers/transports.ts'
 import { testBackpressure } from './backpressure.ts'
 import { testClient } from './client.ts'
 import { testClosing } from './closing.ts'
+import { testDraining } from './draining.ts'
 import { testFailures } from './failures.ts'
 import { testHandshake } from './handshake.ts'
 import { testHeartbeat } from './heartbeat.ts'
@@ -34,6 +35,7 @@ export function testBehaviour (transport: Transport): void {
   testBackpressure(transport)
   testSendCallbacks(transport)
   testClosing(transport)
+  testDraining(transport)
   testFailures(transport)
   testRejections(transport)
   testHeartbeat(transport)

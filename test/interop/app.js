@@ -52,6 +52,11 @@ export class App {
     return this.#commands.run({ do: 'terminate', socket: id })
   }
 
+  /** Closes all sockets, spread over a time in ms. Returns their number when they have closed. */
+  drain (over) {
+    return this.#commands.run({ do: 'drain', over })
+  }
+
   /** Returns the numbers of open Extended CONNECT streams and sockets, and all messages logged at warn or above. */
   state () {
     return this.#commands.run({ do: 'state' })

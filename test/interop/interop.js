@@ -16,6 +16,7 @@ import { PROXIES } from './proxies/index.js'
 import { Report } from './report.js'
 import { runBehindProxy } from './run-behind-proxy.js'
 import { runDirectly } from './run-directly.js'
+import { runNodes } from './run-nodes.js'
 
 const FOLDER = join(CACHE, 'run')
 const CA = join(FOLDER, 'ca.pem')
@@ -69,6 +70,9 @@ async function runProxies (proxies) {
     const version = await proxy.find()
     if (version === undefined) report.skip(proxy)
     else await runOrReport(proxy.name, version, () => runBehindProxy(proxy, version, clients, FOLDER, report))
+    if (version !== undefined && proxy.nodes !== undefined) {
+      await runOrReport(proxy.name, version, () => runNodes(proxy, version, FOLDER, report))
+    }
   }
   for (const { agent } of clients) await agent.kill()
 }

@@ -38,15 +38,24 @@ const connectStreams = new WeakSet()
 const connections = new WeakMap()
 let lastConnection = 0
 const warnings = []
+/** The `websocketServer` of each app. */
+const servers = []
 
 const listening = await Promise.all(Object.entries(APPS).map(([name, options]) => listen(name, ...options)))
 const COMMANDS = {
   close: ({ socket, code, reason }) => sockets.get(socket).close(code, reason),
   terminate: ({ socket }) => sockets.get(socket).terminate(),
+  drain: async ({ over }) => {
+    const counts = await Promise.all(servers.map((server) => server.drain({ over })))
+    return counts.reduce((sum, count) => sum + count)
+  },
   state: () => ({ streams: streams.size, sockets: sockets.size, warnings })
 }
 
-process.on('message', ({ id, do: name, ...args }) => process.send({ id, value: COMMANDS[name](args) ?? null }))
+process.on('message', async ({ id, do: name, ...args }) => {
+  const value = await COMMANDS[name](args)
+  process.send({ id, value: value ?? null })
+})
 process.once('disconnect', () => process.exit())
 process.send({ ports: Object.fromEntries(listening) })
 
@@ -55,6 +64,7 @@ async function listen (name, options, pluginOptions) {
   // Must run before Node's own listener, which calls the handler.
   app.server.prependListener('stream', streamOnServer)
   await app.register(websocket, { ...plugin, ...pluginOptions, nodeVersionWarning: false })
+  servers.push(app.websocketServer)
   addRoutes(app)
   await app.listen({ port: ports[name] ?? 0, host: '127.0.0.1' })
   return [name, app.server.address().port]

@@ -29,9 +29,14 @@ export async function startProxy (proxy, { app, tls = false, folder, idleTimeout
   const { idleTimeoutSetting } = proxy
   await writeFile(config, configure(example, { tls, ports: { ...ports, app }, idleTimeout, idleTimeoutSetting }))
 
+  return await spawnProxy(proxy, { config, folder, ports })
+}
+
+/** Starts a proxy with a configuration file, and waits until it listens on its ports. */
+export async function spawnProxy (proxy, { config, folder, ports }) {
   const { file, args, env } = await proxy.command({ config, folder })
   if (file === undefined) throw new MissingToolError(`${proxy.name} is not installed: ${proxy.install}`)
-  const logFile = join(folder, `${proxy.example}.log`)
+  const logFile = `${config}.log`
   const log = await open(logFile, 'a')
   const child = killOnExit(spawnGroup(file, args, {
     cwd: folder,

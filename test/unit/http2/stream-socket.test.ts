@@ -288,6 +288,7 @@ function createSession (queued: number, accepted: number): FakeSession {
     sendBudget: new SendBudget(),
     transport: { _handle: handle } as unknown as Duplex,
     destroyIfUnresponsive: (timeout) => { timeouts.push(timeout) },
+    socketOpened () {},
     timeouts
   }
 }
