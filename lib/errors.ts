@@ -172,3 +172,12 @@ export const FST_WS_NOT_SENT = createError(
   'FST_WS_NOT_SENT',
   'the socket closed before all of the data was sent: the peer may have received part of it, or nothing'
 )
+
+/**
+ * Error of data that was given to a socket with `reconnect` while no connection was open. Passed to the callback of
+ * `send()`, `ping()`, `pong()`.
+ */
+export const FST_WS_NOT_OPEN = createError(
+  'FST_WS_NOT_OPEN',
+  'nothing was sent, because no connection is open: send it again after \'open\' or \'reconnected\' (see docs/client.md)'
+)

@@ -8,9 +8,11 @@ import { connect as connectTls } from 'node:tls'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import { FST_WS_NO_EXTENDED_CONNECT } from '../errors.ts'
 import { requestToConnect, responseToHttp1 } from '../handshake/headers.ts'
+import type { Session } from '../http2/session.ts'
 import { Sessions } from '../http2/sessions.ts'
 import type { HeadWriter } from '../http2/stream-sender.ts'
 import { guardDestroy } from '../internals/http2.ts'
+import { offersExtendedConnect, offersHttp2 } from './extended-connect.ts'
 
 /** Function that returns a connection, or passes it to `done`, like `createConnection` of Node. */
 export type CreateConnection = (options: ConnectionRequest, done: Done) => Duplex | undefined
@@ -24,6 +26,25 @@ export interface ConnectionRequest extends ConnectionOptions {
   socketPath?: string
 }
 
+/** Server, and the HTTP versions to use. */
+export interface Target {
+  isSecure: boolean
+  options: ConnectionRequest
+  /** Creates the connection, in place of Node. */
+  createConnection?: CreateConnection | undefined
+  /** The only HTTP version to use. Default: HTTP/2 if ALPN selects it, with a fallback to HTTP/1.1. */
+  only?: '1.1' | '2' | undefined
+}
+
+/** Connection to a server. */
+export interface Connected {
+  connection: Duplex
+  /** Undefined if the connection is one of HTTP/1.1. */
+  session: ClientHttp2Session | undefined
+  /** State of the session. */
+  state: Session | undefined
+}
+
 /** Connection or HTTP/2 session over which one handshake can be sent. */
 export interface HandshakeTransport {
   /** Returns the connection, or a stream that acts as one, for a request. */
@@ -34,38 +55,33 @@ export interface HandshakeTransport {
 
 const NOTHING = Buffer.alloc(0)
 
+/** Time, in ms, that a server has to close the connection of a closed session: that of ws for a closing handshake. */
+const CLOSE_TIMEOUT = 30_000
+
 /** Discards the head of the HTTP/1.1 request: the CONNECT has the same fields. */
 const IGNORED_HEAD: HeadWriter = { writeHead: () => NOTHING }
 
 /** HTTP/2 sessions of all clients. */
 const sessions = new Sessions({ receiveWindow: {} })
 
-/** Results of `offersExtendedConnect()` by session. */
-const offers = new WeakMap<ClientHttp2Session, Promise<boolean>>()
-
 /**
  * Connects to a server. Over TLS, ALPN selects the HTTP version; without TLS it has to be known in advance (RFC 9113
  * section 3.3).
  *
- * @param only '2' for HTTP/2 without a fallback to HTTP/1.1
+ * @param signal destroys the connection until this function has resolved
  * @throws FST_WS_NO_EXTENDED_CONNECT if `only` is '2' and the server does not speak HTTP/2, or does not offer Extended
  * CONNECT
  */
-export async function connectTransport (
-  isSecure: boolean, options: ConnectionRequest, createConnection: CreateConnection | undefined, only: '2' | undefined
-): Promise<HandshakeTransport> {
-  const connect = createConnection ?? (isSecure ? createTls : createTcp)
-  const connectWith = async (...ALPNProtocols: string[]): Promise<Duplex> => {
-    return await create(connect, { ...options, ALPNProtocols })
-  }
+export async function connectTo (target: Target, signal?: AbortSignal): Promise<Connected> {
+  const { isSecure, only } = target
+  if (only === '1.1') return toConnected(await create(target, ['http/1.1'], signal))
+  const connection = await create(target, ['h2', 'http/1.1'], signal)
+  if (!isSecure && only === undefined) return toConnected(connection)
 
-  const connection = await connectWith('h2', 'http/1.1')
-  if (!isSecure && only === undefined) return toTransport(connection)
-
-  const origin = toOrigin(isSecure, options)
+  const origin = originOf(target)
   const { alpnProtocol } = connection as TLSSocket
   if (isSecure && alpnProtocol !== 'h2') {
-    if (only === undefined) return toTransport(connection)
+    if (only === undefined) return toConnected(connection)
     connection.destroy()
     const cause = new Error(`ALPN selected ${alpnProtocol || 'no protocol'} in place of h2`)
     throw new FST_WS_NO_EXTENDED_CONNECT(origin, { cause })
@@ -73,12 +89,28 @@ export async function connectTransport (
   const guard = connection instanceof Socket ? undefined : guardDestroy(connection)
   const session = startSession(origin, { createConnection: () => connection, settings: { enablePush: false } })
   guard?.(session)
+  const state = sessions.add(session, connection)
   const offered = only === undefined ? offersExtendedConnect(session) : offersHttp2(session, origin)
-  if (await offered) return toOwnTransport(session)
+  if (await abortable(offered, connection, signal)) return { connection, session, state }
 
   session.destroy()
-  if (only === undefined) return toTransport(await connectWith('http/1.1'))
+  if (only === undefined) return await connectTo({ ...target, only: '1.1' }, signal)
   throw new FST_WS_NO_EXTENDED_CONNECT(origin)
+}
+
+/** Connects to a server for one handshake. Throws as `connectTo()` does. */
+export async function connectTransport (target: Target, signal?: AbortSignal): Promise<HandshakeTransport> {
+  const { connection, session } = await connectTo(target, signal)
+  if (session === undefined) return toTransport(connection)
+  return {
+    open: (request) => openStream(session, request).once('close', () => closeSession(session, connection)),
+    abort () { session.destroy() }
+  }
+}
+
+/** Returns the transport of a connection of HTTP/1.1. */
+export function toTransport (connection: Duplex): HandshakeTransport {
+  return { open: () => connection, abort () { connection.destroy() } }
 }
 
 /**
@@ -91,71 +123,27 @@ export async function useSession (session: ClientHttp2Session): Promise<Handshak
   throw new FST_WS_NO_EXTENDED_CONNECT(session.originSet?.[0] ?? 'the server of the session')
 }
 
+function toConnected (connection: Duplex): Connected {
+  return { connection, session: undefined, state: undefined }
+}
+
 /** Returns the origin of a server. A Unix domain socket has no host. */
-function toOrigin (isSecure: boolean, { host, port }: ConnectionRequest): string {
+export function originOf ({ isSecure, options: { host, port } }: Target): string {
   return `${isSecure ? 'https' : 'http'}://${isIPv6(host) ? `[${host}]` : host || 'localhost'}:${port}`
 }
 
-function toTransport (connection: Duplex): HandshakeTransport {
-  return { open: () => connection, abort () { connection.destroy() } }
-}
-
-function toOwnTransport (session: ClientHttp2Session): HandshakeTransport {
-  return {
-    open: (request) => openStream(session, request).once('close', () => session.close()),
-    abort () { session.destroy() }
-  }
-}
-
-/**
- * Returns whether the server of a session offers Extended CONNECT. A client has to wait for this setting (RFC 8441
- * section 3). The server sends its SETTINGS first (RFC 9113 section 3.4), so they have arrived when a PING is answered.
- */
-async function offersExtendedConnect (session: ClientHttp2Session): Promise<boolean> {
-  if (session.remoteSettings?.enableConnectProtocol === true) return true
-
-  const asked = offers.get(session) ?? askForExtendedConnect(session)
-  offers.set(session, asked)
-  return await asked
-}
-
-/**
- * Returns whether the server of a new session offers Extended CONNECT.
- *
- * @throws FST_WS_NO_EXTENDED_CONNECT if the server does not answer in HTTP/2, whose first frame is SETTINGS (RFC 9113
- * section 3.4). Errors of the connection are thrown as they are
- */
-async function offersHttp2 (session: ClientHttp2Session, origin: string): Promise<boolean> {
-  let isHttp2 = false
-  session.once('remoteSettings', () => { isHttp2 = true })
-  try {
-    return await offersExtendedConnect(session)
-  } catch (error) {
-    if (isHttp2 || session.connecting) throw error
-    throw new FST_WS_NO_EXTENDED_CONNECT(origin, { cause: error })
-  }
-}
-
-async function askForExtendedConnect (session: ClientHttp2Session): Promise<boolean> {
-  return await new Promise((resolve, reject) => {
-    const ping = (): void => {
-      session.ping((error) => { if (error === null) resolve(session.remoteSettings.enableConnectProtocol === true) })
-    }
-    // Node emits 'connect' even if the session has been destroyed, and ping() would throw.
-    const sessionOnConnect = (): void => { if (!session.destroyed) ping() }
-    session.on('remoteSettings', ({ enableConnectProtocol }) => { if (enableConnectProtocol === true) resolve(true) })
-    session.on('error', reject)
-    session.once('close', () => reject(new Error('the HTTP/2 session closed before its server answered')))
-    if (session.connecting) session.once('connect', sessionOnConnect)
-    else ping()
-  })
+/** Closes a session. Node itself would wait for a server that does not close the connection as long as TCP does. */
+export function closeSession (session: ClientHttp2Session, connection: Duplex): void {
+  session.close()
+  const timer = setTimeout(() => connection.destroy(), CLOSE_TIMEOUT).unref()
+  connection.once('close', () => clearTimeout(timer))
 }
 
 /**
  * Opens a stream that acts as the connection of an Upgrade request: Node's HTTP client writes a request head to it,
  * reads a response head, and detaches. From then on the stream carries messages only.
  */
-function openStream (session: ClientHttp2Session, request: ClientRequest): ClientHttp2Stream {
+export function openStream (session: ClientHttp2Session, request: ClientRequest): ClientHttp2Stream {
   const headers = request.getHeaders()
   const key = String(headers['sec-websocket-key'])
   const stream = session.request(requestToConnect(request.path, headers), { endStream: false })
@@ -172,17 +160,35 @@ function openStream (session: ClientHttp2Session, request: ClientRequest): Clien
 }
 
 /** Calls `createConnection`, which returns a connection or passes it to a callback, as Node allows. */
-async function create (connect: CreateConnection, options: ConnectionRequest): Promise<Duplex> {
+async function create (target: Target, ALPNProtocols: string[], signal: AbortSignal | undefined): Promise<Duplex> {
+  const { isSecure, options, createConnection = isSecure ? createTls : createTcp } = target
   const connection = await new Promise<Duplex>((resolve, reject) => {
-    const returned = connect(options, (error, passed) => {
+    const returned = createConnection({ ...options, ALPNProtocols }, (error, passed) => {
       if (passed === undefined) reject(error ?? new Error('createConnection returned no connection'))
       else resolve(passed)
     })
     if (returned !== undefined) resolve(returned)
   })
   // The result of ALPN is known after the TLS handshake.
-  if ((connection as TLSSocket).alpnProtocol === null) await once(connection, 'secureConnect')
+  if (signal?.aborted === true) connection.destroy()
+  signal?.throwIfAborted()
+  if ((connection as TLSSocket).alpnProtocol === null) {
+    await abortable(once(connection, 'secureConnect'), connection, signal)
+  }
   return connection
+}
+
+/** Waits for a promise. If the signal is aborted first, destroys the connection, and throws the reason. */
+async function abortable<Result> (
+  pending: Promise<Result>, connection: Duplex, signal: AbortSignal | undefined
+): Promise<Result> {
+  const signalOnAbort = (): void => { connection.destroy(signal?.reason) }
+  signal?.addEventListener('abort', signalOnAbort)
+  try {
+    return await pending
+  } finally {
+    signal?.removeEventListener('abort', signalOnAbort)
+  }
 }
 
 function createTls (options: ConnectionRequest): Duplex {

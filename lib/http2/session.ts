@@ -67,6 +67,11 @@ export class Session implements ReceivingSession, SharedSession {
     })
   }
 
+  /** True while it is not known whether the peer is unresponsive. */
+  get isUnderTest (): boolean {
+    return this.#isPinged
+  }
+
   /** Registers a stream that carries a WebSocket. Its session never counts as idle. */
   addSocket (stream: Http2Stream): StreamSocket {
     const receiver = this.addStream(stream)
@@ -144,8 +149,9 @@ export class Session implements ReceivingSession, SharedSession {
       if (!session.destroyed || this.transport?.destroyed === false) (this.transport ?? session).destroy()
     }, timeout)
     this.#isPinged = true
-    session.ping(() => {
-      clearInterval(timer)
+    session.ping((error) => {
+      // The session of a client may end with the socket that is terminated. Its connection would remain.
+      if (error == null) clearInterval(timer)
       this.#isPinged = false
     })
   }

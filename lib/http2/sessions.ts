@@ -39,6 +39,11 @@ export class Sessions {
     if (!stream.endAfterHeaders) this.forStream(stream)?.addStream(stream)
   }
 
+  /** Registers the session of a client, and the connection that carries it. */
+  add (session: Http2Session, connection: Duplex): Session {
+    return this.#add(session, connection)
+  }
+
   /** Returns the session of a stream, and registers it if needed; undefined if another listener has ended it. */
   forStream ({ session }: Http2Stream): Session | undefined {
     return session === undefined ? undefined : this.#open.get(session) ?? this.#add(session)

@@ -126,3 +126,12 @@ export function wsSend (
 export function sendsImmediately (sender: Sender): boolean {
   return sender._state === 0 && sender._firstFragment
 }
+
+/**
+ * Returns whether an error is that of a client's handshake that took longer than `handshakeTimeout`.
+ *
+ * ws documents the option. Its error has no code, and differs from other errors in its message only.
+ */
+export function isHandshakeTimeout (error: Error): boolean {
+  return error.message === 'Opening handshake has timed out'
+}

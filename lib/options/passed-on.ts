@@ -6,7 +6,8 @@ import type { ConnectOptions, SessionConnectOptions } from '../../types/index.ts
 import type { Check } from './table.ts'
 import { ANY } from './validate.ts'
 
-type Own = 'http' | 'path' | 'protocols' | 'sendLimit' | 'slowConsumer'
+type Own =
+  'heartbeat' | 'http' | 'path' | 'protocols' | 'reconnect' | 'sendLimit' | 'session' | 'slowConsumer'
 
 /** Names of the options of `connect()`, of ws's client, and of the functions of Node that these call. */
 type Name =
@@ -27,8 +28,8 @@ const WITHOUT_EFFECT = {
   timeout: absent('the option for it is "handshakeTimeout"')
 } satisfies { [name in Name]?: Check }
 
-/** Options that are passed on to ws and to Node, which validate them. */
-const PASSED_ON = {
+/** Options of one handshake and one socket. Others may differ from them on the same connection. */
+const OF_SOCKET = {
   // ws
   allowSynchronousEvents: ANY,
   autoPong: ANY,
@@ -47,18 +48,24 @@ const PASSED_ON = {
   protocolVersion: ANY,
   skipUTF8Validation: ANY,
   // http.request()
-  _defaultAgent: ANY,
-  agent: ANY,
   auth: ANY,
-  createConnection: ANY,
-  defaultPort: ANY,
   headers: ANY,
   insecureHTTPParser: ANY,
   joinDuplicateHeaders: ANY,
   maxHeaderSize: ANY,
   setHost: ANY,
   signal: ANY,
-  uniqueHeaders: ANY,
+  uniqueHeaders: ANY
+} satisfies { [name in Name]?: Check }
+
+/** Options that are passed on to ws and to Node, which validate them. */
+const PASSED_ON = {
+  ...OF_SOCKET,
+  // http.request()
+  _defaultAgent: ANY,
+  agent: ANY,
+  createConnection: ANY,
+  defaultPort: ANY,
   // net.connect()
   allowHalfOpen: ANY,
   autoSelectFamily: ANY,
@@ -103,7 +110,6 @@ const PASSED_ON = {
   secureOptions: ANY,
   secureProtocol: ANY,
   servername: ANY,
-  session: ANY,
   sessionIdContext: ANY,
   sessionTimeout: ANY,
   sigalgs: ANY,
@@ -129,6 +135,11 @@ export const FOREIGN_OPTIONS = { ...PASSED_ON, ...NEWER, ...WITHOUT_EFFECT }
 
 /** Names of the options that may be suggested. */
 export const FOREIGN_NAMES = Object.keys({ ...PASSED_ON, ...NEWER }).filter((name) => !name.startsWith('_'))
+
+/** Returns the options that decide to which server a connection leads, and what it accepts. */
+export function connectionOptionsOf (options: object): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !(name in OF_SOCKET)))
+}
 
 /** Returns a check for an option that must not be there. */
 export function absent (reason: string): Check {

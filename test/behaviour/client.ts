@@ -2,11 +2,11 @@ import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { connect } from '../../lib/client/index.ts'
-import type { WebSocket } from '../../lib/client/index.ts'
+import type { ReconnectingConnectOptions, ReconnectingWebSocket, WebSocket } from '../../lib/client/index.ts'
 import { addEcho } from '../helpers/echo.ts'
 import { scenarios } from '../helpers/transports.ts'
 import type { Fixture, Transport } from '../helpers/transports.ts'
-import { nextText } from '../helpers/waiting.ts'
+import { closed, nextText } from '../helpers/waiting.ts'
 
 /** `connect()` over both versions of HTTP. */
 export function testClient (transport: Transport): void {
@@ -45,6 +45,77 @@ export function testClient (transport: Transport): void {
     const [request, response] = await once(socket, 'unexpected-response') as [{ destroy: () => void }, IncomingMessage]
     t.equal(response.statusCode, 401)
     request.destroy()
+  })
+
+  const http = transport.httpVersion === '1.1' ? '1.1' : '2'
+  const reconnecting = (
+    { origin }: Fixture, path: string, options: Partial<ReconnectingConnectOptions> = {}
+  ): ReconnectingWebSocket => connect(origin.replace('http', 'ws') + path, {
+    http, rejectUnauthorized: false, reconnect: { minDelay: 1 }, ...options
+  })
+
+  scenario('heartbeat of connect() pings, and terminates the socket of a server that does not respond', (app) => {
+    app.get('/', { websocket: true }, (socket) => { socket.on('ping', () => socket.send('pinged')) })
+    app.get('/silent', { websocket: { autoPong: false } }, () => {})
+  }, async (t, fixture) => {
+    const socket = await fixture.open('/', { heartbeat: 50 })
+    const silent = await fixture.open('/silent', { heartbeat: 50 })
+    t.same(await closed(silent), { code: 1006, reason: '' })
+    t.equal(await nextText(socket), 'pinged')
+    t.equal(socket.readyState, socket.OPEN)
+    socket.terminate()
+  }, { heartbeat: 0 })
+
+  scenario('with reconnect a socket follows 503 and Retry-After, and ends with an error after 401', (app) => {
+    let count = 0
+    app.get('/', {
+      websocket: true,
+      preHandler: async (_request, reply) => {
+        if (++count === 1) return await reply.code(503).send()
+        if (count === 3) return await reply.code(503).header('retry-after', '3600').send()
+      }
+    }, (socket) => socket.close(1013, 'later'))
+    refuse(app)
+  }, async (t, fixture) => {
+    const socket = reconnecting(fixture, '/')
+    t.match(await once(socket, 'reconnecting'), [{ attempt: 1, code: 1006, error: { statusCode: 503 } }])
+    t.match(await once(socket, 'reconnecting'), [{ code: 1013, reason: 'later', error: undefined }])
+    const [{ delay, error }] = await once(socket, 'reconnecting')
+    t.equal(error.statusCode, 503)
+    t.ok(delay >= 3_600_000)
+    socket.close()
+    await once(socket, 'close')
+
+    const refused = reconnecting(fixture, '/private')
+    refused.on('reconnecting', () => t.fail('it is refused for good'))
+    t.match(await once(refused, 'error'), [{ code: 'FST_WS_UNEXPECTED_RESPONSE', statusCode: 401 }])
+    t.match(await once(refused, 'close'), [1006])
+  })
+
+  scenario('with reconnect a close code that is not temporary ends the socket', (app) => {
+    app.get('/:code', { websocket: true }, (socket, { params }) => {
+      socket.close(Number((params as { code: string }).code), 'why')
+    })
+  }, async (t, fixture) => {
+    for (const code of [1000, 1008, 1011, 4001]) {
+      const socket = reconnecting(fixture, `/${code}`)
+      socket.on('reconnecting', () => t.fail(`after ${code}`))
+      t.same(await once(socket, 'close'), [code, Buffer.from('why')])
+    }
+  })
+
+  scenario('finishRequest is called for each attempt of a socket that reconnects', (app) => {
+    app.get('/', { websocket: true }, (socket, request) => socket.close(1012, String(request.headers['x-token'])))
+  }, async (t, fixture) => {
+    let count = 0
+    const socket = reconnecting(fixture, '/', {
+      finishRequest (request) {
+        request.setHeader('x-token', `token-${++count}`)
+        request.end()
+      }
+    })
+    for (const reason of ['token-1', 'token-2', 'token-3']) t.match(await once(socket, 'reconnecting'), [{ reason }])
+    socket.terminate()
   })
 
   scenario('an unknown option of connect() throws, and no socket is opened', addEcho, async (t, fixture) => {

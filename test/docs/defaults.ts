@@ -3,7 +3,7 @@ import fastify from 'fastify'
 import websocket from '../../index.ts'
 
 /** Numbers with a unit, and literals in backticks or quotes. */
-const VALUE = /(?<![\w.'])(\d+)(?: (KiB|MiB|ms|s)\b)?(?![\w'])|`?(true|false|Infinity|'[^'`]+')`?/g
+const VALUE = /(?<![\w.'])(\d+(?:\.\d+)?)(?: (KiB|MiB|ms|s)\b)?(?![\w'])|`?(true|false|Infinity|'[^'`]+')`?/g
 
 const UNITS: Record<string, number> = { KiB: 2 ** 10, MiB: 2 ** 20, ms: 1, s: 1000 }
 

@@ -3,6 +3,7 @@ import { CONNECT_OPTIONS } from '../../lib/options/client.ts'
 import { GATEWAY_OPTIONS } from '../../lib/options/gateway.ts'
 import { PLUGIN_OPTIONS, SERVER_OPTIONS } from '../../lib/options/plugin.ts'
 import { RECEIVE_WINDOW_OPTIONS } from '../../lib/options/receive-window.ts'
+import { DEFAULTS_WITH_RECONNECT, RECONNECT_OPTIONS } from '../../lib/options/reconnect.ts'
 import { ROUTE_OPTIONS } from '../../lib/options/route.ts'
 import { SHUTDOWN_OPTIONS } from '../../lib/options/shutdown.ts'
 import type { Rows } from '../../lib/options/table.ts'
@@ -24,6 +25,7 @@ export const OPTIONS = {
   gateway: Object.keys(GATEWAY_OPTIONS),
   plugin: Object.keys(PLUGIN_OPTIONS),
   receiveWindow: Object.keys(RECEIVE_WINDOW_OPTIONS),
+  reconnect: Object.keys(RECONNECT_OPTIONS),
   route: Object.keys(ROUTE_OPTIONS),
   shutdown: Object.keys(SHUTDOWN_OPTIONS),
   /** `options`: those of ws's server. */
@@ -51,8 +53,16 @@ export const PLUGIN_DEFAULTS: Record<string, unknown> = {
   receiveWindow: Object.values(defaultsOf(RECEIVE_WINDOW_OPTIONS))
 }
 
-/** Defaults of `connect(url)`. */
-export const CONNECT_DEFAULTS: Record<string, unknown> = defaultsOf(CONNECT_OPTIONS)
+/** Defaults of `connect(url)`. A list also has the default with `reconnect`. */
+export const CONNECT_DEFAULTS: Record<string, unknown> = {
+  ...defaultsOf(CONNECT_OPTIONS),
+  heartbeat: [CONNECT_OPTIONS.heartbeat.default, DEFAULTS_WITH_RECONNECT.heartbeat]
+}
+
+/** Defaults of `connect(url, { reconnect: true })` that differ from those without, and those of `reconnect`. */
+export const RECONNECT_DEFAULTS: Record<string, unknown> = {
+  ...defaultsOf(RECONNECT_OPTIONS), ...DEFAULTS_WITH_RECONNECT
+}
 
 /** Defaults of `serveExtendedConnect()`. A list has the defaults of nested options. */
 export const GATEWAY_DEFAULTS: Record<string, unknown> = {

@@ -11,10 +11,11 @@ import { PLUGIN_OPTIONS } from '../../lib/options/plugin.ts'
 import { RECEIVE_WINDOW_OPTIONS } from '../../lib/options/receive-window.ts'
 import { closed } from '../helpers/waiting.ts'
 import { readWsDefaults, statedValues, toStated } from './defaults.ts'
-import { byName, pages } from './pages.ts'
+import { byName, pages, read } from './pages.ts'
 import type { Table } from './pages.ts'
 import {
-  CONNECT_DEFAULTS, GATEWAY_DEFAULTS, NESTED_DEFAULTS, OPTIONS, PLUGIN_DEFAULTS, VULNERABILITIES, connect, errors
+  CONNECT_DEFAULTS, GATEWAY_DEFAULTS, NESTED_DEFAULTS, OPTIONS, PLUGIN_DEFAULTS, RECONNECT_DEFAULTS, VULNERABILITIES,
+  connect, errors
 } from './subjects.ts'
 
 /** Errors that answer a client with their status. */
@@ -83,6 +84,24 @@ void t.test('client.md lists the options of connect(), with their defaults', asy
   const table = tableOf('docs/client.md', 'Options')
   t.same([...byName(table).keys()], OPTIONS.connect)
   checkDefaults(t, table, CONNECT_DEFAULTS)
+  t.equal(byName(table).get('reconnect')![1], `boolean or \`{ ${OPTIONS.reconnect.join(', ')} }\``)
+})
+
+void t.test('client.md lists the options of reconnect, with their defaults, and those that it changes', async (t) => {
+  const table = tableOf('docs/client.md', 'Reconnect')
+  t.same([...byName(table).keys()], OPTIONS.reconnect)
+  checkDefaults(t, table, RECONNECT_DEFAULTS)
+  const { text } = pages.find(({ path }) => path === 'docs/client.md')!
+  for (const name of ['handshakeTimeout', 'heartbeat']) {
+    t.match(text, new RegExp(`\`${name}\`\\s+is\\s+${String(RECONNECT_DEFAULTS[name])}\\b`))
+  }
+})
+
+void t.test('client.md lists the events of a socket that reconnects', async (t) => {
+  const [, members] = read('types/reconnect.ts').match(/interface ReconnectingWebSocketEvents \{([^]*?)\n\}/)!
+  const names = [...members!.matchAll(/^ {2}(\w+): \[/gm)].map(([, name]) => name)
+  const { rows } = tableOf('docs/client.md', 'Events of a socket that reconnects')
+  t.same(rows.flatMap(([cell]) => [...cell!.matchAll(/'(\w+)'/g)].map(([, name]) => name)).sort(), names.sort())
 })
 
 void t.test('gateway.md lists the options of serveExtendedConnect(), with their defaults', async (t) => {

@@ -1,7 +1,9 @@
 import t from 'tap'
 import { readWsDefaults, statedValues, toStated } from './defaults.ts'
 import { read } from './pages.ts'
-import { CONNECT_DEFAULTS, GATEWAY_DEFAULTS, NESTED_DEFAULTS, PLUGIN_DEFAULTS } from './subjects.ts'
+import {
+  CONNECT_DEFAULTS, GATEWAY_DEFAULTS, NESTED_DEFAULTS, PLUGIN_DEFAULTS, RECONNECT_DEFAULTS
+} from './subjects.ts'
 
 /** A property of an interface, with its doc comment. */
 const PROPERTY = /\/\*\*((?:(?!\*\/)[^])*)\*\/\s*(\w+)\?:/g
@@ -11,6 +13,7 @@ const FILES: Record<string, Record<string, unknown>> = {
   'types/options.ts': { ...NESTED_DEFAULTS, ...PLUGIN_DEFAULTS },
   'types/receive-window.ts': NESTED_DEFAULTS,
   'types/client.ts': CONNECT_DEFAULTS,
+  'types/reconnect.ts': RECONNECT_DEFAULTS,
   'types/gateway.ts': GATEWAY_DEFAULTS
 }
 

@@ -7,7 +7,10 @@ import { describe, expect, test } from 'tstyche'
 import type { WebSocket as WsWebSocket } from 'ws'
 import type * as names from '../../index.ts'
 import { connect } from '../../lib/client/index.ts'
-import type { ConnectOptions, SessionConnectOptions, WebSocket } from '../../lib/client/index.ts'
+import type {
+  ConnectOptions, ReconnectOptions, Reconnecting, ReconnectingConnectOptions, ReconnectingWebSocket,
+  SessionConnectOptions, WebSocket
+} from '../../lib/client/index.ts'
 
 describe('connect()', () => {
   const session = openSession('https://localhost:8443')
@@ -43,7 +46,42 @@ describe('connect()', () => {
     expect(connect).type.toBeCallableWith('wss://localhost', '' as string | string[])
   })
 
+  test('with reconnect it returns another type of socket', async () => {
+    expect(connect('wss://localhost', { reconnect: false })).type.toBe<WebSocket>()
+    expect(connect('wss://localhost', { reconnect: true })).type.toBe<ReconnectingWebSocket>()
+    expect(connect('wss://localhost', { reconnect: {} })).type.toBe<ReconnectingWebSocket>()
+    expect(connect('wss://localhost', 'chat', { reconnect: true })).type.toBe<ReconnectingWebSocket>()
+    expect(connect(new URL('wss://localhost'), ['chat'], { reconnect: true })).type.toBe<ReconnectingWebSocket>()
+    const socket = connect('wss://localhost', {
+      reconnect: { retries: Infinity, minDelay: 1000, maxDelay: 30_000, jitter: 0.5 },
+      session: 'shared',
+      heartbeat: 30_000,
+      signal: new AbortController().signal
+    })
+    socket.on('reconnecting', (event) => {
+      expect(event).type.toBe<Reconnecting>()
+      expect(event.error).type.toBe<Error | undefined>()
+    })
+    socket.once('close', (code, reason) => {
+      expect(code).type.toBe<number>()
+      expect(reason).type.toBe<Buffer>()
+    })
+    socket.send('hello', { binary: false }, (error) => expect(error).type.toBe<Error | undefined>())
+    for await (const message of socket) expect(message).type.toBe<string | Buffer>()
+    expect(socket).type.not.toBeAssignableTo<WsWebSocket>()
+    expect(socket).type.toBeAssignableTo<Pick<WebSocket, 'close' | 'send' | 'readyState' | 'writableNeedDrain'>>()
+    expect(socket.httpVersion).type.toBe<'1.1' | '2' | undefined>()
+  })
+
+  test('with options that are declared separately it returns the socket of their type', () => {
+    expect(connect('wss://localhost', {} as ConnectOptions)).type.toBe<WebSocket>()
+    expect(connect('wss://localhost', {} as ReconnectingConnectOptions)).type.toBe<ReconnectingWebSocket>()
+  })
+
   test('types exported by the plugin', () => {
+    expect<names.ReconnectOptions>().type.toBe<ReconnectOptions>()
+    expect<names.ReconnectingConnectOptions>().type.toBe<ReconnectingConnectOptions>()
+    expect<names.ReconnectingWebSocket>().type.toBe<ReconnectingWebSocket>()
     expect<names.ConnectOptions>().type.toBe<ConnectOptions>()
     expect<names.SessionConnectOptions>().type.toBe<SessionConnectOptions>()
     expect<names.WebSocket>().type.toBe<WebSocket>()
@@ -121,13 +159,21 @@ describe('connect()', () => {
     connect(8080)
     // @ts-expect-error Type '"3"' is not assignable
     connect('ws://localhost', { http: '3' })
-    // @ts-expect-error 'path' does not exist in type 'ConnectOptions'
+    // @ts-expect-error No overload matches this call
+    connect(session, { reconnect: true })
+    // @ts-expect-error No overload matches this call
+    connect(session, { session: 'shared' })
+    // @ts-expect-error No overload matches this call
+    connect('ws://localhost', { reconnect: { retry: 1 } })
+    // @ts-expect-error No overload matches this call
+    connect('ws://localhost', { session: 'own' })
+    // @ts-expect-error 'path' does not exist in type 'ConnectOptions
     connect('ws://localhost', { path: '/' })
-    // @ts-expect-error 'host' does not exist in type 'ConnectOptions'
+    // @ts-expect-error 'host' does not exist in type 'ConnectOptions
     connect('ws://localhost', { host: 'localhost' })
-    // @ts-expect-error 'protocol' does not exist in type 'ConnectOptions'
+    // @ts-expect-error 'protocol' does not exist in type 'ConnectOptions
     connect('ws://localhost', { protocol: 'chat' })
-    // @ts-expect-error 'ALPNProtocols' does not exist in type 'ConnectOptions'
+    // @ts-expect-error 'ALPNProtocols' does not exist in type 'ConnectOptions
     connect('wss://localhost', { ALPNProtocols: ['h2'] })
     // @ts-expect-error Type 'number' is not assignable to type 'string | readonly string[] | undefined'
     connect('ws://localhost', { headers: { 'x-room': 7 } })

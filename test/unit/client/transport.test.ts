@@ -43,7 +43,7 @@ function open (t: Test, transport: HandshakeTransport): Duplex {
 
 void t.test('connectTransport: without TLS it is the TCP connection, which abort() destroys', async (t) => {
   const options = await listen(t, createHttpServer())
-  const transport = await connectTransport(false, options, undefined, undefined)
+  const transport = await connectTransport({ isSecure: false, options })
   const connection = open(t, transport)
   t.type(connection, Socket)
   transport.abort()
@@ -52,7 +52,7 @@ void t.test('connectTransport: without TLS it is the TCP connection, which abort
 
 void t.test('connectTransport: with TLS it is the TLS connection if ALPN selects HTTP/1.1', async (t) => {
   const options = await listen(t, createHttpsServer(certificate))
-  const connection = open(t, await connectTransport(true, options, undefined, undefined))
+  const connection = open(t, await connectTransport({ isSecure: true, options }))
   t.type(connection, TLSSocket)
   connection.destroy()
 })
@@ -62,7 +62,7 @@ for (const secure of [false, true]) {
   void t.test(`connectTransport: ${secure ? 'with TLS' : 'with "2"'} it is a stream of an HTTP/2 session`, async (t) => {
     const server = secure ? createSecureServer({ ...certificate, ...OFFERED }) : createHttp2Server(OFFERED)
     const received = once(server, 'stream')
-    const transport = await connectTransport(secure, await listen(t, server), undefined, only)
+    const transport = await connectTransport({ isSecure: secure, options: await listen(t, server), only })
     open(t, transport).on('error', () => {})
     const [stream, headers] = await received
     t.match(headers, { ':method': 'CONNECT', ':protocol': 'websocket', ':path': '/path', 'x-a': 'b' })
@@ -76,7 +76,7 @@ for (const secure of [false, true]) {
 void t.test('connectTransport: abort() destroys the session that it has opened', async (t) => {
   const server = createHttp2Server(OFFERED)
   const opened = once(server, 'session')
-  const transport = await connectTransport(false, await listen(t, server), undefined, '2')
+  const transport = await connectTransport({ isSecure: false, options: await listen(t, server), only: '2' })
   const [session] = await opened
   const closed = once(session, 'close')
   transport.abort()
@@ -87,7 +87,7 @@ void t.test('connectTransport: without Extended CONNECT it connects again, and o
   const server = createSecureServer({ ...certificate, allowHTTP1: true })
   const protocols: unknown[] = []
   server.on('secureConnection', ({ alpnProtocol }) => protocols.push(alpnProtocol))
-  const connection = open(t, await connectTransport(true, await listen(t, server), undefined, undefined))
+  const connection = open(t, await connectTransport({ isSecure: true, options: await listen(t, server) }))
   await waitUntil(() => protocols.length === 2, 'both connections are accepted')
   t.same(protocols, ['h2', 'http/1.1'])
   t.equal((connection as TLSSocket).alpnProtocol, 'http/1.1')
@@ -105,7 +105,7 @@ for (const [title, isSecure, create] of WITHOUT_OFFER) {
     const server = create()
     const connected = once(server, 'connection')
     const options = await listen(t, server)
-    await t.rejects(connectTransport(isSecure, options, undefined, '2'), {
+    await t.rejects(connectTransport({ isSecure, options, only: '2' }), {
       ...NO_OFFER, message: new RegExp(`^${isSecure ? 'https' : 'http'}://127\\.0\\.0\\.1:${options.port} does not offer`)
     })
     const [connection] = await connected
@@ -137,7 +137,7 @@ const HTTP1_ONLY: Array<[title: string, isSecure: boolean, create: () => Server,
 for (const [title, isSecure, create, cause] of HTTP1_ONLY) {
   void t.test(`connectTransport: with "2" it rejects with a cause if the server ${title}`, async (t) => {
     const options = await listen(t, create())
-    await t.rejects(connectTransport(isSecure, options, undefined, '2'), { ...NO_OFFER, cause })
+    await t.rejects(connectTransport({ isSecure, options, only: '2' }), { ...NO_OFFER, cause })
   })
 }
 
@@ -146,11 +146,11 @@ void t.test('connectTransport: with "2" errors of the connection are not changed
   const { port } = await listen(t, server)
   server.close()
   for (const isSecure of [false, true]) {
-    await t.rejects(connectTransport(isSecure, { host: '127.0.0.1', port }, undefined, '2'), { code: 'ECONNREFUSED' })
+    await t.rejects(connectTransport({ isSecure, options: { host: '127.0.0.1', port }, only: '2' }), { code: 'ECONNREFUSED' })
   }
   const options = await listen(t, createSecureServer({ ...certificate, ...OFFERED }))
   const verifying = { ...options, rejectUnauthorized: true }
-  await t.rejects(connectTransport(true, verifying, undefined, '2'), { code: /CERT/ })
+  await t.rejects(connectTransport({ isSecure: true, options: verifying, only: '2' }), { code: /CERT/ })
 })
 
 void t.test('connectTransport: with "2" the loss of an HTTP/2 session is not changed', async (t) => {
@@ -164,14 +164,15 @@ void t.test('connectTransport: with "2" the loss of an HTTP/2 session is not cha
       if (received.includes(Buffer.from([0, 0, 0, 4, 1]))) connection.resetAndDestroy()
     })
   })
-  await t.rejects(connectTransport(false, await listen(t, tcp), undefined, '2'), { code: 'ECONNRESET' })
+  await t.rejects(connectTransport({ isSecure: false, options: await listen(t, tcp), only: '2' }), { code: 'ECONNRESET' })
 })
 
 void t.test('connectTransport: the origin in an error has an IPv6 address in brackets, or localhost', async (t) => {
   const { port } = await listen(t, createHttp2Server())
   const createConnection: CreateConnection = () => connectTcp(port, '127.0.0.1')
   for (const [host, origin] of [['::1', 'http://[::1]:80'], ['', 'http://localhost:80'], ['a.test', 'http://a.test:80']] as const) {
-    await connectTransport(false, { host, port: 80 }, createConnection, '2').then(() => t.fail('it resolves'), (error) => {
+    const connected = connectTransport({ isSecure: false, options: { host, port: 80 }, createConnection, only: '2' })
+    await connected.then(() => t.fail('it resolves'), (error) => {
       t.equal(error.message.split(' ')[0], origin)
     })
   }
@@ -182,10 +183,11 @@ void t.test('connectTransport: the origin in an error has an IPv6 address in bra
 void t.test('connectTransport: createConnection receives the options, with the protocols for ALPN', async (t) => {
   const { port } = await listen(t, createHttpServer())
   const received: ConnectionRequest[] = []
-  const transport = await connectTransport(false, { host: 'a.test', port: 80 }, (options) => {
+  const createConnection: CreateConnection = (options) => {
     received.push(options)
     return connectTcp(port, '127.0.0.1')
-  }, undefined)
+  }
+  const transport = await connectTransport({ isSecure: false, options: { host: 'a.test', port: 80 }, createConnection })
   t.same(received, [{ host: 'a.test', port: 80, ALPNProtocols: ['h2', 'http/1.1'] }])
   transport.abort()
 })
@@ -193,10 +195,11 @@ void t.test('connectTransport: createConnection receives the options, with the p
 void t.test('connectTransport: createConnection may pass the connection to its callback', async (t) => {
   const { port } = await listen(t, createHttpServer())
   const own = connectTcp(port, '127.0.0.1')
-  const transport = await connectTransport(false, { host: '', port }, (_options, done) => {
+  const createConnection: CreateConnection = (_options, done) => {
     setImmediate(done, null, own)
     return undefined
-  }, undefined)
+  }
+  const transport = await connectTransport({ isSecure: false, options: { host: '', port }, createConnection })
   t.equal(open(t, transport), own)
   own.destroy()
 })
@@ -209,14 +212,14 @@ const FAILING: Array<[title: string, createConnection: CreateConnection, message
 
 for (const [title, createConnection, message] of FAILING) {
   void t.test(`connectTransport: rejects if createConnection ${title}`, async (t) => {
-    await t.rejects(connectTransport(false, { host: '', port: 1 }, createConnection, undefined), { message })
+    await t.rejects(connectTransport({ isSecure: false, options: { host: '', port: 1 }, createConnection }), { message })
   })
 }
 
 void t.test('connectTransport: rejects if the TLS handshake fails', async (t) => {
   const options = await listen(t, createHttpsServer(certificate))
   const verifying = { ...options, rejectUnauthorized: true }
-  await t.rejects(connectTransport(true, verifying, undefined, undefined), { code: /CERT/ })
+  await t.rejects(connectTransport({ isSecure: true, options: verifying }), { code: /CERT/ })
 })
 
 // Sessions of the user

@@ -134,7 +134,7 @@ const TIMEOUT = 1000
 class FakeSession {
   destroyed = false
   destroys = 0
-  readonly pings: Array<() => void> = []
+  readonly pings: Array<(error?: Error) => void> = []
 
   once (): void {}
 
@@ -200,6 +200,24 @@ void t.test('destroyIfUnresponsive leaves a session that answers, and sends one 
   t.equal(fake.pings.length, 2)
   mock.timers.tick(TIMEOUT)
   t.equal(transport.destroys, 1)
+})
+
+void t.test('destroyIfUnresponsive destroys the connection of a session that ends before its PING is answered', async (t) => {
+  const { session, fake, transport } = setUpUnresponsive(t)
+  session.destroyIfUnresponsive(TIMEOUT)
+  fake.destroyed = true
+  fake.pings[0]!(new Error('ERR_HTTP2_PING_CANCEL'))
+  mock.timers.tick(TIMEOUT)
+  t.equal(transport.destroys, 1)
+})
+
+void t.test('isUnderTest is true until the PING of destroyIfUnresponsive is answered', async (t) => {
+  const { session, fake } = setUpUnresponsive(t)
+  t.equal(session.isUnderTest, false)
+  session.destroyIfUnresponsive(TIMEOUT)
+  t.equal(session.isUnderTest, true)
+  fake.pings[0]!()
+  t.equal(session.isUnderTest, false)
 })
 
 void t.test('destroyIfUnresponsive gives a congested connection time, as long as its peer takes something', async (t) => {

@@ -6,8 +6,8 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import {
-  hasReceiverFailed, hookReceiver, hookSender, loadWs, overrideOptions, sendsImmediately, wsEmit, wsReceiverOf, wsSend,
-  wsSenderOf, wsWrite
+  hasReceiverFailed, hookReceiver, hookSender, isHandshakeTimeout, loadWs, overrideOptions, sendsImmediately, wsEmit,
+  wsReceiverOf, wsSend, wsSenderOf, wsWrite
 } from '../../../lib/internals/ws.ts'
 import { hasFastProperties } from '../../helpers/fast-properties.ts'
 import { MemoryConnection } from '../../helpers/memory-connection.ts'
@@ -259,4 +259,17 @@ void t.test('sendsImmediately: returns false while ws compresses a message', asy
   t.equal(sendsImmediately(wsSenderOf(socket)), true)
   await received
   client.terminate()
+})
+
+void t.test('isHandshakeTimeout: the error of a handshake that takes longer than handshakeTimeout, and no other', async (t) => {
+  const server = createHttpServer().on('upgrade', () => {})
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const [error] = await once(new WebSocket(url, { handshakeTimeout: 50 }), 'error')
+  t.equal(isHandshakeTimeout(error), true)
+  t.equal(isHandshakeTimeout(new Error('x')), false)
 })

@@ -6,7 +6,16 @@ const URL_ONLY = ['agent', 'createConnection', 'followRedirects', 'http', 'maxRe
 
 void t.test('options of a client that are omitted have their defaults', async (t) => {
   const defaults = {
-    http: undefined, path: '/', sendLimit: Infinity, slowConsumer: 'close', protocols: [], client: {}
+    http: undefined,
+    path: '/',
+    heartbeat: 0,
+    reconnect: undefined,
+    session: undefined,
+    sendLimit: Infinity,
+    slowConsumer: 'close',
+    protocols: [],
+    isShared: false,
+    client: {}
   }
   const names = ['protocols', 'unknown', 'host', ...URL_ONLY, ...Object.keys(CONNECT_OPTIONS)]
   for (const hasSession of [false, true]) {
@@ -32,6 +41,25 @@ void t.test('other options are passed on to ws, without those that are undefined
   t.same(readConnectOptions({ ...options, path: '/chat' }, true).client, client)
 })
 
+void t.test('with reconnect the heartbeat and the limit of a handshake have other defaults', async (t) => {
+  t.match(readConnectOptions({ reconnect: true }, false), {
+    heartbeat: 30_000, reconnect: { minDelay: 1000 }, client: { handshakeTimeout: 20_000 }
+  })
+  t.match(readConnectOptions({ reconnect: { minDelay: 5 }, heartbeat: 0, handshakeTimeout: 0 }, false), {
+    heartbeat: 0, reconnect: { minDelay: 5 }, client: { handshakeTimeout: 0 }
+  })
+  const omitted = { reconnect: true, heartbeat: undefined, handshakeTimeout: null as never }
+  t.match(readConnectOptions(omitted, false), { heartbeat: 30_000, client: { handshakeTimeout: 20_000 } })
+})
+
+void t.test('session is "shared", or a TLS session that is passed on', async (t) => {
+  const session = Buffer.from('x')
+  t.match(readConnectOptions({ session: 'shared', http: '2' }, false), { isShared: true, client: {} })
+  t.notOk('session' in readConnectOptions({ session: 'shared' }, false).client)
+  t.match(readConnectOptions({ session }, false), { isShared: false, client: { session } })
+  t.match(readConnectOptions({ session }, true), { isShared: false })
+})
+
 void t.test('one subprotocol or several may be offered', async (t) => {
   t.same(readConnectOptions({ protocols: 'chat' }, false).protocols, ['chat'])
   t.same(readConnectOptions({ protocols: ['v2', 'v1'] }, true).protocols, ['v2', 'v1'])
@@ -46,6 +74,14 @@ const REFUSED: Array<[target: 'URL' | 'session' | 'both', options: object, messa
   ['session', { path: 'chat' }, 'option "path" must be a path that begins with "/", got "chat"'],
   ['session', { path: ['/a'] }, 'option "path" must be a path that begins with "/", got object'],
   ['both', { sendLimit: -1 }, LIMIT],
+  ['both', { heartbeat: -1 }, 'option "heartbeat" must be an integer from 0 to 2147483647 (ms), got -1'],
+  ['URL', { reconnect: 5 }, 'option "reconnect" must be a boolean or an object, got 5'],
+  ['URL', { reconnect: { jitter: 2 } }, 'option "reconnect.jitter" must be a number from 0 to 1, got 2'],
+  ['session', { reconnect: true }, 'option "reconnect" must be absent: a session cannot be opened again, got boolean'],
+  ['URL', { session: 'own' }, 'option "session" must be "shared", or a Buffer: a TLS session to resume, got "own"'],
+  ['session', { session: 'shared' }, 'option "session" must be absent: the session is the first argument, got "shared"'],
+  ['URL', { session: 'shared', agent: {} }, 'option "agent" must be absent: with session: "shared" there is no connection of HTTP/1.1, got object'],
+  ['URL', { session: 'shared', http: '1.1' }, 'option "http" must be "2" or absent: HTTP/1.1 has no sessions to share, got "1.1"'],
   ['both', { protocols: [7] }, `${PROTOCOLS} object`],
   ['both', { protocols: 7 }, `${PROTOCOLS} 7`],
   ['both', { protocols: { chat: true } }, `${PROTOCOLS} object`],
@@ -75,7 +111,7 @@ for (const [target, options, message] of REFUSED) {
 }
 
 void t.test('options that have the same effect with a session are accepted', async (t) => {
-  t.equal(readConnectOptions({ http: '2', followRedirects: false }, true).http, '2')
+  t.equal(readConnectOptions({ http: '2', followRedirects: false, reconnect: false }, true).http, '2')
 })
 
 void t.test('readArguments returns the options, or the subprotocols and the options', async (t) => {

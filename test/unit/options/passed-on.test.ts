@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import ts from 'typescript'
 import { CONNECT_OPTIONS } from '../../../lib/options/client.ts'
-import { FOREIGN_NAMES, FOREIGN_OPTIONS, absent } from '../../../lib/options/passed-on.ts'
+import { FOREIGN_NAMES, FOREIGN_OPTIONS, absent, connectionOptionsOf } from '../../../lib/options/passed-on.ts'
 
 const KNOWN = [...Object.keys(FOREIGN_OPTIONS), ...Object.keys(CONNECT_OPTIONS), 'protocols']
 
@@ -28,6 +28,12 @@ void t.test('every option of http.request(), net.connect() and tls.connect() is 
 void t.test('names that may be suggested are those of options that have an effect', async (t) => {
   for (const name of ['ca', 'maxPayload', 'highWaterMark']) t.ok(FOREIGN_NAMES.includes(name), name)
   for (const name of ['host', 'timeout', '_defaultAgent']) t.notOk(FOREIGN_NAMES.includes(name), name)
+})
+
+void t.test('connectionOptionsOf: not those of one handshake or socket', async (t) => {
+  const options = { ca: 'a', createConnection: () => {}, lookup: () => {}, family: 4, only: '2' }
+  const others = { headers: {}, origin: 'a', maxPayload: 1, handshakeTimeout: 1, signal: 1, auth: 'a:b' }
+  t.same(connectionOptionsOf({ ...options, ...others }), options)
 })
 
 void t.test('absent refuses any value, with a reason', async (t) => {
