@@ -12,10 +12,11 @@ interface Import {
 /** The layers of the project. A file imports from its own layer and from those after it. */
 const LAYERS: string[][] = [
   ['index.ts'],
+  ['lib/cli/'],
   ['lib/inject/'],
   ['lib/client/'],
   ['lib/gateway/'],
-  ['lib/routes.ts', 'lib/late-routes.ts', 'lib/route-matcher.ts', 'lib/plain-requests.ts', 'lib/shutdown.ts'],
+  ['lib/routes.ts', 'lib/late-routes.ts', 'lib/route-matcher.ts', 'lib/plain-requests.ts', 'lib/drain.ts', 'lib/shutdown.ts'],
   ['lib/monitoring/'],
   ['lib/handshake/'],
   ['lib/http2/'],
@@ -28,8 +29,8 @@ const LAYERS: string[][] = [
 
 /** Modules that only these layers and files may import at run time. */
 const RESTRICTED: Record<string, string[]> = {
-  'node:http2': ['lib/client/transport.ts', 'lib/http2/'],
-  'node:net': ['lib/client/transport.ts'],
+  'node:http2': ['lib/cli/http2-session.ts', 'lib/client/transport.ts', 'lib/http2/'],
+  'node:net': ['lib/cli/connection.ts', 'lib/client/transport.ts'],
   ws: ['lib/client/client-socket.ts', 'lib/handshake/websocket-server.ts'],
   fastify: [],
   'fastify-plugin': ['index.ts'],
@@ -134,6 +135,7 @@ const WITHOUT_UNIT_TEST: Record<string, string> = {
   'lib/symbols.ts': 'only constants',
   'lib/channels.ts': 'only constants, which test/docs/tables.test.ts compares with docs/operations.md',
   'lib/socket/plugin-socket.ts': 'only types',
+  'lib/cli/result.ts': 'only types',
   'lib/frames/constants.ts': 'only constants',
   'lib/handshake/upgrade.ts': 'only types'
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Test } from 'tap'
 import { ROOT, read } from './pages.ts'
+import { readProbeArguments } from './subjects.ts'
 
 interface Package {
   name: string
@@ -23,6 +24,7 @@ const COMMANDS: Array<[RegExp, Check]> = [
   [/^npm (?:install|i) /, checkPackages],
   [/^(?:\w+=\S+ )*npm (?:run )?[\w:-]+(?: -- .*)?$/, checkScript],
   [/^node [\w./-]+$/, checkFile],
+  [/^npx fastify-websocket-h2 probe /, checkProbe],
   [/^openssl req /, runOpenssl]
 ]
 
@@ -49,6 +51,11 @@ function checkScript (t: Test, command: string): void {
 
 function checkFile (t: Test, command: string): void {
   t.ok(existsSync(new URL(command.split(' ')[1]!, ROOT)), `${command}: a file of the repository`)
+}
+
+/** Checks the arguments. The command is run by test/unit/cli/main.test.ts. */
+function checkProbe (t: Test, command: string): void {
+  t.doesNotThrow(() => readProbeArguments(command.split(' ').slice(2)), command)
 }
 
 async function runOpenssl (t: Test, command: string, directory: string): Promise<void> {

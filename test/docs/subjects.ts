@@ -8,6 +8,11 @@ import { ROUTE_OPTIONS } from '../../lib/options/route.ts'
 import { SHUTDOWN_OPTIONS } from '../../lib/options/shutdown.ts'
 import type { Rows } from '../../lib/options/table.ts'
 
+/** The command `probe`: its arguments, options and exit codes. */
+export { readArguments as readProbeArguments } from '../../lib/cli/arguments.ts'
+export { EXIT_CODES } from '../../lib/cli/exit-codes.ts'
+export { OPTION_ROWS as PROBE_OPTIONS } from '../../lib/cli/options.ts'
+
 /** `connect()`, as `fastify-websocket-h2/client` exports it. */
 export { connect } from '../../lib/client/index.ts'
 export type { ConnectOptions, WebSocket } from '../../lib/client/index.ts'

@@ -14,8 +14,8 @@ import { readWsDefaults, statedValues, toStated } from './defaults.ts'
 import { byName, pages, read } from './pages.ts'
 import type { Table } from './pages.ts'
 import {
-  CONNECT_DEFAULTS, GATEWAY_DEFAULTS, NESTED_DEFAULTS, OPTIONS, PLUGIN_DEFAULTS, RECONNECT_DEFAULTS, VULNERABILITIES,
-  connect, errors
+  CONNECT_DEFAULTS, EXIT_CODES, GATEWAY_DEFAULTS, NESTED_DEFAULTS, OPTIONS, PLUGIN_DEFAULTS, PROBE_OPTIONS,
+  RECONNECT_DEFAULTS, VULNERABILITIES, connect, errors
 } from './subjects.ts'
 
 /** Errors that answer a client with their status. */
@@ -158,6 +158,15 @@ void t.test('http1-and-http2.md lists the vulnerabilities of Node.js that the wa
   t.same(tableOf('docs/http1-and-http2.md', 'Vulnerabilities').rows, VULNERABILITIES.map((vulnerability) => {
     const { id, impact, concerns, fixed, unfixed } = vulnerability
     return [id, impact, concerned[concerns], fixed.join(', '), unfixed.join(', ')]
+  }))
+})
+
+void t.test('probe.md lists the options and exit codes of the command', async (t) => {
+  t.same(tableOf('docs/probe.md', 'Options').rows, Object.entries(PROBE_OPTIONS).map(([name, { value, purpose }]) => {
+    return ['`--' + name + (value === undefined ? '' : ` ${value}`) + '`', purpose]
+  }))
+  t.same(tableOf('docs/probe.md', 'Exit codes').rows, Object.values(EXIT_CODES).map(({ code, meaning }) => {
+    return [String(code), meaning]
   }))
 })
 

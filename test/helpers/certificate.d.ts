@@ -10,4 +10,5 @@ export interface SignedCertificate extends Certificate {
 }
 
 export function createCertificate (...names: string[]): Promise<Certificate>
+export function createExpiredCertificate (): Promise<Certificate>
 export function createSignedCertificate (): Promise<SignedCertificate>

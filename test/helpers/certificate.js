@@ -11,6 +11,14 @@ export async function createCertificate (...names) {
   return { key, cert }
 }
 
+/** Creates a private key and a self-signed certificate for `localhost` that has expired. */
+export async function createExpiredCertificate () {
+  const { private: key, cert } = await generate(nameOf('localhost'), {
+    keyType: 'ec', notBeforeDate: new Date('2020-01-01'), notAfterDate: new Date('2021-01-01')
+  })
+  return { key, cert }
+}
+
 /** Creates a certificate authority, and a private key and a certificate for `localhost` that the authority signed. */
 export async function createSignedCertificate () {
   const ca = await generate(nameOf('Test CA'), {

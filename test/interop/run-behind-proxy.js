@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { countConnections } from './connections.js'
 import { FAILURES } from './failures.js'
+import { checkProbe } from './probe.js'
 import { ProxiedApp } from './proxied-app.js'
 import { runScenarios } from './run-scenarios.js'
 import { SCENARIOS } from './scenarios.js'
@@ -40,6 +41,8 @@ export async function runBehindProxy (proxy, version, clients, folder, report) {
         transport: proxied.transport
       })
     }
+    const row = report.addRow(proxy.name, version, `probe, app ${tls ? 'with' : 'without'} TLS`)
+    await row.check('probe over both HTTP versions', () => checkProbe(proxied, folder))
     await proxied.stop()
   }
   await runFailures(proxy, clients, folder, report.addRow(proxy.name, version, 'failures'))

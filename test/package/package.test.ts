@@ -44,6 +44,12 @@ void t.test('require() of the package: websocket routes that were added too earl
   await run(process.execPath, ['late-routes.cjs'], { cwd: project })
 })
 
+void t.test('npx fastify-websocket-h2: the command runs from the installed package', async (t) => {
+  const { version } = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8'))
+  t.same((await npx('--version')).stdout, `${version}\n`)
+  t.match(await npx('probe', 'ws://127.0.0.1:1'), { code: 5, stdout: /Nothing listens on port 1/ })
+})
+
 for (const [version, compiler] of Object.entries(COMPILERS)) {
   void t.test(`TypeScript ${version} compiles an ES module and a CommonJS module that use the package`, async (t) => {
     t.match(await compile(compiler, '--version'), `Version ${version}.`)
@@ -57,6 +63,13 @@ async function compile (compiler: string, ...parameters: string[]): Promise<stri
   const { stdout, stderr } = await run(process.execPath, [program, ...parameters], { cwd: project })
     .catch((error) => error)
   return stdout + stderr
+}
+
+/** Runs the command of the package, even if it fails. `npm rebuild` links it, as an installation does. */
+async function npx (...parameters: string[]): Promise<{ code?: number, stdout: string }> {
+  await run('npm', ['rebuild', '--ignore-scripts', '--offline', 'fastify-websocket-h2'], { cwd: project })
+  const args = ['--no', '--offline', 'fastify-websocket-h2', ...parameters]
+  return await run('npx', args, { cwd: project }).catch((error) => error)
 }
 
 /** Returns the sources in a directory that are built: all but the type tests. */
