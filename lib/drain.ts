@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers'
 import type { FastifyBaseLogger } from 'fastify'
 import type { WebSocket } from 'ws'
 import type { DrainOptions } from '../types/index.ts'
-import type { Session } from './http2/session.ts'
+import type { AgingSession } from './http2/session-age.ts'
 import type { Sessions } from './http2/sessions.ts'
 import { readDrainOptions } from './options/drain.ts'
 import type { DrainSettings } from './options/drain.ts'
@@ -44,7 +44,7 @@ export class Drain {
    *
    * @param over time, in ms, that the Close frames are spread over
    */
-  closeSession (session: Session, over: number): void {
+  closeSession (session: AgingSession, over: number): void {
     const settings = readDrainOptions({ over })
     session.onLateSocket = (socket) => this.#closeLate(socket, settings)
     this.#closeEach(session.sockets.filter(isOpen), settings).catch((error: unknown) => {

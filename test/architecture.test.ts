@@ -16,7 +16,10 @@ const LAYERS: string[][] = [
   ['lib/inject/'],
   ['lib/client/'],
   ['lib/gateway/'],
-  ['lib/routes.ts', 'lib/late-routes.ts', 'lib/route-matcher.ts', 'lib/plain-requests.ts', 'lib/drain.ts', 'lib/shutdown.ts'],
+  [
+    'lib/routes.ts', 'lib/late-routes.ts', 'lib/route-matcher.ts', 'lib/plain-requests.ts', 'lib/drain.ts',
+    'lib/shutdown.ts'
+  ],
   ['lib/monitoring/'],
   ['lib/handshake/'],
   ['lib/http2/'],

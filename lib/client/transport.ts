@@ -103,7 +103,14 @@ export async function connectTransport (target: Target, signal?: AbortSignal): P
   const { connection, session } = await connectTo(target, signal)
   if (session === undefined) return toTransport(connection)
   return {
-    open: (request) => openStream(session, request).once('close', () => closeSession(session, connection)),
+    open (request) {
+      const stream = openStream(session, request)
+      // After a reset nothing is left to send: the connection ends as that of a socket over TCP does.
+      return stream.once('close', () => {
+        if (stream.rstCode === 0) closeSession(session, connection)
+        else session.destroy()
+      })
+    },
     abort () { session.destroy() }
   }
 }

@@ -1,5 +1,14 @@
+import type { WebSocket } from 'ws'
 import { MAX_TIMEOUT } from '../options/validate.ts'
-import type { Session } from './session.ts'
+
+/** Part of a Session that has an age. */
+export interface AgingSession {
+  readonly sockets: WebSocket[]
+  /** Called with each socket that opens from now on. */
+  onLateSocket: ((socket: WebSocket) => void) | undefined
+  /** Sends GOAWAY. */
+  retire (): void
+}
 
 /** Limit of the age of the sessions of a server. */
 export interface SessionAgeOptions {
@@ -8,7 +17,7 @@ export interface SessionAgeOptions {
   /** Time, in ms, that its open sockets have from then on. Infinity is no limit. */
   grace: number
   /** Closes the sockets of a session, in batches that are spread over a time, in ms. */
-  closeSockets: (session: Session, over: number) => void
+  closeSockets: (session: AgingSession, over: number) => void
 }
 
 /** Part of `max` that is added or taken away, so that sessions which began together do not end together. */
@@ -22,11 +31,11 @@ const CLOSE_PHASE = 0.5
  * load balancer may lead to another server. The open sockets follow later.
  */
 export class SessionAge {
-  readonly #session: Session
+  readonly #session: AgingSession
   readonly #options: SessionAgeOptions
   #timer: NodeJS.Timeout
 
-  constructor (session: Session, options: SessionAgeOptions) {
+  constructor (session: AgingSession, options: SessionAgeOptions) {
     this.#session = session
     this.#options = options
     const age = Math.round(options.max * (1 - JITTER + 2 * JITTER * Math.random()))

@@ -9,7 +9,7 @@ import { connectionOf, measureCongested } from '../socket/connection.ts'
 import { ReceiveBudget } from './receive-budget.ts'
 import { resetStream } from './reset-stream.ts'
 import { SendBudget } from './send-budget.ts'
-import type { SessionAgeOptions } from './session-age.ts'
+import type { AgingSession, SessionAgeOptions } from './session-age.ts'
 import { StreamReceiver, receiverOf } from './stream-receiver.ts'
 import type { ReceivingSession } from './stream-receiver.ts'
 import { StreamSocket } from './stream-socket.ts'
@@ -38,7 +38,7 @@ export interface SessionOptions {
 }
 
 /** State that the streams of one HTTP/2 session share: budgets, window sizes, and the number of sockets. */
-export class Session implements ReceivingSession, SharedSession {
+export class Session implements AgingSession, ReceivingSession, SharedSession {
   readonly sendBudget = new SendBudget(() => this.#retireFull())
   readonly budget: ReceiveBudget<StreamReceiver>
   readonly tuner: WindowTuner

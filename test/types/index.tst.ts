@@ -38,6 +38,9 @@ test('an echo server', async () => {
 
   expect(app.websocketServer).type.toBeAssignableTo<WebSocketServer>()
   for (const client of app.websocketServer.clients) expect(client).type.toBe<WebSocket>()
+  expect(app.websocketServer.drain()).type.toBe<Promise<number>>()
+  expect(app.websocketServer.drain).type.toBeCallableWith({ over: 1000, code: 1012, reason: 'moved' })
+  expect(app.websocketServer.drain).type.not.toBeCallableWith({ over: '1000' })
 })
 
 test('the plugin is exported under each of its names', () => {

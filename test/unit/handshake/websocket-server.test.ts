@@ -5,7 +5,7 @@ import { WebSocket } from 'ws'
 import type { WebSocketServer } from 'ws'
 import type { WebsocketServerOptions } from '../../../index.ts'
 import {
-  createWebSocketServer, declineCompression, readCloseTimeout, withOptions
+  addServerMethods, createWebSocketServer, declineCompression, readCloseTimeout, withOptions
 } from '../../../lib/handshake/websocket-server.ts'
 import type { PluginSocket } from '../../../lib/socket/plugin-socket.ts'
 import { kAttachConnection } from '../../../lib/symbols.ts'
@@ -183,4 +183,13 @@ void t.test('readCloseTimeout: returns the option closeTimeout of the server or 
   t.equal(readCloseTimeout(createServer()), 30_000)
   t.equal(readCloseTimeout(createServer({ closeTimeout: 7 })), 7)
   t.equal(readCloseTimeout(withOptions(createServer({ closeTimeout: 7 }), { closeTimeout: 8 })), 8)
+})
+
+void t.test('addServerMethods: the servers of routes have the methods, too', async (t) => {
+  const drain = async (): Promise<number> => 5
+  const stats = (): never => { throw new Error('not called') }
+  const server = createServer()
+  t.equal(addServerMethods(server, { drain, stats }), server)
+  const ofRoute = withOptions(server, { maxPayload: 10 }) as unknown as { drain: typeof drain }
+  t.equal(await ofRoute.drain(), 5)
 })

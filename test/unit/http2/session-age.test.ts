@@ -2,7 +2,7 @@ import { mock } from 'node:test'
 import t from 'tap'
 import type { Test } from 'tap'
 import { SessionAge } from '../../../lib/http2/session-age.ts'
-import type { Session } from '../../../lib/http2/session.ts'
+import type { AgingSession } from '../../../lib/http2/session-age.ts'
 
 const MAX = 1000
 const GRACE = 600
@@ -19,7 +19,7 @@ function setUp (t: Test, { max = MAX, grace = GRACE, random = 0.5 } = {}): Fixtu
   const { mock: randomMock } = mock.method(Math, 'random', () => random)
   t.teardown(() => { mock.timers.reset(); randomMock.restore() })
   const events: unknown[] = []
-  const session = { retire: () => events.push('retire') } as unknown as Session
+  const session = { retire: () => events.push('retire') } as unknown as AgingSession
   const age = new SessionAge(session, {
     max,
     grace,
@@ -91,7 +91,7 @@ void t.test('stop() clears the timer, before and after the age', async (t) => {
 })
 
 void t.test('the timer does not keep the process alive', async (t) => {
-  const session = {} as Session
+  const session = {} as AgingSession
   const { setTimeout: original } = globalThis
   const timers: NodeJS.Timeout[] = []
   t.teardown(() => { globalThis.setTimeout = original })

@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream'
 import { mock } from 'node:test'
 import t from 'tap'
 import type { Test } from 'tap'
+import type { WebSocket } from 'ws'
 import { FST_WS_NOT_SENT } from '../../../lib/errors.ts'
 import { LOST_LIMIT } from '../../../lib/http2/send-budget.ts'
 import { Session } from '../../../lib/http2/session.ts'
@@ -75,6 +76,20 @@ void t.test('a socket whose data exceeds sessionBudget is reset, and its write f
 })
 
 // Sockets
+
+void t.test('the sockets of a session are those that have opened on its streams', async (t) => {
+  const { session, socket } = await openStream(t)
+  t.same(session.sockets, [])
+  const websocket = { extensions: '' } as unknown as WebSocket
+  const late: unknown[] = []
+  socket.startReading(websocket, {})
+  t.same(session.sockets, [websocket])
+  session.onLateSocket = (each) => late.push(each)
+  session.socketOpened(websocket)
+  t.same(late, [], 'not while the socket opens')
+  await waitTurns()
+  t.same(late, [websocket])
+})
 
 void t.test('the first socket of a session opens the window of its connection', async (t) => {
   const { client } = await openStream(t)

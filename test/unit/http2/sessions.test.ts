@@ -1,11 +1,13 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { connect, createServer } from 'node:http2'
 import type { ClientHttp2Session, Http2Server, ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo } from 'node:net'
+import { mock } from 'node:test'
 import type { FastifyBaseLogger } from 'fastify'
 import t from 'tap'
 import type { Test } from 'tap'
 import { Sessions } from '../../../lib/http2/sessions.ts'
+import { waitTurns } from '../../helpers/waiting.ts'
 
 interface Served {
   sessions: Sessions
@@ -116,4 +118,39 @@ void t.test('destroy() destroys every session', async (t) => {
   sessions.destroy()
   await closed
   t.ok(session.destroyed)
+})
+
+void t.test('retire() sends GOAWAY on every session, and later sessions are accepted', async (t) => {
+  const { sessions, server, client } = await serve(t)
+  const [session] = await once(server, 'session') as [ServerHttp2Session]
+  const closed = once(session, 'close')
+  const goaway = once(client, 'goaway')
+  sessions.retire()
+  await Promise.all([goaway, closed])
+
+  const later = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  t.teardown(() => later.destroy())
+  await once(later, 'remoteSettings')
+  t.notOk(later.closed)
+})
+
+void t.test('the timer of the age of a session ends with the session', async (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  const aged: unknown[] = []
+  const closeSockets = (session: unknown): void => { aged.push(session) }
+  const sessions = new Sessions({ receiveWindow: {}, age: { max: 1000, grace: 0, closeSockets } })
+  const fake = Object.assign(new EventEmitter(), { localSettings: {}, close () { aged.push('GOAWAY') } })
+  sessions.forStream({ session: fake } as unknown as ServerHttp2Stream)
+  fake.emit('close')
+  mock.timers.tick(2000)
+  await waitTurns()
+  t.same(aged, [])
+
+  const other = Object.assign(new EventEmitter(), { localSettings: {}, close () { aged.push('GOAWAY') } })
+  const session = sessions.forStream({ session: other } as unknown as ServerHttp2Stream)
+  mock.timers.tick(1100)
+  mock.timers.tick(1)
+  await waitTurns()
+  t.same(aged, [session, 'GOAWAY'])
 })

@@ -17,6 +17,11 @@ const REFUSED: Array<[options: object, message: string]> = [
   [{ errorHandler: {} }, 'option "errorHandler" must be a function, got object'],
   [{ preClose: 'now' }, 'option "preClose" must be a function, got "now"'],
   [{ heartbeat: -1 }, 'option "heartbeat" must be an integer from 0 to 2147483647 (ms), got -1'],
+  [{ maxSessionAge: 2 ** 31 }, 'option "maxSessionAge" must be an integer from 0 to 2147483647 (ms), got 2147483648'],
+  [
+    { maxSessionAgeGrace: -1 },
+    'option "maxSessionAgeGrace" must be an integer from 0 to 2147483647 (ms), or Infinity, got -1'
+  ],
   [{ handshakeTimeout: '5s' }, 'option "handshakeTimeout" must be an integer from 0 to 2147483647 (ms), got "5s"'],
   [{ advertise: 'no' }, 'option "advertise" must be a boolean, got "no"'],
   [{ maxConcurrentStreams: 0 }, 'option "maxConcurrentStreams" must be an integer from 1 to 4294967295, got 0'],
@@ -112,6 +117,8 @@ void t.test('options that are omitted have their defaults', async (t) => {
     handshakeTimeout: 30_000,
     maxSockets: Infinity,
     maxPendingHandshakes: 4096,
+    maxSessionAge: 0,
+    maxSessionAgeGrace: 60_000,
     nodeVersionWarning: true,
     websocketServer: {},
     server: undefined,

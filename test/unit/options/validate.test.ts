@@ -1,7 +1,7 @@
 import t from 'tap'
 import {
-  BOOLEAN_OR_OBJECT, BYTES, COUNT, MILLISECONDS, describe, isBetween, isPromise, isSyncFunction, isToken, validate,
-  validateStrict
+  BOOLEAN_OR_OBJECT, BYTES, COUNT, MILLISECONDS, MILLISECONDS_OR_INFINITY, describe, isBetween, isPromise,
+  isSyncFunction, isToken, validate, validateStrict
 } from '../../../lib/options/validate.ts'
 
 const CHECKS = { count: COUNT, bytes: BYTES }
@@ -49,6 +49,7 @@ void t.test('validateStrict may have other words for the known names, and sugges
 
 void t.test('checks know their limits', async (t) => {
   t.same([0, 2 ** 31 - 1, 2 ** 31, -1].map(MILLISECONDS.isValid), [true, true, false, false])
+  t.same([0, Infinity, 2 ** 31, -1].map(MILLISECONDS_OR_INFINITY.isValid), [true, true, false, false])
   t.same([0, 2 ** 53 - 1, 2 ** 53, 0.5, NaN, '1', 1n].map(COUNT.isValid), [true, true, false, false, false, false, false])
   t.same([1, 2, 3, 4].map(isBetween(2, 3)), [false, true, true, false])
   t.same([true, {}, [], null, 'yes'].map(BOOLEAN_OR_OBJECT.isValid), [true, true, false, false, false])

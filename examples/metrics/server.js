@@ -1,0 +1,46 @@
+/**
+ * The page of examples/echo, with metrics for Prometheus at /metrics and spans of OpenTelemetry on stdout.
+ * `npm run build && node examples/metrics/server.js` runs it. PORT=8444 listens on another port.
+ */
+import FastifyOtel from '@fastify/otel'
+import { context, trace } from '@opentelemetry/api'
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
+import { BasicTracerProvider, ConsoleSpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
+import Fastify from 'fastify'
+import fastifyWebsocketH2 from 'fastify-websocket-h2'
+import { createCertificate } from '../echo/certificate.js'
+import { servePage } from '../echo/page.js'
+import { traceWebsockets } from './opentelemetry.js'
+import prometheus from './prometheus.js'
+
+context.setGlobalContextManager(new AsyncLocalStorageContextManager())
+trace.setGlobalTracerProvider(new BasicTracerProvider({
+  spanProcessors: [new SimpleSpanProcessor(new ConsoleSpanExporter())]
+}))
+const stopTracing = traceWebsockets()
+
+const app = Fastify({
+  http2: true,
+  https: { allowHTTP1: true, ...await createCertificate() },
+  logger: { level: 'warn' }
+})
+await app.register(new FastifyOtel({ ignorePaths: '/metrics' }).plugin())
+await app.register(fastifyWebsocketH2, { options: { closeTimeout: 3000 } })
+await app.register(prometheus)
+
+app.get('/echo', { websocket: true }, (socket, request) => {
+  socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }))
+  socket.send(JSON.stringify({ httpVersion: request.raw.httpVersion }))
+})
+await app.register(servePage)
+
+await app.listen({ host: 'localhost', port: Number(process.env.PORT || '8443') })
+const { port } = app.server.address()
+console.log(`Open https://localhost:${port} (its certificate is self-signed: the browser will warn), and scrape /metrics`)
+
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.on(signal, async () => {
+    await app.close()
+    stopTracing()
+  })
+}
