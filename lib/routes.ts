@@ -150,10 +150,11 @@ function createHandler (
         clearHandshakeTimeout(upgrade)
         admission.complete(upgrade)
         const onError = createErrorListener(this, socket, request, reply)
-        const record = monitor.socketOpened(socket, request, upgrade)
+        const record = monitor.createRecord(socket, request, upgrade)
         const { log } = request
         socket[kConfigure]({ sendLimits, log, record, captureRejections, onClose, onErrorRejection: onError })
         socket.on('error', onError)
+        monitor.socketOpened(record, upgrade)
         shutdown.addSocket(socket)
         if (heartbeat > 0) {
           new Heartbeat(socket, connection, heartbeat, () => monitor.socketUnresponsive(record)).start()

@@ -136,7 +136,7 @@ void t.test('no file has more than 220 lines', async (t) => {
 const WITHOUT_UNIT_TEST: Record<string, string> = {
   'lib/errors.ts': 'only creates the classes of errors, which test/docs/tables.test.ts compares with docs/errors.md',
   'lib/symbols.ts': 'only constants',
-  'lib/channels.ts': 'only constants, which test/docs/tables.test.ts compares with docs/operations.md',
+  'lib/channels.ts': 'only constants, which test/docs/operations.test.ts compares with docs/operations.md',
   'lib/socket/plugin-socket.ts': 'only types',
   'lib/cli/result.ts': 'only types',
   'lib/frames/constants.ts': 'only constants',

@@ -1,12 +1,24 @@
-/** Data of a message, of any type that ws emits or sends. */
-type MessageData = string | number | Blob | { byteLength: number } | ReadonlyArray<Buffer | number>
+import { isAnyArrayBuffer } from 'node:util/types'
 
-/** Counts the bytes of a message. */
-export function countBytes (data: MessageData): number {
+/**
+ * Counts the bytes of a message, of any type that ws emits or sends. Never throws: a user can also emit 'message' with
+ * something else, which counts as 0 bytes.
+ */
+export function countBytes (data: unknown): number {
   if (typeof data === 'string') return Buffer.byteLength(data)
-  if (typeof data === 'object' && 'byteLength' in data) return data.byteLength
+  if (ArrayBuffer.isView(data) || isAnyArrayBuffer(data)) return data.byteLength
   if (data instanceof Blob) return data.size
+  // The fragments of a message, with `binaryType: 'fragments'`.
   if (Array.isArray(data) && Buffer.isBuffer(data[0])) return data.reduce((sum, { length }) => sum + length, 0)
-  // ws converts a number to its digits, and everything else like this.
-  return Buffer.from(typeof data === 'number' ? String(data) : data as number[]).length
+  return countConverted(data)
+}
+
+/** Counts the bytes of what ws converts: a number to its digits, a falsy value to nothing, an array to bytes. */
+function countConverted (data: unknown): number {
+  if (typeof data === 'number') return String(data).length
+  try {
+    return Buffer.from(data as Buffer).length
+  } catch {
+    return 0
+  }
 }

@@ -45,8 +45,6 @@ export class Session implements AgingSession, ReceivingSession, SharedSession {
   readonly transport: Duplex | undefined
   readonly session: Http2Session
   readonly openedAt = performance.now()
-  /** Number of sockets that the session has carried. */
-  socketsOpened = 0
   /** Called, in a turn of its own, with each socket that opens from now on. Default: none. */
   onLateSocket: ((socket: WebSocket) => void) | undefined
   readonly #options: SessionOptions
@@ -76,7 +74,6 @@ export class Session implements AgingSession, ReceivingSession, SharedSession {
   addSocket (stream: Http2Stream): StreamSocket {
     const receiver = this.addStream(stream)
     receiver.isSocket = true
-    this.socketsOpened++
     if (this.#sockets++ === 0) {
       this.tuner.openConnection()
       this.#setTimeout(0)

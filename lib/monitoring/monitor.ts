@@ -1,3 +1,4 @@
+import type { Http2Session } from 'node:http2'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { SocketCloseMessage, WebsocketStats } from '../../types/index.ts'
 import { channels } from '../channels.ts'
@@ -18,6 +19,8 @@ export class Monitor implements SessionObserver {
   readonly #traces = new HandshakeTraces()
   readonly #totals = new Totals()
   readonly #records = new Set<SocketRecord>()
+  /** Number of sockets that each session has carried. A session also has the streams of handshakes that are refused. */
+  readonly #carried = new WeakMap<Http2Session, number>()
   readonly #recordObserver = {
     onClose: (record: SocketRecord, message: SocketCloseMessage) => this.#socketClosed(record, message),
     onSlowConsumer: (action: 'close' | 'drop') => this.#totals.slowConsumer(action)
@@ -51,16 +54,23 @@ export class Monitor implements SessionObserver {
 
   // Sockets
 
-  /** Called for each socket that opens. Returns its record, which the socket informs. */
-  socketOpened (socket: PluginSocket, request: FastifyRequest, upgrade: Upgrade): SocketRecord {
+  /** Creates the record of a socket that opens. The socket informs the record. */
+  createRecord (socket: PluginSocket, request: FastifyRequest, upgrade: Upgrade): SocketRecord {
     const record = new SocketRecord(socket, request, upgrade.httpVersion, this.#recordObserver)
     this.#records.add(record)
     this.#totals.socketOpened()
+    const { raw } = request as { raw: RawRequest }
+    const session = 'stream' in raw ? raw.stream.session : undefined
+    if (session !== undefined) this.#carried.set(session, (this.#carried.get(session) ?? 0) + 1)
+    return record
+  }
+
+  /** Called when a socket is open and has its record: subscribers may already send on it, or close it. */
+  socketOpened (record: SocketRecord, upgrade: Upgrade): void {
     this.#traces.open(upgrade, record)
     if (channels.socketOpen.hasSubscribers) channels.socketOpen.publish(record.identity)
-    const { route, httpVersion } = record
-    request.log.debug({ route, httpVersion, protocol: socket.protocol, extensions: socket.extensions }, 'websocket opened')
-    return record
+    const { socket: { protocol, extensions }, request, route, httpVersion } = record
+    request.log.debug({ route, httpVersion, protocol, extensions }, 'websocket opened')
   }
 
   /** Called before a socket is terminated because its client is unresponsive. */
@@ -85,9 +95,10 @@ export class Monitor implements SessionObserver {
     if (channels.sessionOpen.hasSubscribers) channels.sessionOpen.publish({ session, fastify: this.#fastify })
   }
 
-  sessionClosed ({ session, openedAt, socketsOpened: sockets }: Session): void {
+  sessionClosed ({ session, openedAt }: Session): void {
     if (!channels.sessionClose.hasSubscribers) return
     const duration = performance.now() - openedAt
+    const sockets = this.#carried.get(session) ?? 0
     channels.sessionClose.publish({ session, fastify: this.#fastify, duration, sockets })
   }
 

@@ -2,6 +2,9 @@ import type { FastifyRequest } from 'fastify'
 import type { HttpVersion, SocketCloseMessage, SocketMessage, SocketTraffic, WebSocket } from '../../types/index.ts'
 import { channels } from '../channels.ts'
 
+/** Code of a connection that was lost without a Close frame (RFC 6455 section 7.1.5). */
+const NO_CODE = 1006
+
 /** Record of one open socket of a route: its identity and its traffic. Publishes its events on the channels. */
 export class SocketRecord implements SocketMessage, SocketTraffic {
   readonly socket: WebSocket
@@ -80,6 +83,7 @@ export class SocketRecord implements SocketMessage, SocketTraffic {
   /** Called when `slowConsumer` has decided against a message. */
   refusedMessage (action: 'close' | 'drop', bufferedAmount: number): void {
     this.#onSlowConsumer(action)
+    if (!channels.slowConsumer.hasSubscribers) return
     channels.slowConsumer.publish({ ...this.identity, bufferedAmount, action })
   }
 
@@ -88,12 +92,19 @@ export class SocketRecord implements SocketMessage, SocketTraffic {
     this.#closedBy ??= side
   }
 
-  closed (code: number, reason: string): void {
+  /**
+   * Called when the socket has closed. Ends the backpressure first, so that each beginning is followed by an end.
+   *
+   * @param code of 'close'. A user who emits it may omit the arguments
+   */
+  closed (code: number = NO_CODE, reason: string | Buffer = ''): void {
+    this.drained()
+    this.paused(false)
     const { messagesReceived, messagesSent, bytesReceived, bytesSent } = this
     this.#onClose(this, {
       ...this.identity,
       code,
-      reason,
+      reason: String(reason),
       duration: performance.now() - this.#openedAt,
       closedBy: this.#closedBy,
       messagesReceived,
@@ -104,6 +115,7 @@ export class SocketRecord implements SocketMessage, SocketTraffic {
   }
 
   #publishBackpressure (direction: 'receive' | 'send', active: boolean): void {
+    if (!channels.backpressure.hasSubscribers) return
     channels.backpressure.publish({ ...this.identity, direction, active })
   }
 }

@@ -162,7 +162,7 @@ export function createSocketClass (Base: typeof WsWebSocket): typeof WsWebSocket
           this.#onClose?.(this)
           this.#pendingMessages?.flush()
           parameters[0] = this.#resolveCloseCode(parameters[0] as number)
-          this.#record?.closed(parameters[0] as number, String(parameters[1]))
+          this.#record?.closed(...parameters as [code?: number, reason?: Buffer])
           this.#onClose = this.#record = undefined
       }
       return super.emit(event, ...parameters)

@@ -18,6 +18,7 @@ import { testRefusals } from './refusals.ts'
 import { testRejections } from './rejections.ts'
 import { testRoutes } from './routes.ts'
 import { testSendCallbacks } from './send-callbacks.ts'
+import { testSubscribers } from './subscribers.ts'
 import { testVerifyClient } from './verify-client.ts'
 
 /** Tests the behaviour of sockets, which is the same on every transport. */
@@ -40,6 +41,7 @@ export function testBehaviour (transport: Transport): void {
   testRejections(transport)
   testHeartbeat(transport)
   testMonitoring(transport)
+  testSubscribers(transport)
   testInject(transport)
   testClient(transport)
 }

@@ -20,6 +20,9 @@ export type { ConnectOptions, WebSocket } from '../../lib/client/index.ts'
 /** Vulnerabilities of Node, the worst first. */
 export { VULNERABILITIES } from '../../lib/node-versions.ts'
 
+/** Channels of `diagnostics_channel`. */
+export { channels, handshakeChannel } from '../../lib/channels.ts'
+
 /** Every FST_WS_* error, by its code. */
 export * as errors from '../../lib/errors.ts'
 

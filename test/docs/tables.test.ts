@@ -111,7 +111,13 @@ void t.test('gateway.md lists the options of serveExtendedConnect(), with their 
   t.equal(byName(table).get('receiveWindow')![1], `\`{ ${OPTIONS.receiveWindow.join(', ')} }\``)
 })
 
-for (const [page, section] of [['docs/deployment.md', 'Limits to set'], ['docs/limits.md', 'All limits']] as const) {
+/** Tables of some options. Each name is that of an option, because it has a default. */
+const SOME_OPTIONS = [
+  ['docs/deployment.md', 'Limits to set'], ['docs/limits.md', 'All limits'],
+  ['docs/operations.md', 'Options for operation']
+] as const
+
+for (const [page, section] of SOME_OPTIONS) {
   void t.test(`${page} has the defaults of the limits that it names`, async (t) => {
     const table = tableOf(page, section)
     t.ok(table.rows.length > 0)

@@ -6,8 +6,8 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import {
-  hasReceiverFailed, hookReceiver, hookSender, isHandshakeTimeout, loadWs, overrideOptions, sendsImmediately, wsEmit,
-  wsReceiverOf, wsSend, wsSenderOf, wsWrite
+  hasReceivedClose, hasReceiverFailed, hookReceiver, hookSender, isHandshakeTimeout, loadWs, overrideOptions,
+  sendsImmediately, wsEmit, wsReceiverOf, wsSend, wsSenderOf, wsWrite
 } from '../../../lib/internals/ws.ts'
 import { hasFastProperties } from '../../helpers/fast-properties.ts'
 import { MemoryConnection } from '../../helpers/memory-connection.ts'
@@ -93,6 +93,30 @@ void t.test('overrideOptions: close() of the given server waits for the sockets 
   client.close()
   await end
   await t.rejects(new Promise((_resolve, reject) => server.close(reject)), { message: 'The server is not running' })
+})
+
+void t.test('hasReceivedClose: is true when ws answers a Close frame with close(), and false before', async (t) => {
+  const [socket, connection] = await openSocket(t)
+  const seen: boolean[] = []
+  const close = socket.close.bind(socket)
+  socket.close = (code, reason) => {
+    seen.push(hasReceivedClose(socket))
+    close(code, reason)
+  }
+  t.equal(hasReceivedClose(socket), false)
+  connection.push(wsFrame(CLOSE, Buffer.of(0x03, 0xe8)))
+  await once(socket, 'close')
+  t.same(seen, [true])
+  t.equal(hasReceivedClose(socket), true)
+})
+
+void t.test('hasReceivedClose: is false when ws closes after a protocol error', async (t) => {
+  const [socket, connection] = await openSocket(t)
+  socket.on('error', () => {})
+  const ended = once(socket, 'close')
+  connection.push(wsFrame(TEXT, '', { masked: false }))
+  await ended
+  t.equal(hasReceivedClose(socket), false)
 })
 
 void t.test('wsReceiverOf: returns the Writable in which ws parses the data of a connection', async (t) => {

@@ -1,0 +1,116 @@
+import type { FastifyRequest } from 'fastify'
+import t from 'tap'
+import type { BackpressureMessage, SlowConsumerMessage, SocketCloseMessage, WebSocket } from '../../../index.ts'
+import { SocketRecord } from '../../../lib/socket/socket-record.ts'
+import { brief, record } from '../../helpers/channels.ts'
+
+interface Recorded {
+  record: SocketRecord
+  socket: { writableNeedDrain: boolean }
+  closed: SocketCloseMessage[]
+  slow: string[]
+}
+
+function create (): Recorded {
+  const socket = { writableNeedDrain: false }
+  const request = { routeOptions: { url: '/rooms/:room' } }
+  const [closed, slow] = [[] as SocketCloseMessage[], [] as string[]]
+  const created = new SocketRecord(socket as WebSocket, request as FastifyRequest, '2', {
+    onClose: (_record, message) => closed.push(message),
+    onSlowConsumer: (action) => slow.push(action)
+  })
+  return { record: created, socket, closed, slow }
+}
+
+function directionsOf (messages: BackpressureMessage[]): string[] {
+  return messages.map(({ direction, active }) => `${direction} ${active ? 'begins' : 'ends'}`)
+}
+
+void t.test('closed: the message has the identity of the socket, its traffic, and the side that closed first', async (t) => {
+  const { record, socket, closed } = create()
+  record.received(3)
+  record.received(0)
+  record.sent(5, true)
+  record.closing('client')
+  record.closing('server')
+  record.closed(1000, Buffer.from('bye'))
+  t.match(closed, [{
+    socket,
+    request: record.request,
+    route: '/rooms/:room',
+    httpVersion: '2',
+    code: 1000,
+    reason: 'bye',
+    duration: Number,
+    closedBy: 'client',
+    messagesReceived: 2,
+    bytesReceived: 3,
+    messagesSent: 1,
+    bytesSent: 5
+  }])
+})
+
+void t.test('closed: without a code, as when a user emits \'close\', it is 1006, without a reason', async (t) => {
+  const { record, closed } = create()
+  record.closed()
+  t.match(closed, [{ code: 1006, reason: '', closedBy: undefined }])
+})
+
+void t.test('sent: a fragment counts its bytes, and only the last one counts a message', async (t) => {
+  const { record } = create()
+  record.sent(2, false)
+  record.sent(3, false)
+  t.match(record, { messagesSent: 0, bytesSent: 5 })
+  record.sent(1, true)
+  t.match(record, { messagesSent: 1, bytesSent: 6 })
+})
+
+void t.test('sent, drained: backpressure is published once when it begins, and once when it ends', async (t) => {
+  const messages = record<BackpressureMessage>(t, 'socket:backpressure')
+  const { record: socketRecord, socket } = create()
+  socketRecord.sent(1, true)
+  socketRecord.drained()
+  t.same(messages, [])
+  socket.writableNeedDrain = true
+  socketRecord.sent(1, true)
+  socketRecord.sent(1, true)
+  socket.writableNeedDrain = false
+  socketRecord.drained()
+  socketRecord.drained()
+  t.same(directionsOf(messages), ['send begins', 'send ends'])
+  t.match(brief(messages), [{ route: '/rooms/:room', httpVersion: '2' }])
+})
+
+void t.test('paused: each change is published once', async (t) => {
+  const messages = record<BackpressureMessage>(t, 'socket:backpressure')
+  const { record: socketRecord } = create()
+  for (const isPaused of [false, true, true, false, false]) socketRecord.paused(isPaused)
+  t.same(directionsOf(messages), ['receive begins', 'receive ends'])
+})
+
+void t.test('closed: backpressure that has begun ends before the socket', async (t) => {
+  const messages = record<BackpressureMessage>(t, 'socket:backpressure')
+  const { record: socketRecord, socket } = create()
+  socket.writableNeedDrain = true
+  socketRecord.sent(1, true)
+  socketRecord.paused(true)
+  socketRecord.closed(1006)
+  t.same(directionsOf(messages), ['send begins', 'receive begins', 'send ends', 'receive ends'])
+})
+
+void t.test('sent: the first message after a subscriber was added publishes backpressure that began before', async (t) => {
+  const { record: socketRecord, socket } = create()
+  socket.writableNeedDrain = true
+  socketRecord.sent(1, true)
+  const messages = record<BackpressureMessage>(t, 'socket:backpressure')
+  socketRecord.sent(1, true)
+  t.same(directionsOf(messages), ['send begins'])
+})
+
+void t.test('refusedMessage: a decision against a message is published and reported', async (t) => {
+  const messages = record<SlowConsumerMessage>(t, 'socket:slow_consumer')
+  const { record: socketRecord, slow } = create()
+  socketRecord.refusedMessage('drop', 70_000)
+  t.match(brief(messages), [{ action: 'drop', bufferedAmount: 70_000, route: '/rooms/:room' }])
+  t.same(slow, ['drop'])
+})
