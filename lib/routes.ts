@@ -9,6 +9,7 @@ import {
 } from './errors.ts'
 import { chooseRetryAfter } from './handshake/admission.ts'
 import type { Admission } from './handshake/admission.ts'
+import { Compression } from './handshake/compression.ts'
 import { toHeaderLines } from './handshake/header-fields.ts'
 import { createOriginCheck } from './handshake/origin.ts'
 import type { OriginCheck } from './handshake/origin.ts'
@@ -127,8 +128,10 @@ function createHandler (
   const wsHandler = (only ? route.handler : route.wsHandler) as WebsocketHandler
   const httpHandler = only ? refusePlainRequest : route.handler
   if (only) route.schema = Object.assign({}, route.schema, { hide: true })
+  const compression = new Compression(server, admission)
   const onClose = (socket: WebSocket): void => {
     admission.socketClosed()
+    compression.closed(socket)
     shutdown.removeSocket(socket)
   }
 
@@ -146,8 +149,9 @@ function createHandler (
     }
     try {
       upgrade.headerLines = toHeaderLines(reply.getHeaders() as OutgoingHttpHeaders)
-      upgrade.accept(server, (socket, connection) => {
+      upgrade.accept(compression.selectServer(upgrade, request.raw), (socket, connection) => {
         clearHandshakeTimeout(upgrade)
+        compression.opened(upgrade, socket)
         admission.complete(upgrade)
         const onError = createErrorListener(this, socket, request, reply)
         const record = monitor.createRecord(socket, request, upgrade)

@@ -126,6 +126,12 @@ export interface WebsocketPluginOptions {
    */
   maxPendingHandshakes?: number | undefined
   /**
+   * Limit, in bytes, of the memory that the zlib contexts of all open sockets may need, with `perMessageDeflate`. A
+   * handshake that would exceed it opens a socket without compression (RFC 6455 section 9.1). The share of a socket is
+   * computed from its options, and freed when it closes. `Infinity` disables the limit. Default: 268435456.
+   */
+  compressionBudget?: number | undefined
+  /**
    * Emits `'error'` on a socket if an async listener of it rejects, so that `errorHandler` receives the error. Without
    * it, such a rejection is an unhandled one, which ends the process, unless `events.captureRejections` of Node is
    * true. It has no effect on listeners that `addEventListener()` adds, or on exceptions of listeners that are not

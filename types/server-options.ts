@@ -7,7 +7,7 @@ type OwnServerOptions = 'backlog' | 'host' | 'noServer' | 'port'
 
 /**
  * Options of ws's `WebSocketServer`, except those of a separate server. They have the same effect over HTTP/1.1 and
- * HTTP/2, except `perMessageDeflate`.
+ * HTTP/2.
  */
 export interface WebsocketServerOptions extends Omit<ServerOptions, OwnServerOptions | 'server' | 'verifyClient'> {
   /** Server whose handshakes are served. It is not closed with Fastify. Default: `fastify.server`. */
@@ -27,8 +27,8 @@ export interface WebsocketServerOptions extends Omit<ServerOptions, OwnServerOpt
   /** Limit of the automatic pongs that wait to be sent. A peer that exceeds it is terminated. Default: 60. */
   maxPendingAutoPongs?: number | undefined
   /**
-   * Compresses messages over HTTP/1.1 (RFC 7692). Over HTTP/2 compression is declined, and clients continue without it.
-   * Default: `false`.
+   * Negotiates the compression of messages with clients that offer it (permessage-deflate, RFC 7692). A socket that
+   * uses it needs up to 351 KiB for it, within `compressionBudget` of the plugin. Default: `false`.
    */
   perMessageDeflate?: ServerOptions['perMessageDeflate']
   /** Keeps the open sockets in `websocketServer.clients`, which does not exist otherwise. Default: `true`. */

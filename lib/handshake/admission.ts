@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { FastifyBaseLogger } from 'fastify'
 import { kUpgrade } from '../symbols.ts'
+import { CompressionBudget } from './compression-budget.ts'
 import { RefusalLog } from './refusal-log.ts'
 import { toRefused } from './refused-handshake.ts'
 import type { OnRefused, RawRequest, Upgrade } from './upgrade.ts'
@@ -9,6 +10,7 @@ import type { OnRefused, RawRequest, Upgrade } from './upgrade.ts'
 export interface AdmissionLimits {
   maxSockets: number
   maxPendingHandshakes: number
+  compressionBudget: number
 }
 
 /**
@@ -27,6 +29,8 @@ const RETRY_AFTER = [5, 15] as const
  * connection or stream is lost is not counted any more, although its hooks may still run.
  */
 export class Admission {
+  /** Account of the memory for compression. */
+  readonly compression: CompressionBudget
   readonly #limits: AdmissionLimits
   readonly #onRefused: OnRefused
   readonly #maxPerSession: number
@@ -44,9 +48,10 @@ export class Admission {
 
   /** @param onRefused called once for each handshake that was counted or refused here and opens no socket */
   constructor (limits: AdmissionLimits, log: FastifyBaseLogger, onRefused: OnRefused) {
-    const { maxSockets, maxPendingHandshakes } = limits
+    const { maxSockets, maxPendingHandshakes, compressionBudget } = limits
     this.#limits = limits
     this.#onRefused = onRefused
+    this.compression = new CompressionBudget(compressionBudget, log)
     this.#maxPerSession = Math.ceil(maxPendingHandshakes * SESSION_PART)
     this.#bySockets = new RefusalLog(log, { option: 'maxSockets', limit: maxSockets },
       'websocket handshakes refused with 503: as many sockets are open as maxSockets allows (see docs/limits.md)')
@@ -101,6 +106,14 @@ export class Admission {
     return true
   }
 
+  /**
+   * Reserves memory for the compression of a handshake that has reserved its socket. It is released when the handshake
+   * ends, unless a socket has taken it over. Returns false if it exceeds the budget.
+   */
+  reserveCompression (upgrade: Upgrade, bytes: number): boolean {
+    return this.#reserved.has(upgrade) && this.compression.reserve(upgrade, bytes)
+  }
+
   /** Ends a handshake with an open socket, which is counted until `socketClosed()` is called. */
   complete (upgrade: Upgrade): void {
     this.#remove(upgrade)
@@ -121,11 +134,11 @@ export class Admission {
 
   /** Logs the refusals that are not logged yet. */
   close (): void {
-    for (const log of [this.#bySockets, this.#byPending, this.#bySession]) log.close()
+    for (const log of [this.#bySockets, this.#byPending, this.#bySession, this.compression]) log.close()
   }
 
   #remove (upgrade: Upgrade): void {
-    this.#reserved.delete(upgrade)
+    if (this.#reserved.delete(upgrade)) this.compression.release(upgrade)
     const session = this.#pending.get(upgrade)
     this.#pending.delete(upgrade)
     if (session === undefined) return

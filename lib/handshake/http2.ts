@@ -12,7 +12,6 @@ import { addUpgradeFields, hasKey, responseToHttp2 } from './headers.ts'
 import { closeDetached } from './http1-response.ts'
 import { respond } from './respond.ts'
 import type { Dispatch, OnSocket, Refusal, Upgrade } from './upgrade.ts'
-import { declineCompression } from './websocket-server.ts'
 
 const NOTHING = Buffer.alloc(0)
 
@@ -71,8 +70,7 @@ class H2Upgrade implements Upgrade, HeadWriter, StreamHandshake {
     // Not earlier: a hook may answer the stream itself, with a body.
     this.#streamSocket.writer.head = this
     const raw = this.#request as unknown as IncomingMessage
-    // Messages over HTTP/2 are not compressed (H2-DESIGN section 7).
-    declineCompression(server).handleUpgrade(raw, stream, NOTHING, (websocket) => {
+    server.handleUpgrade(raw, stream, NOTHING, (websocket) => {
       // An open socket lives long, and no longer needs the handshake.
       releaseConnection(this.response)
       this.#streamSocket.handshake = undefined

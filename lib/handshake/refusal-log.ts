@@ -15,6 +15,8 @@ const INTERVAL = 1000
  * with their number. There is a timer only while handshakes are refused, and it does not keep the process alive.
  */
 export class RefusalLog {
+  /** Number of refusals since the start. */
+  total = 0
   readonly #log: FastifyBaseLogger
   readonly #limit: LoggedLimit
   readonly #message: string
@@ -29,6 +31,7 @@ export class RefusalLog {
 
   /** Counts a refusal, and logs it now or with those that follow. */
   add (): void {
+    this.total++
     this.#unlogged++
     if (this.#timer === undefined) this.#write()
   }

@@ -64,24 +64,14 @@ export function withOptions (server: WebSocketServer, routeOptions: WebsocketSer
   return overrideOptions(server, options)
 }
 
-/** The servers of `declineCompression()`, by the server that each was created from. */
-const uncompressed = new WeakMap<WebSocketServer, WebSocketServer>()
-
-/** Returns the same ws server, except that it declines permessage-deflate. Clients continue without it. */
-export function declineCompression (server: WebSocketServer): WebSocketServer {
-  const { perMessageDeflate = false } = server.options
-  if (perMessageDeflate === false) return server
-  let declining = uncompressed.get(server)
-  if (declining === undefined) {
-    declining = withOptions(server, { perMessageDeflate: false })
-    uncompressed.set(server, declining)
-  }
-  return declining
-}
-
 /** Returns the `closeTimeout` of a ws server, in ms. */
 export function readCloseTimeout (server: WebSocketServer): number {
   return (server.options as Required<WebsocketServerOptions>).closeTimeout
+}
+
+/** Returns the `allowSynchronousEvents` of a ws server. */
+export function allowsSynchronousEvents (server: WebSocketServer): boolean {
+  return (server.options as Required<WebsocketServerOptions>).allowSynchronousEvents!
 }
 
 /** Checks the result of `handleProtocols`. ws would send anything, even a promise, as text. */

@@ -12,8 +12,8 @@ import type { ShutdownSettings } from './shutdown.ts'
 import { complete, omitNullish, perRoute } from './table.ts'
 import type { Check, Checks, Complete, PerRoute, Table } from './table.ts'
 import {
-  ANY, BOOLEAN, BOOLEAN_OR_OBJECT, BYTES, COUNT, FUNCTION, MILLISECONDS, MILLISECONDS_OR_INFINITY, OBJECT,
-  POSITIVE_COUNT_OR_INFINITY, POSITIVE_MILLISECONDS, STRING, isBetween, validateStrict
+  ANY, BOOLEAN, BOOLEAN_OR_OBJECT, BYTES, BYTES_OR_INFINITY, COUNT, FUNCTION, MILLISECONDS, MILLISECONDS_OR_INFINITY,
+  OBJECT, POSITIVE_COUNT_OR_INFINITY, POSITIVE_MILLISECONDS, STRING, isBetween, validateStrict
 } from './validate.ts'
 
 type CheckedServerOptions = WebsocketServerOptions & Pick<ServerOptions, 'backlog' | 'host' | 'noServer' | 'port'>
@@ -25,7 +25,8 @@ export type RouteDefaults = Complete<WebsocketPluginOptions, PerRoute<typeof PLU
 export interface PluginSettings extends
   RouteDefaults, SessionSettings, Pick<
     Complete<WebsocketPluginOptions, typeof PLUGIN_OPTIONS>,
-    'advertise' | 'handshakeTimeout' | 'maxPendingHandshakes' | 'maxSessionAge' | 'maxSessionAgeGrace' | 'maxSockets' |
+    'advertise' | 'compressionBudget' | 'handshakeTimeout' | 'maxPendingHandshakes' | 'maxSessionAge' |
+    'maxSessionAgeGrace' | 'maxSockets' |
     'nodeVersionWarning' | 'upgradeFallback'
   > {
   /** Options for ws, as the user gave them. */
@@ -76,6 +77,9 @@ export const PLUGIN_OPTIONS = {
   maxSockets: { ...POSITIVE_COUNT_OR_INFINITY, default: Infinity },
   // Four HTTP/2 sessions that open as many sockets at once as maxConcurrentStreams allows: about 64 MiB.
   maxPendingHandshakes: { ...POSITIVE_COUNT_OR_INFINITY, default: 4096 },
+  // What 747 sockets need with the options of ws, or 4,605 if the server uses no context takeover. Others continue
+  // without compression, which is always correct.
+  compressionBudget: { ...BYTES_OR_INFINITY, default: 256 * 1024 * 1024 },
   // As in Node, whose `events.captureRejections` applies to all emitters of the process.
   captureRejections: { ...BOOLEAN, default: false, perRoute: true },
   // Peers need no more than a connection for most of these vulnerabilities, and the plugin cannot mend them. Builds of
@@ -146,12 +150,13 @@ export function readOptions (
     log.warn('option "options.path" rejects all other paths; use a websocket route instead')
   }
   const {
-    advertise, handshakeTimeout, maxPendingHandshakes, maxSessionAge, maxSessionAgeGrace, maxSockets,
+    advertise, compressionBudget, handshakeTimeout, maxPendingHandshakes, maxSessionAge, maxSessionAgeGrace, maxSockets,
     nodeVersionWarning, upgradeFallback
   } = complete(options, PLUGIN_OPTIONS)
   return Object.freeze({
     ...complete(options, perRoute(PLUGIN_OPTIONS)),
     advertise,
+    compressionBudget,
     handshakeTimeout,
     maxSockets,
     maxPendingHandshakes,

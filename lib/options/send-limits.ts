@@ -1,6 +1,6 @@
 import type { SlowConsumer } from '../../types/index.ts'
 import type { Check } from './table.ts'
-import { isCount, isSyncFunction } from './validate.ts'
+import { BYTES_OR_INFINITY, isSyncFunction } from './validate.ts'
 
 /** Limit of the bytes that wait to be sent to a peer, and the action on a message that exceeds it. */
 export interface SendLimits {
@@ -15,10 +15,7 @@ export const NO_LIMITS: SendLimits = Object.freeze({ sendLimit: Infinity, slowCo
 const POLICIES: unknown[] = ['close', 'drop']
 
 /** Check of the option `sendLimit`. */
-export const SEND_LIMIT: Check = {
-  expected: 'an integer of at least 0 (bytes), or Infinity',
-  isValid: (value) => isCount(value) || value === Infinity
-}
+export const SEND_LIMIT: Check = BYTES_OR_INFINITY
 
 /** Check of the option `slowConsumer`. */
 export const SLOW_CONSUMER: Check = {

@@ -36,6 +36,11 @@ export const POSITIVE_COUNT_OR_INFINITY: Check = {
 }
 /** Check for a number of bytes. */
 export const BYTES: Check = { expected: 'an integer of at least 0 (bytes)', isValid: isCount }
+/** Check for a number of bytes, or no limit. */
+export const BYTES_OR_INFINITY: Check = {
+  expected: 'an integer of at least 0 (bytes), or Infinity',
+  isValid: (value) => isCount(value) || value === Infinity
+}
 /** Check for a time, which may be 0. */
 export const MILLISECONDS: Check = {
   expected: `an integer from 0 to ${MAX_TIMEOUT} (ms)`,

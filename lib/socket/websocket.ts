@@ -11,6 +11,7 @@ import { hasReceivedClose } from '../internals/ws.ts'
 import { kAttachConnection, kConfigure, kHandlerDone } from '../symbols.ts'
 import { CloseCode } from './close-code.ts'
 import type { Connection } from './connection.ts'
+import { delayEnd } from './delayed-end.ts'
 import { MessageIterator } from './message-iterator.ts'
 import type { Message } from './message-sequence.ts'
 import { PendingMessages } from './pending-messages.ts'
@@ -29,6 +30,7 @@ export function createSocketClass (Base: typeof WsWebSocket): typeof WsWebSocket
     #onClose: SocketSettings['onClose']
     #onErrorRejection: SocketSettings['onErrorRejection']
     #isCompressed = false
+    #endIfSent: (() => void) | undefined
     #needsDrain = false
     #pendingMessages: PendingMessages | undefined
     #isHandled = false
@@ -41,6 +43,7 @@ export function createSocketClass (Base: typeof WsWebSocket): typeof WsWebSocket
     [kAttachConnection] (connection: Connection): void {
       this.#connection = connection
       this.#isCompressed = this.extensions !== ''
+      if (this.#isCompressed) this.#endIfSent = delayEnd(this, connection.duplex)
       connection.duplex.on('drain', () => this.#drain())
     }
 
@@ -119,6 +122,7 @@ export function createSocketClass (Base: typeof WsWebSocket): typeof WsWebSocket
     /** Sends by ws, and emits 'drain' itself: messages that wait to be compressed are not in the connection. */
     #sendCompressed (data: Data, options: SendOptions, callback: SendCallback | undefined): void {
       super.send(data, options, (error) => {
+        this.#endIfSent!()
         callback?.(error)
         if (this.#needsDrain) this.#drain()
       })

@@ -9,9 +9,9 @@ const NO_HANDSHAKES = { upgrades: 0, streams: 0, others: 0, offers: 0, compresse
 
 /** The servers under test, by their names in the suite's reports. The suite calls them agents. */
 export const AGENTS = {
-  reference: { title: 'ws over HTTP/1.1', handshake: 'upgrades', compresses: true },
-  http1: { title: 'plugin over HTTP/1.1', handshake: 'upgrades', compresses: true },
-  http2: { title: 'plugin over HTTP/2', handshake: 'streams', compresses: false }
+  reference: { title: 'ws over HTTP/1.1', handshake: 'upgrades' },
+  http1: { title: 'plugin over HTTP/1.1', handshake: 'upgrades' },
+  http2: { title: 'plugin over HTTP/2', handshake: 'streams' }
 }
 
 /** Runs cases against an agent. Returns the results by case, and the handshakes that the server counted. */

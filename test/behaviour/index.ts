@@ -2,6 +2,7 @@ import type { Transport } from '../helpers/transports.ts'
 import { testBackpressure } from './backpressure.ts'
 import { testClient } from './client.ts'
 import { testClosing } from './closing.ts'
+import { testCompression } from './compression.ts'
 import { testDraining } from './draining.ts'
 import { testFailures } from './failures.ts'
 import { testHandshake } from './handshake.ts'
@@ -35,6 +36,7 @@ export function testBehaviour (transport: Transport): void {
   testIteration(transport)
   testBackpressure(transport)
   testSendCallbacks(transport)
+  testCompression(transport)
   testClosing(transport)
   testDraining(transport)
   testFailures(transport)

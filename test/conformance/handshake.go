@@ -47,7 +47,7 @@ var _ = group("handshake",
 	Case{Name: "no-subprotocol-offered", RFC: "RFC 6455 section 4.2.2", Run: answersField("sec-websocket-protocol", "absent", "/protocols")},
 	Case{Name: "malformed-subprotocols", RFC: "RFC 6455 section 4.1", Run: isRefused("400", "/echo", with("sec-websocket-protocol", "a, ,"))},
 	Case{Name: "subprotocol-named-twice", RFC: "RFC 6455 section 4.1", Run: isRefused("400", "/echo", with("sec-websocket-protocol", "a, a"))},
-	Case{Name: "compression-declined", RFC: "RFC 7692 section 5", Run: answersField("sec-websocket-extensions", "absent", "/echo", with("sec-websocket-extensions", "permessage-deflate; client_max_window_bits"))},
+	Case{Name: "compression-off", RFC: "RFC 7692 section 5", Run: answersField("sec-websocket-extensions", "absent", "/echo", with("sec-websocket-extensions", "permessage-deflate; client_max_window_bits"))},
 	Case{Name: "unknown-extension", RFC: "RFC 6455 section 9.1", Run: answersField("sec-websocket-extensions", "absent", "/echo", with("sec-websocket-extensions", "x-unknown; a=1"))},
 	Case{Name: "malformed-extensions", RFC: "RFC 6455 section 9.1", Run: func(t *T) {
 		c := t.dial()

@@ -22,10 +22,10 @@ export class ScenarioContext {
     return this.agent.run({ do: 'open', url: `${this.origin.replace('http', 'ws')}${path}?id=${id}`, ...options })
   }
 
-  /** Opens a socket to the echo route, and waits until the handler has received it. */
-  async open (options) {
+  /** Opens a socket to an echo route, and waits until the handler has received it. */
+  async open ({ path = '/echo', ...options } = {}) {
     const id = this.createId()
-    const opened = await this.openAt('/echo', id, options)
+    const opened = await this.openAt(path, id, options)
     const seen = await this.app.opened(id)
     assert.equal(seen.transport, this.#transport, 'the handshake that the app received')
     return new Socket(this.agent, id, opened, seen)

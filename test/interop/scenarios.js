@@ -4,6 +4,8 @@ import assert from 'node:assert/strict'
 const MIB = 2 ** 20
 const MANY = 50
 const CROWD = 200
+/** Size, in bytes, of a message that compression makes much shorter. */
+const COMPRESSIBLE = 10_000
 /** Close codes of a client that disconnected: browsers send 1001 if they can; a killed client sends nothing. */
 const DISCONNECTED = [1001, 1006]
 
@@ -11,6 +13,14 @@ export const SCENARIOS = {
   'echo of text and binary': (context) => assertEchoes(context, 130),
 
   'echo of 1 MiB': (context) => assertEchoes(context, MIB),
+
+  async 'compressed messages' (context) {
+    const socket = await context.open({ path: '/compressed' })
+    const frames = await exchangeText(context, socket)
+    if (socket.seen.extensions === '') return 'does not offer compression'
+    assert.ok(frames.sentCompressed && frames.sent < COMPRESSIBLE / 10, `${frames.sent} bytes sent`)
+    return `receives ${frames.sent} bytes and sends ${frames.received} for a message of ${COMPRESSIBLE} bytes`
+  },
 
   async subprotocol (context) {
     const socket = await context.open({ protocols: ['chat.v0', 'chat.v1'] })
@@ -81,6 +91,15 @@ export const SCENARIOS = {
 
 /** Additional scenarios of a page in a browser. */
 export const PAGE_SCENARIOS = {
+  async 'messages that are compressed in both directions' (context) {
+    const socket = await context.open({ path: '/compressed' })
+    assert.equal(socket.seen.extensions, 'permessage-deflate')
+    const frames = await exchangeText(context, socket)
+    assert.ok(frames.sentCompressed && frames.sent < COMPRESSIBLE / 10, `${frames.sent} bytes sent`)
+    assert.ok(frames.receivedCompressed && frames.received < COMPRESSIBLE / 10, `${frames.received} bytes received`)
+    return `${frames.received} and ${frames.sent} bytes for a message of ${COMPRESSIBLE} bytes`
+  },
+
   async 'page reload' (context) {
     const sockets = await openMany(context, 3)
     await context.agent.reload()
@@ -125,6 +144,14 @@ async function assertEchoes (context, bytes) {
   const socket = await context.open()
   for (const kind of ['text', 'binary']) assert.equal(await socket.echo(kind, bytes), true, kind)
   await socket.close(1000, '')
+}
+
+/** Exchanges a text. Returns what the server has recorded about its frames. */
+async function exchangeText (context, socket) {
+  assert.equal(await socket.echo('text', COMPRESSIBLE), true)
+  await socket.close(1000, '')
+  const { frames } = await context.app.closed(socket.id)
+  return frames
 }
 
 async function assertStillWorks (socket) {

@@ -72,6 +72,9 @@ async function listen (name, options, pluginOptions) {
 
 function addRoutes (app) {
   app.get('/echo', { websocket: { protocols: ['chat.v2', 'chat.v1'] } }, echo)
+  app.get('/compressed', { websocket: { perMessageDeflate: true } }, (socket, request) => {
+    echo(socket, request, recordFrames(request.raw.stream ?? request.raw.socket))
+  })
   app.get('/refused', {
     websocket: true,
     onRequest: async (_request, reply) => reply.code(401).send({ error: 'unauthorized' })
@@ -83,7 +86,8 @@ function addRoutes (app) {
   app.get('/connection', async ({ raw }) => String(connectionOf(raw)))
 }
 
-function echo (socket, { query, raw, headers }) {
+/** @param frames record of the frames of the socket, if there is one */
+function echo (socket, { query, raw, headers }, frames) {
   const { id } = query
   sockets.set(id, socket)
   process.send({
@@ -92,13 +96,32 @@ function echo (socket, { query, raw, headers }) {
     connection: connectionOf(raw),
     protocol: socket.protocol,
     origin: headers.origin,
-    cookie: headers.cookie
+    cookie: headers.cookie,
+    extensions: socket.extensions
   })
   socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }))
   socket.once('close', (code, reason) => {
     sockets.delete(id)
-    process.send({ event: `closed ${id}`, code, reason: String(reason) })
+    process.send({ event: `closed ${id}`, code, reason: String(reason), frames })
   })
+}
+
+const RSV1 = 0x40
+
+/** Records the bytes of a connection or stream, and whether the first frame of each side is compressed (RFC 7692). */
+function recordFrames (connection) {
+  const frames = { received: 0, sent: 0 }
+  const record = (side, chunk) => {
+    frames[`${side}Compressed`] ??= (chunk[0] & RSV1) !== 0
+    frames[side] += chunk.length
+  }
+  const { write } = connection
+  connection.on('data', (chunk) => record('received', chunk))
+  connection.write = (chunk, ...parameters) => {
+    record('sent', chunk)
+    return write.call(connection, chunk, ...parameters)
+  }
+  return frames
 }
 
 function streamOnServer (stream, headers) {

@@ -76,14 +76,6 @@ void t.test('app.close() removes the listeners of the plugin', async (t) => {
   t.same(events.map((event) => app.server.listenerCount(event)), counts)
 })
 
-void t.test('permessage-deflate is negotiated over HTTP/1.1, and declined over HTTP/2', async (t) => {
-  const options = { options: { perMessageDeflate: true } }
-  for (const [transport, extensions] of [[H1, 'permessage-deflate'], [H2C, '']] as const) {
-    const { open } = await start(t, transport, (app) => { app.get('/ws', { websocket: true }, () => {}) }, options)
-    t.equal((await open('/ws', { perMessageDeflate: true })).extensions, extensions)
-  }
-})
-
 for (const transport of [H1, H2C]) {
   void t.test(`${transport.name}: a handshake that Fastify fails to route is logged, and answered with 500`, async (t) => {
     const { refused, logs } = await start(t, transport, addEcho, {}, { genReqId () { throw new Error('boom') } })

@@ -223,3 +223,18 @@ for (const [behaviour, fail] of failures) {
     t.strictSame(await closing({ server, client }), [['HEADERS', 'Close 1011', 'END_STREAM'], ['close 1011']])
   })
 }
+
+await t.test('with allowSynchronousEvents: false a Close with END_STREAM, behind several messages, is answered', async (t) => {
+  const server = await startServer(t, addEcho, { plugin: { options: { allowSynchronousEvents: false } } })
+  const client = await server.client()
+  client.connect(1, '/echo')
+  await client.response(1)
+  client.batch(() => {
+    for (const text of ['one', 'two', 'three']) client.data(1, wsText(text))
+    client.data(1, wsClose(4000, 'left'), true)
+  })
+  await client.untilEnd(1)
+  t.strictSame(client.wsTrace(1), ['HEADERS', 'Text one', 'Text two', 'Text three', 'Close 4000 left', 'END_STREAM'])
+  await server.socketsClosed()
+  t.strictSame(server.events[0], ['close 4000 left'])
+})

@@ -157,12 +157,12 @@ await t.test('handleProtocols selects the subprotocol, or none', async (t) => {
   t.notOk('sec-websocket-protocol' in headers)
 })
 
-await t.test('permessage-deflate is not negotiated, and RSV1 is a protocol error', async (t) => {
+await t.test('permessage-deflate is not negotiated unless the option is set, and RSV1 is a protocol error', async (t) => {
   const offers: unknown[] = []
   const server = await startServer(t, (app) => {
     app.addHook('preValidation', async ({ headers }) => { offers.push(headers) })
     addEcho(app)
-  }, { plugin: { options: { perMessageDeflate: true } } })
+  })
   const client = await server.client()
   const offer = 'permessage-deflate; client_max_window_bits'
   client.connect(1, '/echo', { 'sec-websocket-extensions': offer })

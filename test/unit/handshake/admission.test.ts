@@ -14,8 +14,9 @@ const causes = new WeakMap<Admission, RefusalCause[]>()
 
 function create (limits: Partial<AdmissionLimits> = {}): { admission: Admission, logs: object[] } {
   const { log, logs } = createLog()
+  const defaults = { maxSockets: Infinity, maxPendingHandshakes: 4096, compressionBudget: Infinity }
   const onRefused = ({ cause }: RefusedHandshake): void => { causes.get(admission)!.push(cause) }
-  const admission = new Admission({ maxSockets: Infinity, maxPendingHandshakes: 4096, ...limits }, log, onRefused)
+  const admission = new Admission({ ...defaults, ...limits }, log, onRefused)
   causes.set(admission, [])
   return { admission, logs }
 }
@@ -181,4 +182,51 @@ void t.test('chooseRetryAfter: returns various times from 5 to 15 s', async (t) 
   const values = new Set(Array.from({ length: 1000 }, chooseRetryAfter))
   t.ok([...values].every((value) => /^\d+$/.test(value) && Number(value) >= 5 && Number(value) <= 15))
   t.ok(values.size > 1)
+})
+
+void t.test('reserveCompression: memory is reserved for a handshake with a socket, until it ends', async (t) => {
+  const { admission, logs } = create({ compressionBudget: 100 })
+  const { compression } = admission
+  const first = await receiveUpgrade()
+  t.ok(admission.admit(first.request, first.upgrade))
+  t.notOk(admission.reserveCompression(first.upgrade, 60), 'without a reserved socket')
+  t.ok(admission.reserve(first.upgrade))
+  t.ok(admission.reserveCompression(first.upgrade, 60))
+  t.same([compression.bytes, compression.sockets], [60, 1])
+
+  const second = await receiveUpgrade()
+  t.ok(admission.admit(second.request, second.upgrade))
+  t.ok(admission.reserve(second.upgrade))
+  t.notOk(admission.reserveCompression(second.upgrade, 60))
+  t.match(logs, [{ level: 40, option: 'compressionBudget', limit: 100, refused: 1 }])
+
+  const closed = once(first.response, 'close')
+  first.request.socket.destroy()
+  await closed
+  t.same([compression.bytes, compression.sockets], [0, 0])
+  t.notOk(admission.reserveCompression(first.upgrade, 60), 'a lost handshake opens no socket')
+  t.ok(admission.reserveCompression(second.upgrade, 60))
+  second.client.destroy()
+})
+
+void t.test('reserveCompression: a socket that has taken the memory over keeps it when its handshake ends', async (t) => {
+  const { admission } = create({ compressionBudget: 100 })
+  const { request, upgrade, client } = await receiveUpgrade()
+  const socket = {}
+  admission.admit(request, upgrade)
+  admission.reserve(upgrade)
+  t.ok(admission.reserveCompression(upgrade, 60))
+  admission.compression.transfer(upgrade, socket)
+  admission.complete(upgrade)
+  t.equal(admission.compression.bytes, 60)
+  admission.compression.release(socket)
+  t.equal(admission.compression.bytes, 0)
+  client.destroy()
+})
+
+void t.test('close: logs how often compression was declined', async (t) => {
+  const { admission, logs } = create({ compressionBudget: 0 })
+  for (let count = 0; count < 3; count++) admission.compression.reserve({}, 1)
+  admission.close()
+  t.match(logs, [{ option: 'compressionBudget', refused: 1 }, { option: 'compressionBudget', refused: 2 }])
 })

@@ -34,6 +34,7 @@ void t.test('refusals within a second are logged together, once a second', async
   t.same(logged(), [])
   mock.timers.tick(1000)
   t.same(logged(), [[40, 'maxSockets', 7, 1]])
+  t.equal(refusals.total, 5)
 })
 
 void t.test('after a second without a refusal there is no timer, and the next refusal is logged immediately', async (t) => {

@@ -5,7 +5,7 @@ import { WebSocket } from 'ws'
 import type { WebSocketServer } from 'ws'
 import type { WebsocketServerOptions } from '../../../index.ts'
 import {
-  addServerMethods, createWebSocketServer, declineCompression, readCloseTimeout, withOptions
+  addServerMethods, allowsSynchronousEvents, createWebSocketServer, readCloseTimeout, withOptions
 } from '../../../lib/handshake/websocket-server.ts'
 import type { PluginSocket } from '../../../lib/socket/plugin-socket.ts'
 import { kAttachConnection } from '../../../lib/symbols.ts'
@@ -155,30 +155,6 @@ void t.test('withOptions: sockets of the route are clients of the server', async
   pending.client.destroy()
 })
 
-void t.test('declineCompression: a server without compression is returned as it is', async (t) => {
-  for (const options of [{}, { perMessageDeflate: false }]) {
-    const server = createServer(options)
-    t.equal(declineCompression(server), server)
-  }
-})
-
-void t.test('declineCompression: an offer of compression is declined, and stays in the request', async (t) => {
-  const server = createServer({ perMessageDeflate: true, closeTimeout: 7 })
-  const declining = declineCompression(server)
-  t.equal(declineCompression(server), declining, 'one for each server')
-  t.equal(readCloseTimeout(declining), 7)
-
-  const offer = 'Sec-WebSocket-Extensions: permessage-deflate'
-  for (const [each, extensions] of [[server, 'permessage-deflate'], [declining, '']] as const) {
-    const pending = await receiveUpgrade(undefined, upgradeRequest('/', [offer]))
-    const [socket] = handle(each, pending)
-    t.equal(socket!.extensions, extensions)
-    t.equal(pending.request.headers['sec-websocket-extensions'], 'permessage-deflate')
-    t.ok(server.clients.has(socket!))
-    pending.client.destroy()
-  }
-})
-
 void t.test('readCloseTimeout: returns the option closeTimeout of the server or route, or the default of ws', async (t) => {
   t.equal(readCloseTimeout(createServer()), 30_000)
   t.equal(readCloseTimeout(createServer({ closeTimeout: 7 })), 7)
@@ -192,4 +168,9 @@ void t.test('addServerMethods: the servers of routes have the methods, too', asy
   t.equal(addServerMethods(server, { drain, stats }), server)
   const ofRoute = withOptions(server, { maxPayload: 10 }) as unknown as { drain: typeof drain }
   t.equal(await ofRoute.drain(), 5)
+})
+
+void t.test('allowsSynchronousEvents: returns the option of the server or route, or the default of ws', async (t) => {
+  t.equal(allowsSynchronousEvents(createServer()), true)
+  t.equal(allowsSynchronousEvents(withOptions(createServer(), { allowSynchronousEvents: false })), false)
 })

@@ -117,6 +117,7 @@ void t.test('options that are omitted have their defaults', async (t) => {
     handshakeTimeout: 30_000,
     maxSockets: Infinity,
     maxPendingHandshakes: 4096,
+    compressionBudget: 268_435_456,
     maxSessionAge: 0,
     maxSessionAgeGrace: 60_000,
     nodeVersionWarning: true,
