@@ -34,7 +34,7 @@ const LAYERS: string[][] = [
 const RESTRICTED: Record<string, string[]> = {
   'node:http2': ['lib/cli/http2-session.ts', 'lib/client/transport.ts', 'lib/http2/'],
   'node:net': ['lib/cli/connection.ts', 'lib/client/transport.ts'],
-  ws: ['lib/client/client-socket.ts', 'lib/handshake/websocket-server.ts'],
+  ws: ['lib/internals/ws.ts'],
   fastify: [],
   'fastify-plugin': ['index.ts'],
   'find-my-way': ['lib/route-matcher.ts']

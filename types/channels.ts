@@ -39,6 +39,7 @@ export interface HandshakeMessage {
   status: number | undefined
   /** Cause of the refusal; undefined if a socket was opened. */
   cause: RefusalCause | undefined
+  fastify: FastifyInstance
   /** FST_WS_HANDSHAKE_REFUSED, from `error` on, if no socket was opened. */
   error: Error | undefined
 }
@@ -54,12 +55,13 @@ export interface HandshakeRefusedMessage {
   /** Status of the response; undefined if none was sent. */
   status: number | undefined
   cause: RefusalCause
+  fastify: FastifyInstance
 }
 
 /** Identity of a socket, in the messages of all `fastify-websocket-h2:socket:*` channels. */
 export interface SocketMessage {
   socket: WebSocket
-  /** Request that opened the socket. `request.server` is the Fastify instance. */
+  /** Request that opened the socket. `request.server` is the Fastify instance of its route. */
   request: FastifyRequest
   /** URL of the route, as it was declared. */
   route: string

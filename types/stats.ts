@@ -23,6 +23,15 @@ export interface WebsocketStats {
     /** Decisions of `slowConsumer`: sockets that were closed, and messages that were dropped. */
     slowConsumers: { closed: number, dropped: number }
   }
+  /** Sockets that compress messages (permessage-deflate, RFC 7692). `compressionBudget` limits their memory. */
+  compression: {
+    /** Open sockets that compress, and handshakes that may open one. */
+    sockets: number
+    /** Memory, in bytes, that is reserved for them. */
+    reservedBytes: number
+    /** Sockets that were opened without compression, because the budget was used up. */
+    declined: number
+  }
   /** Messages of all sockets, open and closed. */
   messages: { received: number, sent: number }
   /** Bytes of these messages, before compression and without frame headers. */

@@ -5,8 +5,8 @@ import { RPCType, setRPCMetadata } from '@opentelemetry/core'
 const SOCKET_CLOSE = 'fastify-websocket-h2:socket:close'
 
 /**
- * Traces WebSocket handshakes and sockets, of all applications of the process. Call it after the context manager of
- * OpenTelemetry is registered. Returns a function that stops it.
+ * Traces WebSocket handshakes and sockets, of all applications of the process. Call it after the SDK of OpenTelemetry
+ * has been started. Returns a function that stops it.
  *
  * - One span per handshake, of kind SERVER. Hooks and the handler run in its context, so their spans are its children.
  * - One span per socket, in a trace of its own that is linked to the handshake: a socket can be open for days, and
@@ -94,6 +94,6 @@ export function traceWebsockets () {
  */
 function readContextStorage () {
   const { _asyncLocalStorage: storage } = context._getContextManager()
-  if (storage === undefined) throw new Error('traceWebsockets() needs an AsyncLocalStorageContextManager of OpenTelemetry')
+  if (storage === undefined) throw new Error('Start the SDK of OpenTelemetry 2 before traceWebsockets() is called')
   return storage
 }

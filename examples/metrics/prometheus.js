@@ -5,14 +5,15 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 /** Bounds of the histogram, in s: sockets live from less than a second to days. */
 const BUCKETS = [1, 10, 60, 600, 3600, 6 * 3600, 24 * 3600]
 
-/** Counters of prom-client: name, help, label, and their values in the statistics of the plugin. */
+/** Counters: name, help, label, and their values in the statistics of the plugin, by the value of the label. */
 const COUNTERS = [
   ['messages_total', 'Messages', 'direction', ({ messages }) => messages],
   ['message_bytes_total', 'Bytes of messages, before compression', 'direction', ({ bytes }) => bytes],
   ['handshakes_refused_total', 'Handshakes that opened no socket', 'cause', ({ handshakes }) => handshakes.refused],
-  ['slow_consumers_total', 'Sockets closed and messages dropped by slowConsumer', 'action', ({ sockets }) => sockets.slowConsumers]
+  ['slow_consumers_total', 'Decisions of slowConsumer', 'action', ({ sockets }) => sockets.slowConsumers]
 ]
 
+/** Gauges: name, help, and value. */
 const GAUGES = [
   ['buffered_bytes', 'Bytes that wait to be sent', ({ sockets }) => sockets.bufferedBytes],
   ['pending_handshakes', 'Handshakes that are not answered yet', ({ handshakes }) => handshakes.pending]

@@ -2,10 +2,8 @@
  * The page of examples/echo, with metrics for Prometheus at /metrics and spans of OpenTelemetry on stdout.
  * `npm run build && node examples/metrics/server.js` runs it. PORT=8444 listens on another port.
  */
-import FastifyOtel from '@fastify/otel'
-import { context, trace } from '@opentelemetry/api'
-import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
-import { BasicTracerProvider, ConsoleSpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
+import { FastifyOtelInstrumentation } from '@fastify/otel'
+import { ConsoleSpanExporter, NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node'
 import Fastify from 'fastify'
 import fastifyWebsocketH2 from 'fastify-websocket-h2'
 import { createCertificate } from '../echo/certificate.js'
@@ -13,10 +11,7 @@ import { servePage } from '../echo/page.js'
 import { traceWebsockets } from './opentelemetry.js'
 import prometheus from './prometheus.js'
 
-context.setGlobalContextManager(new AsyncLocalStorageContextManager())
-trace.setGlobalTracerProvider(new BasicTracerProvider({
-  spanProcessors: [new SimpleSpanProcessor(new ConsoleSpanExporter())]
-}))
+new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(new ConsoleSpanExporter())] }).register()
 const stopTracing = traceWebsockets()
 
 const app = Fastify({
@@ -24,7 +19,7 @@ const app = Fastify({
   https: { allowHTTP1: true, ...await createCertificate() },
   logger: { level: 'warn' }
 })
-await app.register(new FastifyOtel({ ignorePaths: '/metrics' }).plugin())
+await app.register(new FastifyOtelInstrumentation({ ignorePaths: '/metrics' }).plugin())
 await app.register(fastifyWebsocketH2, { options: { closeTimeout: 3000 } })
 await app.register(prometheus)
 

@@ -8,11 +8,11 @@ import type { WriteCallback } from './streams.ts'
 type Classes = Pick<typeof imported, 'WebSocket' | 'WebSocketServer'>
 
 /**
- * Returns the classes of ws, as `require('ws')` returns them.
+ * Returns the classes of ws, as CommonJS modules receive them.
  *
  * Instrumentations such as those of dd-trace and OpenTelemetry patch ws when a CommonJS module requires it. ws's ES
  * module loads only some of its files in that way, so that they would patch `send()` and miss `handleUpgrade()`. They
- * change the classes, or return a subclass. A bundle contains ws already: `require()` fails then, or finds a copy.
+ * change the classes, or return a subclass. A bundle contains ws already: loading it fails then, or finds a copy.
  *
  * @param load loads a CommonJS module
  */

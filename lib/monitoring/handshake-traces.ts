@@ -1,3 +1,4 @@
+import type { FastifyInstance } from 'fastify'
 import type { HandshakeMessage } from '../../types/index.ts'
 import { handshakeChannel } from '../channels.ts'
 import { FST_WS_HANDSHAKE_REFUSED } from '../errors.ts'
@@ -8,7 +9,12 @@ const { start, end, asyncStart, asyncEnd, error } = handshakeChannel
 
 /** Traces of pending handshakes, on the tracing channel. A handshake has one only if the channel has subscribers. */
 export class HandshakeTraces {
+  readonly #fastify: FastifyInstance
   readonly #messages = new WeakMap<Upgrade, HandshakeMessage>()
+
+  constructor (fastify: FastifyInstance) {
+    this.#fastify = fastify
+  }
 
   /** Calls a function that passes a handshake on, between `start` and `end`. */
   start (rawRequest: RawRequest, upgrade: Upgrade, passOn: () => void): void {
@@ -22,6 +28,7 @@ export class HandshakeTraces {
       socket: undefined,
       status: undefined,
       cause: undefined,
+      fastify: this.#fastify,
       error: undefined
     }
     this.#messages.set(upgrade, message)

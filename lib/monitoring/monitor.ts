@@ -16,7 +16,7 @@ import type { Sources } from './totals.ts'
  */
 export class Monitor implements SessionObserver {
   readonly #fastify: FastifyInstance
-  readonly #traces = new HandshakeTraces()
+  readonly #traces: HandshakeTraces
   readonly #totals = new Totals()
   readonly #records = new Set<SocketRecord>()
   /** Number of sockets that each session has carried. A session also has the streams of handshakes that are refused. */
@@ -28,6 +28,7 @@ export class Monitor implements SessionObserver {
 
   constructor (fastify: FastifyInstance) {
     this.#fastify = fastify
+    this.#traces = new HandshakeTraces(fastify)
   }
 
   // Handshakes
@@ -45,7 +46,7 @@ export class Monitor implements SessionObserver {
     const { handshakeRefused } = channels
     const route = request?.routeOptions.url
     if (handshakeRefused.hasSubscribers) {
-      handshakeRefused.publish({ rawRequest, httpVersion, request, route, status, cause })
+      handshakeRefused.publish({ rawRequest, httpVersion, request, route, status, cause, fastify: this.#fastify })
     }
     if (refused.isLogged) return
     const level = cause === 'aborted' ? 'debug' : 'info'

@@ -1,10 +1,11 @@
 import type { HttpVersion, RefusalCause, SocketCloseMessage, SocketTraffic, WebsocketStats } from '../../types/index.ts'
+import type { CompressionBudget } from '../handshake/compression-budget.ts'
 import type { Session } from '../http2/session.ts'
 import type { SocketRecord } from '../socket/socket-record.ts'
 
 /** Parts of the plugin whose state is in the statistics. */
 export interface Sources {
-  admission: { readonly pending: number }
+  admission: { readonly pending: number, readonly compression: Pick<CompressionBudget, 'bytes' | 'declined' | 'sockets'> }
   others: { readonly received: number }
   sessions: { readonly open: Iterable<Session> }
 }
@@ -52,6 +53,7 @@ export class Totals {
   summarize (records: ReadonlySet<SocketRecord>, { admission, others, sessions }: Sources): WebsocketStats {
     const traffic = { ...this.#traffic }
     for (const record of records) addTraffic(traffic, record)
+    const { sockets, bytes: reservedBytes, declined } = admission.compression
     return {
       sockets: {
         opened: this.#opened,
@@ -60,6 +62,7 @@ export class Totals {
         unresponsive: this.unresponsive,
         slowConsumers: { ...this.#slowConsumers }
       },
+      compression: { sockets, reservedBytes, declined },
       messages: { received: traffic.messagesReceived, sent: traffic.messagesSent },
       bytes: { received: traffic.bytesReceived, sent: traffic.bytesSent },
       handshakes: { pending: admission.pending, refused: { ...this.#refused }, leftToOthers: others.received },

@@ -18,6 +18,7 @@ import type { Table } from './pages.ts'
 import { channels, handshakeChannel } from './subjects.ts'
 
 const PREFIX = 'fastify-websocket-h2'
+const NAMES = Object.values(channels).map(({ name }) => String(name))
 const TRACING = `tracing:${PREFIX}.handshake:*`
 const NUMBERS = ['ms', 'bytes', 'integer']
 
@@ -43,7 +44,7 @@ const interfaces = [...readInterfaces('types/channels.ts').values()]
 const statistics = tablesOf('Statistics')[0]!
 
 void t.test('the table of channels lists all channels', async (t) => {
-  t.same(namesIn(tablesOf('Channels')[0]!), Object.values(channels).map(({ name }) => name).sort())
+  t.same(namesIn(tablesOf('Channels')[0]!), [...NAMES].sort())
   const { start, end, asyncStart, asyncEnd, error } = handshakeChannel
   t.same(namesIn(tablesOf('Handshakes')[0]!), [start, end, asyncStart, asyncEnd, error].map(({ name }) => name).sort())
   t.match(page.text, '`fastify-websocket-h2.handshake`')
@@ -61,7 +62,7 @@ void t.test('every field of a message is listed, with the type that types/channe
 
 for (const transport of [H1, H2C]) {
   void t.test(`${transport.name}: messages have the fields and types that are documented`, async (t) => {
-    const recorded = new Map(Object.values(channels).map(({ name }) => [name, recordAll(t, name)]))
+    const recorded = new Map(NAMES.map((name) => [name, recordAll(t, name)]))
     const { start, end, asyncStart, asyncEnd, error } = handshakeChannel
     const traces = [start, end, asyncStart, asyncEnd, error]
     const traced: object[] = []
@@ -241,7 +242,7 @@ async function sendInvalid ({ app }: Fixture): Promise<void> {
   const request = sendRequest({
     port: (app.server.address() as AddressInfo).port,
     path: '/echo',
-    headers: { connection: 'upgrade', upgrade: 'websocket', 'sec-websocket-version': 13, 'sec-websocket-key': 'invalid' }
+    headers: { connection: 'upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': 'invalid' }
   })
   const [response] = await once(request.end(), 'response')
   response.resume()

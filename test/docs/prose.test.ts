@@ -12,7 +12,8 @@ interface Rule {
 
 /** Files, and folders with their subfolders, whose prose is checked. */
 const PLACES = [
-  'README.md', 'docs', 'CHANGELOG.md', 'CONTRIBUTING.md', 'H2-DESIGN.md', 'SECURITY.md', 'index.ts', 'lib', 'types', 'test'
+  'README.md', 'docs', 'examples', 'CHANGELOG.md', 'CONTRIBUTING.md', 'H2-DESIGN.md', 'SECURITY.md', 'index.ts', 'lib',
+  'types', 'test'
 ]
 
 const RULES: Rule[] = [

@@ -92,6 +92,13 @@ for (const transport of TRANSPORTS) {
     t.match(parse(await registry.metrics()), { [count('/echo', http, 'app_shutdown')]: 1 })
   })
 
+  void t.test(`${transport.name}: Prometheus scrapes the sockets that drain() closes as app_shutdown`, async (t) => {
+    const { app, open, scrape, ended } = await startMeasured(t, transport, addEcho)
+    await open('/echo')
+    await Promise.all([ended(1), app.websocketServer.drain({ over: 0 })])
+    t.match(await scrape(), { [count('/echo', http, 'app_shutdown')]: 1 })
+  })
+
   void t.test(`${transport.name}: Prometheus scrapes refused handshakes by cause`, async (t) => {
     const { refused, scrape } = await startMeasured(t, transport, (app) => {
       app.get('/private', { websocket: true, onRequest: async (_request, reply) => await reply.code(401).send() }, () => {})

@@ -61,9 +61,9 @@ const sockets = new Map<string, WebSocket>()
 const ends = record<SocketCloseMessage>(t, 'socket:close')
 
 const compressed = { perMessageDeflate: { threshold: 0 } }
-const fixtures = await Promise.all([
-  serve(H1), serve(H2C), serve(H1_TLS), serve(H2_TLS), serve(H1, { options: compressed })
-])
+const plain = await Promise.all([H1, H2C, H1_TLS, H2_TLS].map((transport) => serve(transport)))
+const compressing = await Promise.all([H1, H2C].map((transport) => serve(transport, { options: compressed })))
+const fixtures = [...plain, ...compressing]
 let count = 0
 
 async function serve (transport: Transport, options: WebsocketPluginOptions = {}): Promise<Fixture> {
@@ -98,11 +98,12 @@ await testProperty('the counted messages and bytes of a socket are those that it
   async ([which, bySocket, byClient, type, consumer]) => {
     const fixture = fixtures[which]!
     const path = `/${count++}`
-    const client = await fixture.open(path, which === 4 ? compressed : {})
+    const client = await fixture.open(path, which < plain.length ? {} : compressed)
     client.on('message', () => {})
     await waitUntil(() => sockets.has(path), 'the handler is called')
     const socket = sockets.get(path)!
     sockets.delete(path)
+    assert.equal(socket.extensions, which < plain.length ? '' : 'permessage-deflate')
     socket.binaryType = type
     consume(socket, consumer)
 

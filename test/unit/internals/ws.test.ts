@@ -8,8 +8,8 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import {
-  hasReceivedClose, hasReceiverFailed, hookReceiver, hookSender, interceptEnd, isHandshakeTimeout, loadWs,
-  overrideOptions, sendsImmediately, shareDeflate, wsEmit, wsReceiverOf, wsSend, wsSenderOf, wsWrite
+  hasReceivedClose, hasReceiverFailed, hookReceiver, hookSender, interceptEnd, isHandshakeTimeout, isQueueing,
+  loadWs, overrideOptions, sendsImmediately, shareDeflate, wsEmit, wsReceiverOf, wsSend, wsSenderOf, wsWrite
 } from '../../../lib/internals/ws.ts'
 import type { DeflatePool } from '../../../lib/internals/ws.ts'
 import { hasFastProperties } from '../../helpers/fast-properties.ts'
@@ -116,7 +116,8 @@ void t.test('hasReceivedClose: is true when ws answers a Close frame with close(
 void t.test('hasReceivedClose: is false when ws closes after a protocol error', async (t) => {
   const [socket, connection] = await openSocket(t)
   socket.on('error', () => {})
-  const ended = once(socket, 'close')
+  // once() of node:events would reject with the error.
+  const ended = new Promise((resolve) => socket.on('close', resolve))
   connection.push(wsFrame(TEXT, '', { masked: false }))
   await ended
   t.equal(hasReceivedClose(socket), false)
@@ -240,6 +241,24 @@ void t.test('wsSend: ws writes the frame', async (t) => {
   const options = { binary: false, compress: false, fin: true, mask: false }
   await new Promise<void>((resolve) => wsSend(wsSenderOf(socket), 'text', options, () => resolve()))
   t.same(connection.bytes, Buffer.of(0x81, 4, ...Buffer.from('text')))
+})
+
+void t.test('wsSenderOf: returns the object in which ws frames messages, with the fields that the plugin reads', async (t) => {
+  const [socket, connection] = await openSocket(t)
+  const { _socket, _state, _firstFragment } = wsSenderOf(socket)
+  t.equal(_socket, connection.duplex)
+  t.strictSame([_state, _firstFragment], [0, true])
+})
+
+void t.test('isQueueing: returns true while ws reads a Blob, but not between the fragments of a message', async (t) => {
+  const [socket] = await openSocket(t)
+  const sender = wsSenderOf(socket)
+  socket.send('fragment', { fin: false })
+  t.equal(isQueueing(sender), false)
+  socket.send(new Blob(['fragment']), { fin: true })
+  t.equal(isQueueing(sender), true)
+  await new Promise((resolve) => socket.pong('', false, resolve))
+  t.equal(isQueueing(sender), false)
 })
 
 void t.test('sendsImmediately: returns false while ws reads a Blob, and what is sent meanwhile waits', async (t) => {

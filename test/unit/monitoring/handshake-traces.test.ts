@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import type { HandshakeMessage } from '../../../index.ts'
 import { handshakeChannel } from '../../../lib/channels.ts'
@@ -8,10 +9,11 @@ import type { SocketRecord } from '../../../lib/socket/socket-record.ts'
 import { recordTraces } from '../../helpers/channels.ts'
 import { receiveUpgrade } from '../../helpers/pending-upgrade.ts'
 
+const FASTIFY = {} as FastifyInstance
 const RECORD = { socket: {}, request: {}, route: '/a' } as unknown as SocketRecord
 
 void t.test('a handshake that opens a socket is published from start to asyncEnd, with one object', async (t) => {
-  const traces = new HandshakeTraces()
+  const traces = new HandshakeTraces(FASTIFY)
   const { names, messages } = recordTraces(t)
   const { request, upgrade, client } = await receiveUpgrade()
   traces.start(request, upgrade, () => names.push('passed on'))
@@ -19,13 +21,14 @@ void t.test('a handshake that opens a socket is published from start to asyncEnd
   t.same(names, ['start', 'passed on', 'end', 'asyncStart', 'asyncEnd'])
   t.equal(new Set(messages).size, 1)
   t.equal(messages[0]!.rawRequest, request)
+  t.equal(messages[0]!.fastify, FASTIFY)
   t.match(messages[0], { httpVersion: '1.1', route: '/a', status: undefined, cause: undefined, error: undefined })
   t.equal(messages[0]!.socket, RECORD.socket)
   client.destroy()
 })
 
 void t.test('a handshake that is refused is published with its status, cause and error', async (t) => {
-  const traces = new HandshakeTraces()
+  const traces = new HandshakeTraces(FASTIFY)
   const { names, messages } = recordTraces(t)
   const { request, response, upgrade, client } = await receiveUpgrade()
   traces.start(request, upgrade, () => {
@@ -40,7 +43,7 @@ void t.test('a handshake that is refused is published with its status, cause and
 })
 
 void t.test('a handshake ends once', async (t) => {
-  const traces = new HandshakeTraces()
+  const traces = new HandshakeTraces(FASTIFY)
   const { names } = recordTraces(t)
   const { request, upgrade, client } = await receiveUpgrade()
   traces.start(request, upgrade, () => {})
@@ -52,7 +55,7 @@ void t.test('a handshake ends once', async (t) => {
 })
 
 void t.test('a handshake that began without subscribers is not published later', async (t) => {
-  const traces = new HandshakeTraces()
+  const traces = new HandshakeTraces(FASTIFY)
   const { request, upgrade, client } = await receiveUpgrade()
   let isPassedOn = false
   traces.start(request, upgrade, () => { isPassedOn = true })
@@ -65,7 +68,7 @@ void t.test('a handshake that began without subscribers is not published later',
 })
 
 void t.test('a subscriber of one channel is enough, and so is a bound store', async (t) => {
-  const traces = new HandshakeTraces()
+  const traces = new HandshakeTraces(FASTIFY)
   const { request, upgrade, client } = await receiveUpgrade()
   const ended: HandshakeMessage[] = []
   const listener = (message: unknown): void => { ended.push(message as HandshakeMessage) }
@@ -84,7 +87,7 @@ void t.test('a subscriber of one channel is enough, and so is a bound store', as
 })
 
 void t.test('what the synchronous part throws is thrown, after end', async (t) => {
-  const traces = new HandshakeTraces()
+  const traces = new HandshakeTraces(FASTIFY)
   const { names } = recordTraces(t)
   const { request, upgrade, client } = await receiveUpgrade()
   t.throws(() => traces.start(request, upgrade, () => { throw new Error('broken') }), { message: 'broken' })

@@ -14,7 +14,11 @@ import { brief, record } from '../../helpers/channels.ts'
 import { createLog } from '../../helpers/pending-upgrade.ts'
 
 const FASTIFY = {} as FastifyInstance
-const SOURCES = { admission: { pending: 0 }, others: { received: 0 }, sessions: { open: [] } }
+const SOURCES = {
+  admission: { pending: 0, compression: { sockets: 0, bytes: 0, declined: 0 } },
+  others: { received: 0 },
+  sessions: { open: [] }
+}
 
 interface Line { level: string, message: string, fields: object }
 

@@ -8,7 +8,8 @@ import type { SocketRecord } from '../../../lib/socket/socket-record.ts'
 const NO_TRAFFIC = { messagesReceived: 0, messagesSent: 0, bytesReceived: 0, bytesSent: 0 }
 
 function sourcesOf (sessions: object[] = [], pending = 0, received = 0): Sources {
-  return { admission: { pending }, others: { received }, sessions: { open: sessions as Session[] } }
+  const compression = { sockets: 4, bytes: 5000, declined: 6 }
+  return { admission: { pending, compression }, others: { received }, sessions: { open: sessions as Session[] } }
 }
 
 function openSocket (route: string, httpVersion: string, socket: object = {}): SocketRecord {
@@ -21,7 +22,7 @@ function closeWith (code: number, traffic: object = {}): SocketCloseMessage {
 }
 
 void t.test('at first everything is 0, and every cause is present', async (t) => {
-  const { sockets, messages, bytes, handshakes, sessions } = new Totals().summarize(new Set(), sourcesOf())
+  const { sockets, compression, messages, bytes, handshakes, sessions } = new Totals().summarize(new Set(), sourcesOf())
   t.same(sockets, {
     open: 0,
     opened: 0,
@@ -33,6 +34,7 @@ void t.test('at first everything is 0, and every cause is present', async (t) =>
     unresponsive: 0,
     slowConsumers: { closed: 0, dropped: 0 }
   })
+  t.same(compression, { sockets: 4, reservedBytes: 5000, declined: 6 })
   t.same([messages, bytes], [{ received: 0, sent: 0 }, { received: 0, sent: 0 }])
   t.same(new Set(Object.values(handshakes.refused)), new Set([0]))
   t.equal(Object.keys(handshakes.refused).length, 10)
