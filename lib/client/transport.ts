@@ -105,10 +105,11 @@ export async function connectTransport (target: Target, signal?: AbortSignal): P
   return {
     open (request) {
       const stream = openStream(session, request)
-      // After a reset nothing is left to send: the connection ends as that of a socket over TCP does.
       return stream.once('close', () => {
-        if (stream.rstCode === 0) closeSession(session, connection)
-        else session.destroy()
+        // After a reset nothing is left to send: the connection ends as that of a socket over TCP does. Over any other
+        // connection Node would send GOAWAY while it sends the reset, and end the process.
+        if (stream.rstCode !== 0 && connection instanceof Socket) session.destroy()
+        else closeSession(session, connection)
       })
     },
     abort () { session.destroy() }

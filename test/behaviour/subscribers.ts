@@ -2,10 +2,13 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import type { Test } from 'tap'
-import type { HandshakeMessage, SessionCloseMessage, SocketCloseMessage, SocketOpenMessage } from '../../index.ts'
+import type {
+  BackpressureMessage, HandshakeMessage, SessionCloseMessage, SocketCloseMessage, SocketOpenMessage
+} from '../../index.ts'
 import { handshakeChannel } from '../../lib/channels.ts'
 import { brief, record, recordTraces } from '../helpers/channels.ts'
 import { addEcho } from '../helpers/echo.ts'
+import { MIB } from '../helpers/sizes.ts'
 import { scenarios } from '../helpers/transports.ts'
 import type { Transport } from '../helpers/transports.ts'
 import { closed, nextText, nextTexts } from '../helpers/waiting.ts'
@@ -84,6 +87,26 @@ export function testSubscribers (transport: Transport): void {
     socket.send('end')
     await ends.next()
     t.match(brief(ends), [{ messagesReceived: 1, bytesReceived: 3 }])
+  })
+
+  scenario('backpressure that began before there was a subscriber is published with the next message', (app) => {
+    app.get('/', { websocket: true }, (socket) => {
+      socket.on('message', () => {
+        socket.send(Buffer.alloc(8 * MIB))
+        app.server.emit('blocked')
+        socket.send('one more')
+      })
+    })
+  }, async (t, { app, open }) => {
+    const pressure: BackpressureMessage[] = []
+    app.server.once('blocked', () => {
+      subscribeTo(t, 'socket:backpressure', (message: BackpressureMessage) => pressure.push(message))
+    })
+    const socket = await open('/')
+    socket.send('go')
+    await nextTexts(socket, 2)
+    t.match(brief(pressure), [{ direction: 'send', active: true }, { direction: 'send', active: false }])
+    socket.terminate()
   })
 
   scenario('hooks and the handler run in a store that is bound to the start of the handshake', (app) => {
