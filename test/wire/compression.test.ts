@@ -230,23 +230,36 @@ await t.test('a paused socket with compression holds its own window, and not tha
   socket!.pause()
   const texts: number[] = []
   socket!.on('message', (data: Buffer) => texts.push(data.length))
-  // Not compressible: it is more than the window of the stream.
-  const message = wsFrame(TEXT, Buffer.from(deflate(randomText(48 * KIB))), { rsv: RSV1 })
-  for (const piece of cut(message, Array(8).fill(8 * KIB))) client.data(1, piece)
-  await client.roundTrip()
-  t.equal(client.increments(1), 0)
+  // Not compressible: it is more than the window of the stream and the buffers of Node.
+  const message = wsFrame(TEXT, Buffer.from(deflate(randomText(MIB))), { rsv: RSV1 })
+  let sent = 0
+  const sendAllowed = async (): Promise<void> => {
+    for (;;) {
+      const window = 65_535 + client.increments(1) - sent
+      const piece = message.subarray(sent, sent + Math.min(window, 8 * KIB))
+      if (piece.length === 0) return
+      client.data(1, piece)
+      sent += piece.length
+      await client.roundTrip()
+    }
+  }
+  await sendAllowed()
+  t.ok(sent <= 256 * KIB, `${sent} bytes were allowed`)
   client.connect(3, '/echo', OFFER)
   client.data(3, compressed('sibling'))
   t.strictSame(await inflateAll(await receive(client, 1, 3)), ['sibling'])
   t.ok(client.increments(0) > 0, 'the window of the connection is returned')
   t.strictSame(texts, [])
   socket!.resume()
-  await waitUntil(() => texts.length === 1)
-  t.strictSame(texts, [48 * KIB])
+  while (texts.length === 0) {
+    await sendAllowed()
+    await client.roundTrip()
+  }
+  t.strictSame(texts, [MIB])
 })
 
 await t.test('unread compressed data beyond sessionBudget resets its stream alone', async (t) => {
-  const receiveWindow = { initial: 64 * KIB, max: 64 * KIB, sessionBudget: 128 * KIB }
+  const receiveWindow = { initial: 512 * KIB, max: 512 * KIB, sessionBudget: 128 * KIB }
   const { server, client } = await open(t, true, { plugin: { receiveWindow } })
   client.connect(3, '/echo', OFFER)
   await client.response(3)
@@ -254,7 +267,7 @@ await t.test('unread compressed data beyond sessionBudget resets its stream alon
   const payload = deflate(randomText(256 * KIB))
   for (const piece of cut(wsFrame(TEXT, payload, { rsv: RSV1 }), Array(40).fill(8 * KIB))) client.data(1, piece)
   const trace = await client.untilReset(1)
-  t.match(trace.at(-1), /RST_STREAM (ENHANCE_YOUR_CALM|FLOW_CONTROL_ERROR)/)
+  t.match(trace.at(-1), /RST_STREAM ENHANCE_YOUR_CALM/)
   client.data(3, compressed('sibling'))
   t.strictSame(await inflateAll(await receive(client, 1, 3)), ['sibling'])
 })

@@ -116,20 +116,24 @@ void t.test('frames are unmasked for ws, and the end of the stream follows them'
   t.strictSame(calls, [`read ${size}`])
 })
 
-/** Returns a socket of ws that receives messages without ws. */
-function createWebSocket (): WebSocket {
-  return Object.assign(new EventEmitter(), {
-    OPEN: 1, readyState: 1, extensions: '', binaryType: 'nodebuffer', _receiver: { _errored: false }
-  }) as unknown as WebSocket
+class FakeReceiver extends EventEmitter {
+  _errored = false
+}
+
+/** Returns a socket of ws whose receiver emits messages. */
+function createWebSocket (receiver = new FakeReceiver()): WebSocket {
+  const fake = { OPEN: 1, readyState: 1, extensions: '', binaryType: 'nodebuffer', _receiver: receiver }
+  return fake as unknown as WebSocket
 }
 
 const LIMITS = { maxPayload: 0, skipUTF8Validation: false, allowSynchronousEvents: true }
 
 void t.test('a message that is delivered without ws is measured, and not pushed', async (t) => {
   const { stream, receiver, calls } = setUp(true)
-  const websocket = createWebSocket()
+  const wsReceiver = new FakeReceiver()
+  const websocket = createWebSocket(wsReceiver)
   const texts: string[] = []
-  websocket.on('message', (data) => texts.push(String(data)))
+  wsReceiver.on('message', (data) => texts.push(String(data)))
   receiver.readFrames()
   receiver.reader!.start(websocket, LIMITS)
   stream.on('data', () => {})

@@ -337,14 +337,17 @@ void t.test('a handshake learns that its stream has closed, unless the socket ha
   }
 })
 
+class FakeReceiver extends EventEmitter {
+  _errored = false
+}
+
 void t.test('startReading delivers messages to the socket, if the frames of the stream are read', async (t) => {
   const { socket, stream, client } = await openStream(t)
-  const websocket = Object.assign(new EventEmitter(), {
-    OPEN: 1, readyState: 1, extensions: '', binaryType: 'nodebuffer', _receiver: { _errored: false }
-  })
+  const receiver = new FakeReceiver()
+  const websocket = { OPEN: 1, readyState: 1, extensions: '', binaryType: 'nodebuffer', _receiver: receiver }
   const texts: string[] = []
   const done = new Promise<void>((resolve) => {
-    websocket.on('message', (data) => { if (texts.push(String(data)) === 2) resolve() })
+    receiver.on('message', (data) => { if (texts.push(String(data)) === 2) resolve() })
   })
   const limits = { maxPayload: 0, skipUTF8Validation: false, allowSynchronousEvents: true }
   socket.startReading(websocket as unknown as WebSocket, limits)

@@ -1,8 +1,10 @@
 import { EventEmitter } from 'node:events'
 import t from 'tap'
 import { CONNECT_OPTIONS, readConnectOptions } from '../../../lib/options/client.ts'
+import { DRAIN_OPTIONS, readDrainOptions } from '../../../lib/options/drain.ts'
 import { PLUGIN_OPTIONS, SERVER_OPTIONS, readOptions } from '../../../lib/options/plugin.ts'
 import { RECEIVE_WINDOW_OPTIONS } from '../../../lib/options/receive-window.ts'
+import { RECONNECT_OPTIONS } from '../../../lib/options/reconnect.ts'
 import { ROUTE_OPTIONS, readRouteOptions } from '../../../lib/options/route.ts'
 import { SHUTDOWN_OPTIONS } from '../../../lib/options/shutdown.ts'
 import { complete, omit, omitNullish, perRoute, pick, unknownNames, valueOf } from '../../../lib/options/table.ts'
@@ -51,13 +53,24 @@ const CASES: Record<string, Case> = {
     // One of them is for a session, the other for a URL.
     read: (options) => readConnectOptions(options, 'path' in options),
     formatName: (name) => `"${name}"`
+  },
+  reconnect: {
+    rows: RECONNECT_OPTIONS,
+    // The default of minDelay limits maxDelay from below.
+    read: (reconnect) => readConnectOptions({ reconnect: { minDelay: 1, ...reconnect } }, false),
+    formatName: (name) => `"reconnect.${name}"`
+  },
+  drain: {
+    rows: DRAIN_OPTIONS,
+    read: readDrainOptions,
+    formatName: (name) => `"${name}" of drain()`
   }
 }
 
 /** Values of which each option accepts one, and refuses another. */
 const VALUES: unknown[] = [
   true, false, -1, 0, 0.5, 1, 999, 1000, 1006, 1015, 1024, 4999, 5000, 65_535, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 1e12, NaN,
-  Infinity, 1n, '', 'close', 'send', '1.1', '2', '3', '/path', 'x'.repeat(123), 'x'.repeat(124), Symbol('value'), {}, [],
+  Infinity, 1n, '', 'close', 'send', 'shared', '1.1', '2', '3', '/path', 'x'.repeat(123), 'x'.repeat(124), Symbol('value'), {}, [],
   ['chat'], ['not a token'], () => {}, async () => {}, Object.create(EventEmitter.prototype)
 ]
 
