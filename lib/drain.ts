@@ -33,9 +33,10 @@ export class Drain {
     const settings = readDrainOptions(options)
     const sockets = [...this.#shutdown.sockets].filter(isOpen)
     this.#sessions.retire()
+    const allClosed = this.#shutdown.sockets.untilClosed(sockets)
     // GOAWAY first: a client that has received a Close frame must not reconnect on the same session.
     await new Promise((resolve) => { setImmediate(resolve) })
-    await this.#closeEach(sockets, settings)
+    await this.#closeEach(sockets, settings, allClosed)
     return sockets.length
   }
 
@@ -53,10 +54,13 @@ export class Drain {
   }
 
   /** Resolves when these sockets have closed. A shutdown that begins after the call closes them in its own way. */
-  async #closeEach (sockets: WebSocket[], { over, code, reason }: DrainSettings): Promise<void> {
+  async #closeEach (
+    sockets: WebSocket[], { over, code, reason }: DrainSettings,
+    allClosed = this.#shutdown.sockets.untilClosed(sockets)
+  ): Promise<void> {
     const { hasBegun } = this.#shutdown
     const batches = new Batches()
-    const closed = this.#shutdown.sockets.untilClosed(sockets).then(() => batches.stop())
+    const closed = allClosed.then(() => batches.stop())
     const size = smallestBatch(sockets.length, over)
     await batches.run(sockets, { size, over }, (socket) => {
       if (this.#shutdown.hasBegun === hasBegun && isOpen(socket)) socket.close(code, reason)

@@ -81,10 +81,7 @@ function whenClosed (socket: WebSocket, result: Attempt): Promise<void> {
   })
 }
 
-/**
- * Waits until the socket is open, refused, or has failed. Returns the response of a refusal. The `handshakeTimeout` of
- * ws has no effect on a connection that is already open.
- */
+/** Waits until the socket is open, refused, or has failed. Returns the response of a refusal. */
 async function handshake (socket: WebSocket, result: Attempt, timeout: number): Promise<IncomingMessage | undefined> {
   const answered = new Promise<IncomingMessage | undefined>((resolve) => {
     socket.once('upgrade', (response) => Object.assign(result, headOf(response)))

@@ -27,12 +27,17 @@ const CAUSES: Record<string, Explain> = {
   ETIMEDOUT: (_request, message) => `The server did not answer: ${message}. --timeout sets another limit.`
 }
 
+/** Problems of a certificate that it also has if its issuer is trusted. */
+const ISSUED = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID', 'CERT_REVOKED', 'ERR_TLS_CERT_ALTNAME_INVALID'])
+const INSECURE = '--insecure ignores that.'
+const TRUST = '--ca FILE trusts the certificates of a file, --insecure any.'
+
 /** Returns the reason and the probable cause of a handshake that was not answered. */
 export function explainError (request: ProbeRequest, { connection, socket }: ProbeResult): string[] {
   const { code, message } = socket.error ?? { code: 'UNKNOWN', message: 'no answer' }
   const { certificate = null } = connection ?? {}
   if (certificate?.code === code) {
-    return [`The certificate is not trusted: ${certificate.problem}.`, '--ca trusts another one, --insecure any.']
+    return [`The certificate is not trusted: ${certificate.problem}.`, ISSUED.has(code) ? INSECURE : TRUST]
   }
   if (code.startsWith('HPE_')) return [explainParseError(request, message)]
   return [CAUSES[code]?.(request, message) ?? `The handshake failed: ${message} (${code}).`]

@@ -41,7 +41,15 @@ function explainForbidden ({ origin, headers }: ProbeRequest): string {
   if (sent === undefined) {
     return 'It may expect credentials, or the Origin of a web page: pass --header or --origin.'
   }
+  if (!isOrigin(String(sent))) {
+    return `No browser sends the Origin "${sent}": it needs a scheme, and no path, as in "https://example.com".`
+  }
   return `It probably does not allow pages of the origin ${sent}: see the option "origin", and "trustProxy" behind a proxy.`
+}
+
+/** Returns true for "null", and for a scheme and a host with or without a port: RFC 6454 section 7. */
+function isOrigin (value: string): boolean {
+  return value === 'null' || /^[a-z][a-z\d+.-]*:\/\/[^\s/?#]+$/i.test(value)
 }
 
 function explainRedirect ({ headers }: Attempt): string {

@@ -22,6 +22,22 @@ type FindTransport = (search: Search) => Promise<HandshakeTransport>
 const sharedSessions = new SharedSessions()
 
 /**
+ * Returns the options with which ws performs its handshake over HTTP/1.1, on a connection of Node or of an `agent`.
+ * Node's timeout of a request ignores connections that are open already, and starts again with every byte.
+ */
+export function overHttp1 (options: ClientOptions): ClientOptions {
+  const { finishRequest = endRequest, handshakeTimeout = 0 } = options
+  if (handshakeTimeout <= 0) return options
+  return {
+    ...options,
+    finishRequest (request, socket) {
+      finishRequest(request, socket)
+      startHandshakeTimer(request, handshakeTimeout)
+    }
+  }
+}
+
+/**
  * Returns the options with which ws performs its handshake on a given session. The session sets :authority, and cannot
  * follow redirects to another server.
  */
@@ -69,7 +85,7 @@ function negotiateOver (options: ClientOptions, findTransport: FindTransport): C
     finishRequest (request, socket) {
       const ended = whenEnded(request)
       finishRequest(request, socket)
-      if (handshakeTimeout > 0) startHandshakeTimer(request, handshakeTimeout)
+      startHandshakeTimer(request, handshakeTimeout)
       const signal = abortWith(request, (options as { signal?: AbortSignal }).signal)
       void attach(request, findTransport({ request, options: connectionOptions, ended, signal }), ended, done)
     }
@@ -94,8 +110,12 @@ function endRequest (request: ClientRequest): void {
   request.end()
 }
 
-/** Starts a timeout that includes connecting. Node's timeout of a request starts when it has a connection. */
+/**
+ * Starts a timeout that includes connecting, in ms, unless it is 0. Node's timeout of a request starts when it has a
+ * connection.
+ */
 function startHandshakeTimer (request: ClientRequest, timeout: number): void {
+  if (timeout <= 0) return
   const timer = setTimeout(() => { if (!request.destroyed) request.emit('timeout') }, timeout)
   for (const event of ['upgrade', 'response', 'error', 'abort']) request.once(event, () => clearTimeout(timer))
 }

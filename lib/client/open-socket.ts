@@ -7,7 +7,7 @@ import { Heartbeat } from '../socket/heartbeat.ts'
 import type { PluginSocket } from '../socket/plugin-socket.ts'
 import { kAttachConnection, kConfigure } from '../symbols.ts'
 import { ClientSocket } from './client-socket.ts'
-import { overHttp2, overSession } from './negotiate.ts'
+import { overHttp1, overHttp2, overSession } from './negotiate.ts'
 
 /**
  * Opens a WebSocket to a URL or on an HTTP/2 session. Failures after this function has returned are emitted as
@@ -19,7 +19,7 @@ export function openSocket (target: string | URL | ClientHttp2Session, settings:
   const { protocols, http, path, sendLimit, slowConsumer, heartbeat, isShared, client } = settings
   const [url, wsOptions] = isSession(target)
     ? [toUrl(target, path), overSession(target, client)]
-    : [target, http === '1.1' || client.agent != null ? client : overHttp2(client, http, isShared)]
+    : [target, http === '1.1' || client.agent != null ? overHttp1(client) : overHttp2(client, http, isShared)]
 
   const socket = new ClientSocket(url, protocols, wsOptions) as WsWebSocket & PluginSocket
   socket[kConfigure]({ sendLimits: { sendLimit, slowConsumer } })

@@ -39,9 +39,9 @@ export class ReconnectingSocket extends EventEmitter<ReconnectingWebSocketEvents
       onWait: (event) => { this.emit('reconnecting', event) },
       onEnd: (code, reason, error) => this.#onEnd(code, reason, error)
     })
-    signal?.addEventListener('abort', this.#signalOnAbort)
     if (signal?.aborted === true) this.#attempts.stop()
     else this.#attempts.start()
+    signal?.addEventListener('abort', this.#signalOnAbort)
   }
 
   // Properties

@@ -26,6 +26,7 @@ export class SharedSessions {
    * @param signal stops waiting for a connection; an attempt that nobody else waits for is aborted
    */
   async find (target: Target, options: Record<string, unknown>, signal: AbortSignal): Promise<HandshakeTransport> {
+    signal.throwIfAborted()
     const key = `${target.options.socketPath ?? ''} ${originOf(target)}`
     const pools = this.#pools.get(key) ?? []
     let pool = pools.find((pool) => isSame(pool.options, options))
@@ -65,13 +66,14 @@ class Pool {
         return attempt.claim() ? toTransport(connection) : await connectTransport({ ...target, only: '1.1' }, signal)
       }
       // It may have been closed with its first frames. Another attempt could end in the same way.
-      if (session.closed) throw createLossError()
+      if (session.closed || session.destroyed) throw createLossError()
     }
   }
 
   #onEnd (attempt: Attempt, connected: Connected | undefined): void {
     if (this.#attempt === attempt) this.#attempt = undefined
-    if (connected?.session !== undefined && !connected.session.closed) this.#add(connected as ConnectedSession)
+    const session = connected?.session
+    if (session?.closed === false && !session.destroyed) this.#add(connected as ConnectedSession)
     this.#removeIfEmpty()
   }
 
@@ -137,6 +139,8 @@ class SharedSession {
   readonly #state: Session
   readonly #connection: Duplex
   #sockets = 0
+  /** True until a socket has been opened. */
+  #isNew = true
   #timer: NodeJS.Timeout | undefined
 
   constructor ({ session, state, connection }: ConnectedSession) {
@@ -146,15 +150,18 @@ class SharedSession {
   }
 
   /**
-   * True if another socket can be opened. A server that sends GOAWAY, or a limit of 0, accepts none for now. A session
-   * whose server does not answer may be lost.
+   * True if another socket can be opened. A server that sends GOAWAY, or a limit of 0, accepts none for now. On a new
+   * session with that limit one socket waits: another session would have it, too. A session whose server does not
+   * answer may be lost.
    */
   get hasRoom (): boolean {
     const { closed, destroyed, remoteSettings: { maxConcurrentStreams = Infinity } } = this.#session
-    return !closed && !destroyed && !this.#state.isUnderTest && this.#sockets < Math.max(1, maxConcurrentStreams)
+    const limit = this.#isNew ? Math.max(1, maxConcurrentStreams) : maxConcurrentStreams
+    return !closed && !destroyed && !this.#state.isUnderTest && this.#sockets < limit
   }
 
   addSocket (): HandshakeTransport {
+    this.#isNew = false
     if (this.#sockets++ === 0) {
       clearTimeout(this.#timer)
       this.#session.ref()

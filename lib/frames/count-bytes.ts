@@ -9,7 +9,9 @@ export function countBytes (data: unknown): number {
   if (ArrayBuffer.isView(data) || isAnyArrayBuffer(data)) return data.byteLength
   if (data instanceof Blob) return data.size
   // The fragments of a message, with `binaryType: 'fragments'`.
-  if (Array.isArray(data) && Buffer.isBuffer(data[0])) return data.reduce((sum, { length }) => sum + length, 0)
+  if (Array.isArray(data) && data.length > 0 && data.every(Buffer.isBuffer)) {
+    return data.reduce((sum, { length }) => sum + length, 0)
+  }
   return countConverted(data)
 }
 

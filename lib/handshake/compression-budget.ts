@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
+import type { DeflatePool } from '../internals/ws.ts'
 import { RefusalLog } from './refusal-log.ts'
 
 /**
@@ -8,6 +9,7 @@ import { RefusalLog } from './refusal-log.ts'
 export class CompressionBudget {
   readonly #limit: number
   readonly #holders = new Map<object, number>()
+  readonly #pools = new Map<unknown, DeflatePool>()
   readonly #declined: RefusalLog
   #bytes = 0
 
@@ -56,6 +58,13 @@ export class CompressionBudget {
   release (holder: object): void {
     this.#bytes -= this.#holders.get(holder) ?? 0
     this.#holders.delete(holder)
+  }
+
+  /** Returns the idle deflate streams of the sockets, of whatever route, with this value of `perMessageDeflate`. */
+  poolOf (option: unknown): DeflatePool {
+    const pool = this.#pools.get(option) ?? new Map()
+    this.#pools.set(option, pool)
+    return pool
   }
 
   /** Logs what is not logged yet. */

@@ -26,13 +26,14 @@ export class Compression {
   readonly #declining: WebSocketServer | undefined
   readonly #size: number
   readonly #admission: Admission
-  readonly #deflates: DeflatePool = new Map()
+  readonly #deflates: DeflatePool
 
   constructor (server: WebSocketServer, admission: Admission) {
     this.#server = server
     this.#admission = admission
     const { perMessageDeflate = false } = server.options
     this.#declining = perMessageDeflate === false ? undefined : withOptions(server, { perMessageDeflate: false })
+    this.#deflates = admission.compression.poolOf(perMessageDeflate)
     this.#size = measureContexts(typeof perMessageDeflate === 'object' ? perMessageDeflate : {})
   }
 

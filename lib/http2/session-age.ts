@@ -51,7 +51,7 @@ export class SessionAge {
     const { grace, closeSockets } = this.#options
     this.#session.retire()
     if (grace === Infinity) return
-    const over = grace * (1 - CLOSE_PHASE)
+    const over = Math.floor(grace * (1 - CLOSE_PHASE))
     this.#timer = setTimeout(() => closeSockets(this.#session, over), grace * CLOSE_PHASE).unref()
   }
 }

@@ -144,7 +144,7 @@ export class Session implements AgingSession, ReceivingSession, SharedSession {
       if (progress !== undefined && progress !== last) return
       clearInterval(timer)
       if (!session.destroyed || this.transport?.destroyed === false) (this.transport ?? session).destroy()
-    }, timeout)
+    }, timeout).unref()
     this.#isPinged = true
     session.ping((error) => {
       // The session of a client may end with the socket that is terminated. Its connection would remain.

@@ -12,11 +12,12 @@ type Classes = Pick<typeof imported, 'WebSocket' | 'WebSocketServer'>
  *
  * Instrumentations such as those of dd-trace and OpenTelemetry patch ws when a CommonJS module requires it. ws's ES
  * module loads only some of its files in that way, so that they would patch `send()` and miss `handleUpgrade()`. They
- * change the classes, or return a subclass. A bundle contains ws already: loading it fails then, or finds a copy.
+ * change the classes, or return a subclass. A bundle contains ws already: loading it fails then, or finds a copy. In a
+ * bundle for CommonJS that esbuild has written, `import.meta.url` is undefined, and `createRequire` throws.
  *
  * @param load loads a CommonJS module
  */
-export function loadWs (load: (name: string) => unknown = createRequire(import.meta.url)): Classes {
+export function loadWs (load = (name: string): unknown => createRequire(import.meta.url)(name)): Classes {
   try {
     const WebSocket = load('ws') as Classes['WebSocket'] & { Server: Classes['WebSocketServer'] }
     const isSame = WebSocket === imported.WebSocket || WebSocket.prototype instanceof imported.WebSocket
@@ -155,6 +156,9 @@ export function isHandshakeTimeout (error: Error): boolean {
   return error.message === 'Opening handshake has timed out'
 }
 
+/** Default of ws's `concurrencyLimit`. */
+const CONCURRENCY_LIMIT = 10
+
 /** Idle deflate streams that sockets share, by `server_max_window_bits`. */
 export type DeflatePool = Map<number | undefined, DeflateRaw[]>
 
@@ -165,6 +169,7 @@ type Compressed = (error: Error | null, data?: Buffer) => void
 /** Extension of ws that compresses the messages of one socket. */
 interface PerMessageDeflate {
   params: { server_no_context_takeover?: boolean, server_max_window_bits?: number }
+  _options: { concurrencyLimit?: number }
   _deflate: DeflateRaw | null
   _compress: (this: PerMessageDeflate, data: Buffer | string, fin: boolean, callback: Compressed) => void
   [kIdle]?: DeflateRaw[]
@@ -187,7 +192,10 @@ export function shareDeflate (websocket: WebSocket, pool: DeflatePool): void {
   Object.assign(extension, { _compress: compressWithShared, [kIdle]: idle })
 }
 
-/** Called when the concurrencyLimit of ws allows it, so there are at most as many streams. */
+/**
+ * Called when the concurrencyLimit of ws allows it, so no more streams work at once. A message in fragments keeps its
+ * stream until the last one: there may be more of these, which are not kept.
+ */
 function compressWithShared (
   this: PerMessageDeflate, data: Buffer | string, fin: boolean, callback: Compressed
 ): void {
@@ -196,7 +204,8 @@ function compressWithShared (
   Object.getPrototypeOf(this)._compress.call(this, data, fin, (error: Error | null, compressed?: Buffer) => {
     // ws closes the stream of a socket that closes while it compresses.
     if (fin && this._deflate !== null) {
-      idle.push(this._deflate)
+      if (idle.length < (this._options.concurrencyLimit ?? CONCURRENCY_LIMIT)) idle.push(this._deflate)
+      else this._deflate.close()
       this._deflate = null
     }
     callback(error, compressed)

@@ -3,12 +3,11 @@ import type { WebSocket } from 'ws'
 import { hookMethods } from '../internals/streams.ts'
 import { interceptEnd, isQueueing, wsReceiverOf, wsSenderOf } from '../internals/ws.ts'
 
-/**
- * Makes the end of a connection wait for zlib, in both directions.
- *
- * @returns a function to call whenever a message has been sent
- */
-export function delayEnd (websocket: WebSocket, connection: Duplex): () => void {
+/** Function to call whenever a message that ws has accepted was sent, or could not be sent. */
+export type OnSent = (error?: Error | null) => void
+
+/** Makes the end of a connection wait for zlib, in both directions. */
+export function delayEnd (websocket: WebSocket, connection: Duplex): OnSent {
   endWhenParsed(websocket, connection)
   return endWhenSent(websocket, connection)
 }
@@ -28,18 +27,22 @@ export function endWhenParsed (websocket: WebSocket, connection: Duplex): void {
 }
 
 /** Makes `end()` wait until ws has passed on what it compresses, which would be written after the end. */
-function endWhenSent (websocket: WebSocket, connection: Duplex): () => void {
+function endWhenSent (websocket: WebSocket, connection: Duplex): OnSent {
   const { end } = connection as { end: (...parameters: unknown[]) => Duplex }
   let delayed: unknown[] | undefined
+  // ws sends nothing more after a Blob that could not be read. Its queue remains.
+  let hasFailed = false
+  const isWaiting = (): boolean => !hasFailed && isQueueing(wsSenderOf(websocket))
   hookMethods(connection, {
     end (...parameters) {
-      if (!isQueueing(wsSenderOf(websocket))) return end.apply(this, parameters)
+      if (!isWaiting()) return end.apply(this, parameters)
       delayed = parameters
       return this
     }
   })
-  return () => {
-    if (delayed === undefined || isQueueing(wsSenderOf(websocket))) return
+  return (error) => {
+    hasFailed ||= error != null
+    if (delayed === undefined || isWaiting()) return
     const parameters = delayed
     delayed = undefined
     end.apply(connection, parameters)

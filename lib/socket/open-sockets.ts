@@ -10,10 +10,13 @@ interface Wait {
 export class OpenSockets implements Iterable<WebSocket> {
   readonly #sockets: Set<WebSocket>
   readonly #waits = new Set<Wait>()
+  readonly #socketOnClose: (this: WebSocket) => void
 
   /** @param sockets a set that others change, too */
   constructor (sockets = new Set<WebSocket>()) {
     this.#sockets = sockets
+    const remove = (socket: WebSocket): void => this.remove(socket)
+    this.#socketOnClose = function () { remove(this) }
   }
 
   get size (): number {
@@ -37,12 +40,13 @@ export class OpenSockets implements Iterable<WebSocket> {
   }
 
   /**
-   * Resolves when all of these sockets have closed. It adds no listener to them: a handler that calls
-   * `removeAllListeners()` would remove it.
+   * Resolves when all of these sockets have closed. The listener is for sockets that a user has opened with the ws
+   * server, which nothing else removes. For others it is not enough: `removeAllListeners()` would remove it.
    */
   async untilClosed (sockets: Iterable<WebSocket>): Promise<void> {
     const open = new Set(sockets)
     if (open.size === 0) return
+    for (const socket of open) socket.off('close', this.#socketOnClose).on('close', this.#socketOnClose)
     await new Promise<void>((resolve) => {
       const wait = { sockets: open, end: () => { this.#waits.delete(wait); resolve() } }
       this.#waits.add(wait)

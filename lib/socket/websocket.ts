@@ -12,6 +12,7 @@ import { kAttachConnection, kConfigure, kHandlerDone } from '../symbols.ts'
 import { CloseCode } from './close-code.ts'
 import type { Connection } from './connection.ts'
 import { delayEnd } from './delayed-end.ts'
+import type { OnSent } from './delayed-end.ts'
 import { MessageIterator } from './message-iterator.ts'
 import type { Message } from './message-sequence.ts'
 import { PendingMessages } from './pending-messages.ts'
@@ -30,7 +31,7 @@ export function createSocketClass (Base: typeof WsWebSocket): typeof WsWebSocket
     #onClose: SocketSettings['onClose']
     #onErrorRejection: SocketSettings['onErrorRejection']
     #isCompressed = false
-    #endIfSent: (() => void) | undefined
+    #endIfSent: OnSent | undefined
     #needsDrain = false
     #pendingMessages: PendingMessages | undefined
     #isHandled = false
@@ -121,9 +122,11 @@ export function createSocketClass (Base: typeof WsWebSocket): typeof WsWebSocket
 
     /** Sends by ws, and emits 'drain' itself: messages that wait to be compressed are not in the connection. */
     #sendCompressed (data: Data, options: SendOptions, callback: SendCallback | undefined): void {
+      const isAccepted = this.readyState === this.OPEN
       super.send(data, options, (error) => {
-        this.#endIfSent!()
-        callback?.(error)
+        this.#endIfSent!(isAccepted ? error : undefined)
+        // Like ws, which ignores anything else.
+        if (typeof callback === 'function') callback(error)
         if (this.#needsDrain) this.#drain()
       })
       this.#needsDrain ||= this.bufferedAmount >= this.#connection!.duplex.writableHighWaterMark

@@ -1,5 +1,6 @@
 /** The only imports from lib/ that the tests of the documentation have. */
 import { CONNECT_OPTIONS } from '../../lib/options/client.ts'
+import { DRAIN_OPTIONS } from '../../lib/options/drain.ts'
 import { GATEWAY_OPTIONS } from '../../lib/options/gateway.ts'
 import { PLUGIN_OPTIONS, SERVER_OPTIONS } from '../../lib/options/plugin.ts'
 import { RECEIVE_WINDOW_OPTIONS } from '../../lib/options/receive-window.ts'
@@ -30,6 +31,7 @@ export * as errors from '../../lib/errors.ts'
 export const OPTIONS = {
   /** Those of `connect()` itself, without those of ws and `tls.connect()`. */
   connect: [...Object.keys(CONNECT_OPTIONS), 'protocols'],
+  drain: Object.keys(DRAIN_OPTIONS),
   gateway: Object.keys(GATEWAY_OPTIONS),
   plugin: Object.keys(PLUGIN_OPTIONS),
   receiveWindow: Object.keys(RECEIVE_WINDOW_OPTIONS),
@@ -71,6 +73,9 @@ export const CONNECT_DEFAULTS: Record<string, unknown> = {
 export const RECONNECT_DEFAULTS: Record<string, unknown> = {
   ...defaultsOf(RECONNECT_OPTIONS), ...DEFAULTS_WITH_RECONNECT
 }
+
+/** Defaults of `drain()`. */
+export const DRAIN_DEFAULTS: Record<string, unknown> = defaultsOf(DRAIN_OPTIONS)
 
 /** Defaults of `serveExtendedConnect()`. A list has the defaults of nested options. */
 export const GATEWAY_DEFAULTS: Record<string, unknown> = {

@@ -14,8 +14,8 @@ import { readWsDefaults, statedValues, toStated } from './defaults.ts'
 import { byName, pages, read } from './pages.ts'
 import type { Table } from './pages.ts'
 import {
-  CONNECT_DEFAULTS, EXIT_CODES, GATEWAY_DEFAULTS, NESTED_DEFAULTS, OPTIONS, PLUGIN_DEFAULTS, PROBE_OPTIONS,
-  RECONNECT_DEFAULTS, VULNERABILITIES, connect, errors
+  CONNECT_DEFAULTS, DRAIN_DEFAULTS, EXIT_CODES, GATEWAY_DEFAULTS, NESTED_DEFAULTS, OPTIONS, PLUGIN_DEFAULTS,
+  PROBE_OPTIONS, RECONNECT_DEFAULTS, VULNERABILITIES, connect, errors
 } from './subjects.ts'
 
 /** Errors that answer a client with their status. */
@@ -78,6 +78,12 @@ void t.test('options-and-events.md lists the options of a route', async (t) => {
   t.same([...byName(table).keys()], OPTIONS.route)
   const own = table.rows.filter((row) => row[columnOf(table, 'Default')] !== 'the plugin\'s').map(([name]) => name)
   t.same(own, ['`protocols`'])
+})
+
+void t.test('options-and-events.md lists the options of drain(), with their defaults', async (t) => {
+  const table = tableOf('docs/options-and-events.md', 'Server events', 'Option of `drain()`')
+  t.same([...byName(table).keys()], OPTIONS.drain)
+  checkDefaults(t, table, DRAIN_DEFAULTS)
 })
 
 void t.test('client.md lists the options of connect(), with their defaults', async (t) => {
@@ -207,9 +213,11 @@ void t.test('options-and-events.md lists every event', async (t) => {
   t.same([...byName(tableOf('docs/options-and-events.md', 'Server events')).keys()].sort(), [...emitted.server].sort())
 })
 
-/** The first table of a section. */
-function tableOf (path: string, section: string): Table {
-  const table = pages.find((page) => page.path === path)?.tables.find((table) => table.section === section)
+/** The first table of a section, or the first one whose first column has a title. */
+function tableOf (path: string, section: string, title?: string): Table {
+  const table = pages.find((page) => page.path === path)?.tables.find((table) => {
+    return table.section === section && (title === undefined || table.header[0] === title)
+  })
   if (table === undefined) throw new Error(`${path} has no table in "${section}"`)
   return table
 }

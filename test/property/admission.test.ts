@@ -6,13 +6,15 @@ import fc from 'fast-check'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import t from 'tap'
 import { WebSocket as WsWebSocket } from 'ws'
+import type { SocketCloseMessage, SocketOpenMessage, WebsocketStats } from '../../index.ts'
 import { lastAdmission } from '../helpers/admission.ts'
 import { createCertificate } from '../helpers/certificate.js'
+import { record, recordTraces } from '../helpers/channels.ts'
 import { openEcho } from '../helpers/echo.ts'
 import type { FrameClient } from '../helpers/h2-frames.ts'
 import { startServer } from '../helpers/test-server.ts'
 import type { TestServer } from '../helpers/test-server.ts'
-import { upgradeRequest } from '../helpers/upgrade-request.ts'
+import { OFFER_DEFLATE, upgradeRequest } from '../helpers/upgrade-request.ts'
 import { waitTurns } from '../helpers/waiting.ts'
 import { connectionsOf } from './peers.ts'
 import { testProperty, waitUntil } from './property.ts'
@@ -89,6 +91,7 @@ async function start (handshakeTimeout: number): Promise<TestServer> {
       handshakeTimeout,
       errorHandler: () => {},
       options: {
+        perMessageDeflate: true,
         WebSocket: FailingSocket,
         closeTimeout: 100,
         verifyClient: async ({ req }) => {
@@ -141,7 +144,7 @@ class Clients {
       const tcp = connectTcp(this.#server.port, '127.0.0.1')
       const tls = connectTls({ socket: tcp, rejectUnauthorized: false })
       tls.on('error', () => {}).resume()
-      tls.write(upgradeRequest(path, subprotocols === undefined ? [] : [`Sec-WebSocket-Protocol: ${subprotocols}`]))
+      tls.write(upgradeRequest(path, [OFFER_DEFLATE, ...subprotocols === undefined ? [] : [`Sec-WebSocket-Protocol: ${subprotocols}`]]))
       this.#started.push({ tcp, tls, streamId: 0 })
       return
     }
@@ -149,7 +152,9 @@ class Clients {
       this.#client = await this.#server.client()
       this.#streamId = 1
     }
-    this.#client.connect(this.#streamId, path, { 'sec-websocket-protocol': subprotocols })
+    this.#client.connect(this.#streamId, path, {
+      'sec-websocket-protocol': subprotocols, 'sec-websocket-extensions': 'permessage-deflate'
+    })
     this.#started.push({ client: this.#client, streamId: this.#streamId })
     this.#streamId += 2
   }
@@ -207,6 +212,34 @@ const endings = [
 ]
 for (const { server } of endings) await openSocket(server)
 
+const traces = recordTraces(t)
+const opens = record<SocketOpenMessage>(t, 'socket:open')
+const ends = record<SocketCloseMessage>(t, 'socket:close')
+const refusals = record(t, 'handshake:refused')
+
+/** Checks that the statistics agree with what was published since `before`, and with each other. */
+function checkCounts (before: WebsocketStats, { sockets, handshakes, sessions }: WebsocketStats): void {
+  const [closed, refused] = [sum(sockets.closed), sum(handshakes.refused)]
+  assert.equal(sockets.open, 0)
+  assert.equal(sockets.bufferedBytes, 0)
+  assert.equal(sockets.opened, closed)
+  assert.equal(sessions.open, 0)
+  assert.deepEqual([opens.length, ends.length], Array(2).fill(sockets.opened - before.sockets.opened))
+  assert.deepEqual(new Set(ends.map(({ socket }) => socket)), new Set(opens.map(({ socket }) => socket)))
+  assert.equal(refusals.length, refused - sum(before.handshakes.refused))
+  const started = opens.length + refusals.length
+  for (const name of ['start', 'end', 'asyncStart', 'asyncEnd']) {
+    assert.equal(traces.names.filter((each) => each === name).length, started, name)
+  }
+  const ended = traces.messages.filter((_, index) => traces.names[index] === 'asyncEnd')
+  assert.equal(new Set(ended).size, started, 'each handshake ends once')
+  for (const list of [traces.names, traces.messages, opens, ends, refusals]) list.length = 0
+}
+
+function sum (counts: object): number {
+  return Object.values(counts).reduce((total, count) => total + count, 0)
+}
+
 for (const { server, answers, title } of endings) {
   const { clients } = server.app.websocketServer
   const connections = connectionsOf(server.app.server)
@@ -216,6 +249,9 @@ for (const { server, answers, title } of endings) {
     async (list) => {
       await openSocket(server)
       const admission = lastAdmission()
+      await waitUntil(() => connections.size === 0, 'no session is open')
+      for (const list of [traces.names, traces.messages, opens, ends, refusals]) list.length = 0
+      const before = server.app.websocketServer.stats()
       const running = new Clients(server)
       for (const action of list) {
         await running.run(action)
@@ -226,8 +262,11 @@ for (const { server, answers, title } of endings) {
       running.close()
       await waitUntil(() => {
         if (answers) for (const answer of waiting.splice(0)) answer('accept')
-        return admission.open + admission.pending + connections.size === 0
+        return admission.open + admission.pending + connections.size + admission.compression.bytes === 0
       }, 'nothing is counted')
+      assert.equal(admission.compression.sockets, 0)
+      await waitUntil(() => server.app.websocketServer.stats().sessions.open === 0, 'no session is open')
+      checkCounts(before, server.app.websocketServer.stats())
       for (const answer of waiting.splice(0)) answer('accept')
       server.sockets.length = 0
       isFailing = false

@@ -68,6 +68,17 @@ void t.test('closeAll() sends GOAWAY before the first Close, spreads the others,
   t.equal(drained, 4)
 })
 
+void t.test('closeAll() resolves although its sockets close before GOAWAY is sent', async (t) => {
+  const { drain, sockets, open } = setUp(t, 2)
+  const drained = drain.closeAll({ over: 0 })
+  for (const socket of sockets) {
+    socket.readyState = 3
+    open.remove(socket as unknown as WebSocket)
+  }
+  t.equal(await drained, 2)
+  t.equal(countClosed(sockets), 0)
+})
+
 void t.test('closeAll() stops when its sockets have closed by themselves, and skips those that are closing', async (t) => {
   const { drain, sockets, open } = setUp(t, 3)
   sockets[2]!.readyState = 2

@@ -27,11 +27,16 @@ void t.test('an error of TLS is explained', async (t) => {
 })
 
 void t.test('a certificate that is not trusted is explained by its problem', async (t) => {
-  const certificate = { trusted: false, code: 'CERT_HAS_EXPIRED', problem: 'it expired yesterday' }
-  const socket = attemptOver('2', { outcome: 'failed', error: { code: 'CERT_HAS_EXPIRED', message: 'not trusted' } })
-  const result = resultOf({ socket, connection: { ...resultOf().connection!, certificate } })
-  t.equal(explainError(requestFor('wss://a'), result).join(' '),
-    'The certificate is not trusted: it expired yesterday. --ca trusts another one, --insecure any.')
+  t.equal(explainCertificate('DEPTH_ZERO_SELF_SIGNED_CERT', 'it is self-signed'),
+    'The certificate is not trusted: it is self-signed. --ca FILE trusts the certificates of a file, --insecure any.')
+})
+
+void t.test('--ca is not recommended for a certificate that has expired, or is for another host', async (t) => {
+  t.equal(explainCertificate('CERT_HAS_EXPIRED', 'it expired yesterday'),
+    'The certificate is not trusted: it expired yesterday. --insecure ignores that.')
+  for (const code of ['CERT_NOT_YET_VALID', 'CERT_REVOKED', 'ERR_TLS_CERT_ALTNAME_INVALID']) {
+    t.notMatch(explainCertificate(code, 'why'), '--ca', code)
+  }
 })
 
 void t.test('an answer that is not HTTP is explained', async (t) => {
@@ -44,3 +49,10 @@ void t.test('any other error has its message and code', async (t) => {
   const socket = attemptOver('2', { outcome: 'failed' })
   t.equal(explainError(requestFor('wss://a'), resultOf({ socket })).join(' '), 'The handshake failed: no answer (UNKNOWN).')
 })
+
+function explainCertificate (code: string, problem: string): string {
+  const certificate = { trusted: false, code, problem }
+  const socket = attemptOver('2', { outcome: 'failed', error: { code, message: 'not trusted' } })
+  const result = resultOf({ socket, connection: { ...resultOf().connection!, certificate } })
+  return explainError(requestFor('wss://a'), result).join(' ')
+}

@@ -29,6 +29,16 @@ void t.test('403 is explained by the Origin that was sent', async (t) => {
   t.equal(explain(403, {}, requestFor('wss://b.example', { headers: { origin } })), expected)
 })
 
+void t.test('403 names an Origin that no browser sends', async (t) => {
+  for (const origin of ['example.com', 'localhost:8443', 'https://a.example/', 'https://a.example/chat']) {
+    const expected = `No browser sends the Origin "${origin}": it needs a scheme, and no path, as in "https://example.com".`
+    t.equal(explain(403, {}, requestFor('wss://a.example', { origin })), expected)
+  }
+  for (const origin of ['null', 'https://a.example:8443', 'https://[::1]:8443', 'chrome-extension://abcdef']) {
+    t.match(explain(403, {}, requestFor('wss://a.example', { origin })), 'does not allow pages of the origin', origin)
+  }
+})
+
 void t.test('429 and 503 have their retry-after, a redirect its location', async (t) => {
   t.equal(explain(503), 'The server is closing or at a limit, such as maxSockets.')
   t.match(explain(503, { 'retry-after': '5' }), /maxSockets, and asks to retry after 5 \(retry-after\)\./)

@@ -4,7 +4,7 @@ import { Agent } from 'node:http'
 import { connect as openSession, constants, createServer as createHttp2Server } from 'node:http2'
 import type { Http2Server, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import { createServer, connect as connectTcp } from 'node:net'
-import type { AddressInfo, Server } from 'node:net'
+import type { AddressInfo, Server, Socket } from 'node:net'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
@@ -345,6 +345,40 @@ void t.test('handshakeTimeout includes connecting, the TLS handshake and the res
     t.equal((await failure(connect(url, options))).message, 'Opening handshake has timed out')
   }
   for (const connection of connections) connection.destroy()
+})
+
+void t.test('handshakeTimeout applies to a connection that is open already, and to one of an agent', async (t) => {
+  const mute = createServer((connection) => { t.teardown(() => connection.destroy()) })
+  t.teardown(() => mute.close())
+  const port = await portOf(mute)
+  const openConnection = async (): Promise<() => Socket> => {
+    const connection = connectTcp(port, '127.0.0.1')
+    await once(connection, 'connect')
+    return () => connection
+  }
+  const agent = new Agent()
+  agent.createConnection = await openConnection()
+  for (const options of [{ http: '1.1', createConnection: await openConnection() }, { agent }] as const) {
+    const socket = connect(`ws://127.0.0.1:${port}`, { handshakeTimeout: 50, ...options })
+    t.equal((await failure(socket)).message, 'Opening handshake has timed out')
+  }
+})
+
+void t.test('handshakeTimeout applies to a server that sends one response of 1xx after the other', async (t) => {
+  const chatty = createServer((connection) => {
+    const timer = setInterval(() => connection.write('HTTP/1.1 103 Early Hints\r\n\r\n'), 10)
+    connection.on('error', () => {}).on('close', () => clearInterval(timer))
+  })
+  t.teardown(() => chatty.close())
+  const over2 = await serveBare(t, (stream) => {
+    const timer = setInterval(() => stream.additionalHeaders({ ':status': 103 }), 10)
+    stream.on('close', () => clearInterval(timer))
+  })
+  const over1 = `ws://127.0.0.1:${await portOf(chatty)}`
+  for (const [url, http] of [[over1, '1.1'], [over2, '2']] as const) {
+    const socket = connect(url, { handshakeTimeout: 100, http })
+    t.equal((await failure(socket)).message, 'Opening handshake has timed out')
+  }
 })
 
 void t.test('terminate() and close() during the handshake cancel the request', async (t) => {

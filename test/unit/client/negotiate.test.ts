@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import t from 'tap'
 import type { Test } from 'tap'
 import { WebSocket } from 'ws'
-import { overHttp2, overSession } from '../../../lib/client/negotiate.ts'
+import { overHttp1, overHttp2, overSession } from '../../../lib/client/negotiate.ts'
 import { echo } from '../../helpers/echo.ts'
 import { H2C, H2_TLS, start } from '../../helpers/transports.ts'
 import { nextText } from '../../helpers/waiting.ts'
@@ -34,6 +34,24 @@ void t.test('overHttp2, overSession: ws performs its handshake over HTTP/2', asy
       socket.terminate()
     }
   }
+})
+
+void t.test('overHttp1: without handshakeTimeout the options are those of the user', (t) => {
+  for (const options of [{}, { handshakeTimeout: 0 }]) t.equal(overHttp1(options), options)
+  t.end()
+})
+
+void t.test('overHttp1: calls the user\'s finishRequest', async (t) => {
+  const { url } = await serveSilently(t)
+  const socket = new WebSocket(`ws://${url}`, overHttp1({
+    handshakeTimeout: 50,
+    finishRequest (request) {
+      request.setHeader('x-set', 'yes')
+      request.end()
+      t.equal(request.getHeader('x-set'), 'yes')
+    }
+  }))
+  t.match(await once(socket, 'error'), [{ message: 'Opening handshake has timed out' }])
 })
 
 for (const isSecure of [false, true]) {

@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { getEventListeners, once } from 'node:events'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import type { Test } from 'tap'
@@ -194,6 +194,13 @@ void t.test('a signal ends the socket without an error, before, during and after
     controller.abort()
     t.equal((await once(socket, 'close'))[0], 1006)
   }
+})
+
+void t.test('an invalid URL is thrown, and leaves no listener at the signal', (t) => {
+  const { signal } = new AbortController()
+  t.throws(() => connect('http:', { signal, reconnect: true }), SyntaxError)
+  t.same(getEventListeners(signal, 'abort'), [])
+  t.end()
 })
 
 void t.test('an error of the protocol ends the socket, and is emitted once', async (t) => {

@@ -212,6 +212,50 @@ void t.test('a session whose server does not answer a handshake in time is teste
   await waitUntil(() => sessions.length === 2, 'another session is opened')
 })
 
+void t.test('a socket that is terminated in the tick in which it was created does not connect', async (t) => {
+  const { open, connections } = await listen(t, createTcpServer())
+  // In a callback: after an await, the handshake would look for its session before the abort.
+  const first = await new Promise<WebSocket>((resolve) => setImmediate(() => {
+    const socket = open().on('error', () => {})
+    socket.terminate()
+    resolve(socket)
+  }))
+  await waitUntil(() => first.readyState === first.CLOSED)
+  const second = open().on('error', () => {})
+  await waitUntil(() => connections.length > 0)
+  const ended = once(connections[0]!.on('error', () => {}).resume(), 'close')
+  second.terminate()
+  await ended
+  t.equal(connections.length, 1, 'the attempt was that of the second socket alone')
+})
+
+void t.test('a session whose server lowers its limit to 0 is left, and one socket waits on a new one that has it', async (t) => {
+  const server = createHttp2Server({ settings: OFFER })
+  const { open, sessions } = await listen(t, server)
+  const first = open()
+  await allOpen([first])
+  await setLimit(0, 0)
+  first.terminate()
+  await once(first, 'close')
+  await allOpen([open()])
+  t.equal(sessions.length, 2)
+
+  server.prependOnceListener('session', (session) => session.settings({ ...OFFER, maxConcurrentStreams: 0 }))
+  await setLimit(1, 0)
+  const waiting = open()
+  await waitUntil(() => sessions.length === 3)
+  const opened = once(waiting, 'open')
+  await setLimit(2, 1)
+  await opened
+  t.equal(sessions.length, 3)
+
+  async function setLimit (session: number, maxConcurrentStreams: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      sessions[session]!.settings({ ...OFFER, maxConcurrentStreams }, () => resolve())
+    })
+  }
+})
+
 void t.test('find: rejects with the reason of its signal', async (t) => {
   const { port } = await listen(t, createTcpServer())
   const controller = new AbortController()
@@ -219,4 +263,5 @@ void t.test('find: rejects with the reason of its signal', async (t) => {
   const found = new SharedSessions().find(target, {}, controller.signal)
   controller.abort(new Error('stop'))
   await t.rejects(found, { message: 'stop' })
+  await t.rejects(new SharedSessions().find(target, {}, controller.signal), { message: 'stop' })
 })

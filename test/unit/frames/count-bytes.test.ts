@@ -12,7 +12,7 @@ void t.test('text counts as its bytes in UTF-8, and data as its own', async (t) 
 })
 
 void t.test('what ws converts counts as what it sends: digits, an empty message, or bytes', async (t) => {
-  const converted = [[120, 3], [NaN, 3], [0, 1], [undefined, 0], [null, 0], [false, 0], [[1, 2, 3], 3]] as const
+  const converted = [[120, 3], [NaN, 3], [0, 1], [undefined, 0], [null, 0], [false, 0], [[1, 2, 3], 3], [[Buffer.from('ab'), null], 2]] as const
   for (const [data, bytes] of converted) {
     t.equal(countBytes(data), bytes, String(data))
   }

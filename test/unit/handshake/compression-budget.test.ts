@@ -44,3 +44,10 @@ void t.test('transfer, release: do nothing for a holder without a reservation', 
   budget.release({})
   t.same(countersOf(budget), [0, 0, 0])
 })
+
+void t.test('poolOf: routes with the same value of perMessageDeflate share idle streams', async (t) => {
+  const budget = new CompressionBudget(Infinity, createLog().log)
+  const [one, other] = [{}, {}]
+  t.equal(budget.poolOf(one), budget.poolOf(one))
+  t.not(budget.poolOf(one), budget.poolOf(other))
+})

@@ -45,6 +45,12 @@ void t.test('a session is sent GOAWAY at its age, and its sockets are closed in 
   t.same(events, ['retire', GRACE / 2])
 })
 
+void t.test('an odd grace is spread over whole milliseconds', async (t) => {
+  const { events } = setUp(t, { grace: 301 })
+  mock.timers.tick(MAX + 301)
+  t.same(events, ['retire', 150])
+})
+
 for (const [random, age] of [[0, 900], [0.999999, 1100]] as const) {
   void t.test(`the age differs by up to a tenth: ${age} of ${MAX} ms`, async (t) => {
     const { events } = setUp(t, { random })

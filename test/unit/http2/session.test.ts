@@ -204,6 +204,17 @@ void t.test('destroyIfUnresponsive destroys the session if its connection is unk
   t.equal(fake.destroys, 1)
 })
 
+void t.test('destroyIfUnresponsive does not keep the process running', async (t) => {
+  const { session } = setUpUnresponsive(t)
+  mock.timers.reset()
+  const spy = mock.method(globalThis, 'setInterval')
+  t.teardown(() => spy.mock.restore())
+  session.destroyIfUnresponsive(TIMEOUT)
+  const timer = spy.mock.calls[0]!.result!
+  clearInterval(timer)
+  t.equal(timer.hasRef(), false)
+})
+
 void t.test('destroyIfUnresponsive leaves a session that answers, and sends one PING at a time', async (t) => {
   const { session, fake, transport } = setUpUnresponsive(t)
   for (let count = 0; count < 3; count++) session.destroyIfUnresponsive(TIMEOUT)

@@ -1,7 +1,10 @@
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import { createServer as createHttpServer } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { constants, inflateRawSync } from 'node:zlib'
 import type { DeflateRaw } from 'node:zlib'
 import t from 'tap'
@@ -67,6 +70,13 @@ void t.test('loadWs: returns the class that an instrumentation returns from requ
 void t.test('loadWs: returns the imported classes if require() fails or finds another copy, as in a bundle', async (t) => {
   const others = [() => { throw new Error('not found') }, () => class {}, () => ({})]
   for (const load of others) t.match(loadWs(load), { WebSocket, WebSocketServer })
+})
+
+void t.test('loadWs: returns the imported classes without import.meta.url, as in a CommonJS bundle of esbuild', async (t) => {
+  const source = await readFile(new URL('../../../lib/internals/ws.ts', import.meta.url), 'utf8')
+  const directory = t.testdir({ 'ws.ts': source.replaceAll('import.meta', '({} as { url: string })') })
+  const bundled = await import(pathToFileURL(join(directory, 'ws.ts')).href)
+  t.match(bundled.loadWs(), { WebSocket, WebSocketServer })
 })
 
 void t.test('overrideOptions: the server has the other options, and the listeners and clients of the given one', async (t) => {
@@ -380,6 +390,20 @@ void t.test('shareDeflate: a message in fragments keeps its stream until the las
   const [frames] = readWsFrames(connection.bytes)
   const whole = Buffer.concat(frames.map(({ payload }) => payload))
   t.equal(inflate(whole), 'one message')
+})
+
+void t.test('shareDeflate: of the streams of many messages in fragments, as many as concurrencyLimit stay', async (t) => {
+  const server = new WebSocketServer(WITHOUT_TAKEOVER)
+  const pool: DeflatePool = new Map()
+  const opened = await Promise.all(Array.from({ length: 12 }, async () => await openCompressed(t, server)))
+  for (const { socket } of opened) shareDeflate(socket, pool)
+  for (const fin of [false, true]) await Promise.all(opened.map(async ({ socket }) => await send(socket, 'part', { fin })))
+  const [idle] = [...pool.values()] as [DeflateRaw[]]
+  t.equal(idle.length, 10)
+  for (const { connection } of opened) {
+    const [frames] = readWsFrames(connection.bytes)
+    t.equal(inflate(Buffer.concat(frames.map(({ payload }) => payload))), 'partpart')
+  }
 })
 
 void t.test('shareDeflate: a stream that ws has closed with its socket is not used again', async (t) => {

@@ -4,12 +4,13 @@ import type { Test } from 'tap'
 import { WebSocketServer } from 'ws'
 import type { WebSocket } from 'ws'
 import { delayEnd } from '../../../lib/socket/delayed-end.ts'
+import type { OnSent } from '../../../lib/socket/delayed-end.ts'
 import { MemoryConnection } from '../../helpers/memory-connection.ts'
 import { KEY } from '../../helpers/upgrade-request.ts'
 import { waitTurns, waitUntil } from '../../helpers/waiting.ts'
 
 /** Opens a socket of ws that compresses, on a connection in memory. */
-async function open (t: Test): Promise<[socket: WebSocket, connection: MemoryConnection, onSent: () => void]> {
+async function open (t: Test): Promise<[socket: WebSocket, connection: MemoryConnection, onSent: OnSent]> {
   const connection = new MemoryConnection({ endsWithPeer: false })
   t.teardown(() => connection.duplex.destroy())
   const server = new WebSocketServer({ noServer: true, perMessageDeflate: true })
@@ -48,4 +49,16 @@ void t.test('delayEnd: the connection ends after the messages that ws compresses
   t.notOk(duplex.writableEnded, 'a message is still compressed')
   await waitUntil(() => ended >= 0)
   t.equal(ended, 3)
+})
+
+void t.test('delayEnd: the connection ends at once after a Blob that cannot be read', async (t) => {
+  const [socket, { duplex }, onSent] = await open(t)
+  socket.on('error', () => {})
+  const blob = new Blob(['lost'])
+  blob.arrayBuffer = async () => { throw new Error('unreadable') }
+  const error = await new Promise<Error | undefined>((resolve) => {
+    socket.send(blob as never, (error) => { onSent(error); resolve(error) })
+  })
+  t.equal(error?.message, 'unreadable')
+  await waitUntil(() => duplex.writableFinished)
 })

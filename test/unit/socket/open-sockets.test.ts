@@ -1,10 +1,11 @@
+import { EventEmitter } from 'node:events'
 import t from 'tap'
 import type { WebSocket } from 'ws'
 import { OpenSockets } from '../../../lib/socket/open-sockets.ts'
 import { waitTurns } from '../../helpers/waiting.ts'
 
 function sockets (count: number): WebSocket[] {
-  return Array.from({ length: count }, () => ({})) as WebSocket[]
+  return Array.from({ length: count }, () => new EventEmitter()) as WebSocket[]
 }
 
 void t.test('open sockets are those that were added, and not removed', async (t) => {
@@ -36,4 +37,14 @@ void t.test('untilClosed() resolves when the last of its sockets was removed', a
 void t.test('untilClosed() resolves at once without sockets', async (t) => {
   await new OpenSockets().untilClosed([])
   t.pass()
+})
+
+void t.test('untilClosed() resolves when a socket emits \'close\' that nothing else removes', async (t) => {
+  const [socket] = sockets(1)
+  const open = new OpenSockets(new Set([socket!]))
+  const waits = [open.untilClosed([socket!]), open.untilClosed(open)]
+  t.equal(socket!.listenerCount('close'), 1)
+  socket!.emit('close')
+  await Promise.all(waits)
+  t.equal(open.size, 0)
 })
