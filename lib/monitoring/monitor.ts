@@ -78,7 +78,8 @@ export class Monitor implements SessionObserver {
   socketUnresponsive (record: SocketRecord): void {
     this.#totals.unresponsive++
     if (channels.unresponsive.hasSubscribers) channels.unresponsive.publish(record.identity)
-    record.request.log.info('websocket client is unresponsive: socket terminated')
+    const { request, route, httpVersion } = record
+    request.log.info({ route, httpVersion }, 'websocket client is unresponsive: socket terminated')
   }
 
   #socketClosed (record: SocketRecord, message: SocketCloseMessage): void {

@@ -3,6 +3,7 @@ import type { Server } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
 import type { ServerOptions } from 'ws'
 import type { WebsocketPluginOptions, WebsocketServerOptions } from '../../types/index.ts'
+import { validateCompression } from './compression.ts'
 import { ORIGIN_OPTION } from './origin.ts'
 import { RECEIVE_WINDOW_OPTIONS, readSessionSettings } from './receive-window.ts'
 import type { SessionSettings } from './receive-window.ts'
@@ -182,4 +183,5 @@ function validateOwn (options: WebsocketPluginOptions, fastifyOptions: object): 
     expected: `one of ${SERVER_NAMES.join(', ')}`,
     suggested: [...SERVER_PATHS, ...PLUGIN_NAMES, ...OTHER_PATHS]
   })
+  validateCompression(options.options?.perMessageDeflate, (name) => `"options.perMessageDeflate.${name}"`)
 }

@@ -1,4 +1,5 @@
 import type { WebsocketRouteOptions, WebsocketServerOptions } from '../../types/index.ts'
+import { validateCompression } from './compression.ts'
 import { PLUGIN_OPTIONS, SERVER_OPTIONS } from './plugin.ts'
 import type { PluginSettings, RouteDefaults } from './plugin.ts'
 import { complete, perRoute, pick } from './table.ts'
@@ -35,7 +36,8 @@ export function readRouteOptions (value: unknown, url: string, plugin: PluginSet
   const routeOptions: WebsocketRouteOptions = isObject(value) ? value : {}
   validateStrict(routeOptions, ROUTE_OPTIONS, (name) => `"websocket.${name}" of route "${url}"`)
 
-  const { protocols } = routeOptions
+  const { protocols, perMessageDeflate } = routeOptions
+  validateCompression(perMessageDeflate, (name) => `"websocket.perMessageDeflate.${name}" of route "${url}"`)
   return {
     ...complete(routeOptions, OF_PLUGIN, plugin),
     websocketServer: {

@@ -94,7 +94,11 @@ void t.test('socketUnresponsive: it is counted, published, and logged at info', 
   monitor.socketUnresponsive(openSocket(monitor, log))
   t.equal(messages.length, 1)
   t.equal(monitor.stats(SOURCES).sockets.unresponsive, 1)
-  t.match(lines.at(-1), { level: 'info', message: 'websocket client is unresponsive: socket terminated' })
+  t.match(lines.at(-1), {
+    level: 'info',
+    message: 'websocket client is unresponsive: socket terminated',
+    fields: { route: '/a', httpVersion: '2' }
+  })
 })
 
 void t.test('sessionOpened, sessionClosed: a session is published with the number of sockets that it has carried', async (t) => {
