@@ -28,9 +28,18 @@ export class SendPolicy {
    * @param isLast true for a whole message and for the last fragment
    */
   decide (isLast: boolean): Verdict {
+    // The function `slowConsumer`, or a subscriber, may send messages itself, which must not call it again.
+    if (this.#isDeciding) return 'send'
     const verdict = this.#fragmentVerdict === 'drop' ? 'drop' : this.#applySendLimit(this.#fragmentVerdict === 'send')
     this.#fragmentVerdict = isLast ? undefined : verdict
     return verdict
+  }
+
+  /** Calls a function that reports a verdict. The messages that it sends are not decided about. */
+  report (report: () => void): void {
+    this.#isDeciding = true
+    report()
+    this.#isDeciding = false
   }
 
   /** Carries out a verdict other than 'send': reports the error, and closes the socket unless the verdict is 'drop'. */
@@ -49,8 +58,7 @@ export class SendPolicy {
     const { sendLimit, slowConsumer } = this.limits
     if (sendLimit === Infinity) return 'send'
     const { bufferedAmount, readyState, OPEN } = this.#socket
-    // The function `slowConsumer` may send messages itself, which must not call it again.
-    if (bufferedAmount <= sendLimit || readyState !== OPEN || this.#isDeciding) return 'send'
+    if (bufferedAmount <= sendLimit || readyState !== OPEN) return 'send'
 
     this.#isDeciding = true
     const verdict = decide(slowConsumer, this.#socket as WebSocket, bufferedAmount)

@@ -116,7 +116,9 @@ export function createSocketClass (Base: typeof WsWebSocket): typeof WsWebSocket
     }
 
     #rejectMessage (verdict: Exclude<Verdict, 'send'>, callback: SendCallback | undefined): void {
-      this.#record?.refusedMessage(verdict === 'drop' ? 'drop' : 'close', this.bufferedAmount)
+      this.#sendPolicy.report(() => {
+        this.#record?.refusedMessage(verdict === 'drop' ? 'drop' : 'close', this.bufferedAmount)
+      })
       this.#sendPolicy.reject(verdict, callback)
     }
 

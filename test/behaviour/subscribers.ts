@@ -42,6 +42,26 @@ export function testSubscribers (transport: Transport): void {
     })
   }
 
+  for (const slowConsumer of ['drop', 'close'] as const) {
+    scenario(`a subscriber can send on a slow consumer, with slowConsumer: '${slowConsumer}'`, (app) => {
+      app.get('/', { websocket: true }, (socket) => {
+        socket.on('error', () => {})
+        for (let count = 0; count < 2; count++) socket.send(Buffer.alloc(8 * MIB))
+        for (const fin of [false, true]) socket.send('fragment', { fin })
+        socket.terminate()
+      })
+    }, async (t, { connect }) => {
+      const errors = captureErrors(t)
+      let published = 0
+      subscribeTo(t, 'socket:slow_consumer', ({ socket }: SocketOpenMessage) => { published++; socket.send('slow') })
+      const ends = record<SocketCloseMessage>(t, 'socket:close')
+      connect('/').on('error', () => {})
+      await ends.next()
+      t.same(errors, [])
+      t.equal(published, slowConsumer === 'drop' ? 3 : 1)
+    }, { sendLimit: 1, slowConsumer })
+  }
+
   scenario('a subscriber that throws disturbs neither the socket nor other subscribers', addEcho, async (t, { app, open }) => {
     const errors = captureErrors(t)
     for (const name of ['socket:open', 'socket:close', 'handshake:refused']) {
