@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import type { Http2Stream } from 'node:http2'
 import type { WebSocket } from 'ws'
 import { emitData, fillsItsMemory, readOn } from '../internals/streams.ts'
-import { hasReceiverFailed, wsEmit, wsReceiverOf } from '../internals/ws.ts'
+import { hasReceiverFailed, wsEmitMessage, wsReceiverOf } from '../internals/ws.ts'
 import { CONTROL, FIN, LARGEST_HEADER, LENGTH, LENGTH_16, MASKED, WHOLE_BINARY, WHOLE_TEXT } from './constants.ts'
 import { MessageAssembler } from './message-assembler.ts'
 import { PrivateMemory } from './private-memory.ts'
@@ -147,7 +147,7 @@ export class FrameReader {
     if (isBinary ? websocket.binaryType !== 'nodebuffer' : this.#validates && !isUtf8(payload)) return false
     this.#assembler = undefined
     // Not on the socket: instrumentations such as dd-trace's listen here.
-    wsEmit(wsReceiverOf(websocket), 'message', payload, isBinary)
+    wsEmitMessage(wsReceiverOf(websocket), payload, isBinary)
     return true
   }
 

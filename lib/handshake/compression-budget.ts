@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
-import type { DeflatePool } from '../internals/ws.ts'
+import type { DeflatePool } from '../internals/ws-deflate.ts'
 import { RefusalLog } from './refusal-log.ts'
 
 /**

@@ -1,6 +1,6 @@
 import type { PerMessageDeflateOptions, WebSocket, WebSocketServer } from 'ws'
-import { shareDeflate } from '../internals/ws.ts'
-import type { DeflatePool } from '../internals/ws.ts'
+import { shareDeflate } from '../internals/ws-deflate.ts'
+import type { DeflatePool } from '../internals/ws-deflate.ts'
 import type { Admission } from './admission.ts'
 import type { RawRequest, Upgrade } from './upgrade.ts'
 import { withOptions } from './websocket-server.ts'
