@@ -1,7 +1,5 @@
 import type { ReconnectSettings } from '../options/reconnect.ts'
-
-/** Longest time of a timer of Node, in ms. */
-const MAX_TIMEOUT = 2 ** 31 - 1
+import { MAX_TIMEOUT } from '../options/validate.ts'
 
 /**
  * Delays of attempts in a row. The row ends with a connection that is open for longer than the delay before it: a
