@@ -4,7 +4,7 @@ import type { ClientOptions } from 'ws'
 import { whenEnded } from '../internals/http1.ts'
 import { connectionOptionsOf } from '../options/passed-on.ts'
 import { SharedSessions } from './shared-sessions.ts'
-import { connectTransport, useSession } from './transport.ts'
+import { HANDSHAKE_TIMEOUT, connectTransport, useSession } from './transport.ts'
 import type { ConnectionRequest, CreateConnection, Done, HandshakeTransport, Target } from './transport.ts'
 
 /** Handshake that looks for its transport. */
@@ -123,7 +123,9 @@ function startHandshakeTimer (request: ClientRequest, timeout: number): void {
 /** Returns a signal that is aborted with a request, which Node cannot do to a connection that it does not have yet. */
 function abortWith (request: ClientRequest, signal: AbortSignal | undefined): AbortSignal {
   const controller = new AbortController()
-  const abort = (): void => controller.abort()
+  let isLate = false
+  const abort = (): void => controller.abort(isLate ? HANDSHAKE_TIMEOUT : undefined)
+  request.once('timeout', () => { isLate = true })
   request.once('abort', abort)
   signal?.addEventListener('abort', abort, { once: true })
   request.once('close', () => signal?.removeEventListener('abort', abort))

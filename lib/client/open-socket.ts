@@ -21,6 +21,7 @@ export function openSocket (target: string | URL | ClientHttp2Session, settings:
     ? [toUrl(target, path), overSession(target, client)]
     : [target, http === '1.1' || client.agent != null ? overHttp1(client) : overHttp2(client, http, isShared)]
 
+  const ownsConnection = !isSession(target) && !isShared
   const socket = new ClientSocket(url, protocols, wsOptions) as WsWebSocket & PluginSocket
   socket[kConfigure]({ sendLimits: { sendLimit, slowConsumer } })
   socket.once('upgrade', ({ socket: duplex }) => {
@@ -28,7 +29,9 @@ export function openSocket (target: string | URL | ClientHttp2Session, settings:
     // Before the listeners for 'open' that send.
     socket.prependOnceListener('open', () => {
       socket[kAttachConnection](connection)
-      if (heartbeat > 0) new Heartbeat(socket, connection, heartbeat, () => {}).start()
+      // Nobody else uses the session, and its server would not close the connection.
+      const onUnresponsive = (): void => { if (ownsConnection) connection.transport?.destroy() }
+      if (heartbeat > 0) new Heartbeat(socket, connection, heartbeat, onUnresponsive).start()
     })
   })
   return socket

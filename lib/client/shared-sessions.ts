@@ -115,7 +115,7 @@ class Attempt {
     return await new Promise((resolve, reject) => {
       const signalOnAbort = (): void => {
         reject(signal.reason)
-        if (--this.#waiting === 0) this.#controller.abort()
+        if (--this.#waiting === 0) this.#controller.abort(signal.reason)
       }
       signal.addEventListener('abort', signalOnAbort, { once: true })
       const stopListening = (): void => signal.removeEventListener('abort', signalOnAbort)

@@ -61,6 +61,9 @@ const CLOSE_TIMEOUT = 30_000
 /** Discards the head of the HTTP/1.1 request: the CONNECT has the same fields. */
 const IGNORED_HEAD: HeadWriter = { writeHead: () => NOTHING }
 
+/** Reason of a signal that is aborted because a handshake was not answered in time. */
+export const HANDSHAKE_TIMEOUT = new Error('the handshake was not answered in time')
+
 /** HTTP/2 sessions of all clients. */
 const sessions = new Sessions({ receiveWindow: {} })
 
@@ -91,7 +94,11 @@ export async function connectTo (target: Target, signal?: AbortSignal): Promise<
   guard?.(session)
   const state = sessions.add(session, connection)
   const offered = only === undefined ? offersExtendedConnect(session) : offersHttp2(session, origin)
-  if (await abortable(offered, connection, signal)) return { connection, session, state }
+  const abort = (): void => {
+    if (session.connecting || signal?.reason === HANDSHAKE_TIMEOUT) connection.destroy()
+    else closeSession(session, connection)
+  }
+  if (await abortable(offered, abort, signal)) return { connection, session, state }
 
   session.destroy()
   if (only === undefined) return await connectTo({ ...target, only: '1.1' }, signal)
@@ -104,15 +111,12 @@ export async function connectTransport (target: Target, signal?: AbortSignal): P
   if (session === undefined) return toTransport(connection)
   return {
     open (request) {
-      const stream = openStream(session, request)
-      return stream.once('close', () => {
-        // After a reset nothing is left to send: the connection ends as that of a socket over TCP does. Over any other
-        // connection Node would send GOAWAY while it sends the reset, and end the process.
-        if (stream.rstCode !== 0 && connection instanceof Socket) session.destroy()
-        else closeSession(session, connection)
-      })
+      // A server that has not answered in time may not close the connection either.
+      const requestOnTimeout = (): void => { connection.destroy() }
+      request.once('timeout', requestOnTimeout).once('upgrade', () => request.off('timeout', requestOnTimeout))
+      return openStream(session, request).once('close', () => closeSession(session, connection))
     },
-    abort () { session.destroy() }
+    abort () { closeSession(session, connection) }
   }
 }
 
@@ -140,7 +144,11 @@ export function originOf ({ isSecure, options: { host, port } }: Target): string
   return `${isSecure ? 'https' : 'http'}://${isIPv6(host) ? `[${host}]` : host || 'localhost'}:${port}`
 }
 
-/** Closes a session. Node itself would wait for a server that does not close the connection as long as TCP does. */
+/**
+ * Closes a session: GOAWAY, then the end of the connection. It is not destroyed at once, because a server whose write
+ * fails over TLS may keep its connection indefinitely (nodejs/node#55804). Node itself would wait for a server that
+ * does not close the connection as long as TCP does.
+ */
 export function closeSession (session: ClientHttp2Session, connection: Duplex): void {
   session.close()
   const timer = setTimeout(() => connection.destroy(), CLOSE_TIMEOUT).unref()
@@ -181,22 +189,23 @@ async function create (target: Target, ALPNProtocols: string[], signal: AbortSig
   if (signal?.aborted === true) connection.destroy()
   signal?.throwIfAborted()
   if ((connection as TLSSocket).alpnProtocol === null) {
-    await abortable(once(connection, 'secureConnect'), connection, signal)
+    await abortable(once(connection, 'secureConnect'), () => connection.destroy(signal?.reason), signal)
   }
   return connection
 }
 
-/** Waits for a promise. If the signal is aborted first, destroys the connection, and throws the reason. */
+/** Waits for a promise. If the signal is aborted first, calls a function, and throws the reason. */
 async function abortable<Result> (
-  pending: Promise<Result>, connection: Duplex, signal: AbortSignal | undefined
+  pending: Promise<Result>, abort: () => void, signal: AbortSignal | undefined
 ): Promise<Result> {
-  const signalOnAbort = (): void => { connection.destroy(signal?.reason) }
-  signal?.addEventListener('abort', signalOnAbort)
-  try {
-    return await pending
-  } finally {
-    signal?.removeEventListener('abort', signalOnAbort)
-  }
+  return await new Promise((resolve, reject) => {
+    const signalOnAbort = (): void => {
+      abort()
+      reject(signal?.reason)
+    }
+    signal?.addEventListener('abort', signalOnAbort, { once: true })
+    pending.finally(() => signal?.removeEventListener('abort', signalOnAbort)).then(resolve, reject)
+  })
 }
 
 function createTls (options: ConnectionRequest): Duplex {

@@ -7,6 +7,9 @@ import { Session, closeSession } from './session.ts'
 import type { SessionOptions } from './session.ts'
 import { SessionAge } from './session-age.ts'
 
+/** Time, in ms, for the answer to a PING of a session that has timed out. */
+const PING_TIMEOUT = 5000
+
 /** HTTP/2 sessions of a server or client. */
 export class Sessions {
   readonly #options: SessionOptions
@@ -76,11 +79,13 @@ export class Sessions {
     const sizes = completeSizes({ ...this.#options.receiveWindow, initial })
     const added = new Session(session, transport, sizes, this.#options)
     this.#open.set(session, added)
-    const { age, observer } = this.#options
+    const { age, observer, timeout } = this.#options
     observer?.sessionOpened(added)
     // Not of the server: with a listener there, dd-trace takes each stream for a request that lasts as long.
     if (this.#isTracking) session.prependListener('stream', this.#onStream)
     const running = age && new SessionAge(added, age)
+    // Before Node 26 a client that left during a write over TLS may not be noticed (nodejs/node#55804).
+    if (timeout !== undefined) session.on('timeout', () => added.destroyIfUnresponsive(PING_TIMEOUT))
     session.once('close', () => {
       running?.stop()
       this.#open.delete(session)

@@ -58,7 +58,9 @@ export function testSubscribers (transport: Transport): void {
       connect('/').on('error', () => {})
       await ends.next()
       t.same(errors, [])
-      t.equal(published, slowConsumer === 'drop' ? 3 : 1)
+      // Over TLS the response head may still wait when the first message is sent.
+      const expected = slowConsumer === 'drop' ? [3, 4] : [1]
+      t.ok(expected.includes(published), `published ${published} times`)
     }, { sendLimit: 1, slowConsumer })
   }
 

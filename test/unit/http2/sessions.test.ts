@@ -41,6 +41,17 @@ void t.test('a session times out after its last socket, in whichever order a str
   t.ok(stream.destroyed)
 })
 
+void t.test('the connection of a session that has timed out is destroyed if it does not answer a PING', async (t) => {
+  const { sessions, server, client } = await serve(t)
+  client.on('error', () => {})
+  const [session] = await once(server, 'session') as [ServerHttp2Session]
+  const [tracked] = sessions.open
+  const timeouts: number[] = []
+  tracked!.destroyIfUnresponsive = (timeout) => { timeouts.push(timeout) }
+  session.emit('timeout')
+  t.strictSame(timeouts, [5000])
+})
+
 void t.test('the session of a stream is registered once, with the connection of its server', async (t) => {
   const { sessions, server, client } = await serve(t)
   const connected = once(server, 'connection')
