@@ -10,8 +10,9 @@ import type { Shutdown } from './shutdown.ts'
 import { Batches, smallestBatch } from './socket/batches.ts'
 
 /**
- * Moves sockets to other servers while this one continues: their clients are told to reconnect, and their HTTP/2
- * sessions accept no more sockets. A shutdown that begins takes over the sockets that are left.
+ * Moves sockets to other servers while this one continues: it sends Close frames, after which clients reconnect, and
+ * GOAWAY on their HTTP/2 sessions, which then accept no more sockets. A shutdown that begins takes over the sockets
+ * that are left.
  */
 export class Drain {
   readonly #shutdown: Shutdown
@@ -47,7 +48,7 @@ export class Drain {
    */
   closeSession (session: AgingSession, over: number): void {
     const settings = readDrainOptions({ over })
-    session.onLateSocket = (socket) => this.#closeLate(socket, settings)
+    session.onLateSocket = (socket) => closeIfOpen(socket, settings)
     this.#closeEach(session.sockets.filter(isOpen), settings).catch((error: unknown) => {
       this.#log.error(error, 'a socket of an HTTP/2 session that has reached maxSessionAge could not be closed')
     })
@@ -55,22 +56,22 @@ export class Drain {
 
   /** Resolves when these sockets have closed. A shutdown that begins after the call closes them in its own way. */
   async #closeEach (
-    sockets: WebSocket[], { over, code, reason }: DrainSettings,
-    allClosed = this.#shutdown.sockets.untilClosed(sockets)
+    sockets: WebSocket[], settings: DrainSettings, allClosed = this.#shutdown.sockets.untilClosed(sockets)
   ): Promise<void> {
+    const { over } = settings
     const { hasBegun } = this.#shutdown
     const batches = new Batches()
     const closed = allClosed.then(() => batches.stop())
     const size = smallestBatch(sockets.length, over)
     await batches.run(sockets, { size, over }, (socket) => {
-      if (this.#shutdown.hasBegun === hasBegun && isOpen(socket)) socket.close(code, reason)
+      if (this.#shutdown.hasBegun === hasBegun) closeIfOpen(socket, settings)
     })
     await closed
   }
+}
 
-  #closeLate (socket: WebSocket, { code, reason }: DrainSettings): void {
-    if (isOpen(socket)) socket.close(code, reason)
-  }
+function closeIfOpen (socket: WebSocket, { code, reason }: DrainSettings): void {
+  if (isOpen(socket)) socket.close(code, reason)
 }
 
 function isOpen (socket: WebSocket): boolean {

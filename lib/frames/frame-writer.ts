@@ -40,14 +40,12 @@ export function countSends (websocket: WebSocket, counter: SendCounter): void {
 
 function sendFrame (this: CountingSender, data: unknown, options: FrameOptions, callback?: SendCallback): void {
   const isPlain = options.fin && !options.mask && !options.compress && sendsImmediately(this)
-  let size = isPlain ? writeShort(this._socket, data as Data, options.binary, callback) : -1
-  if (size < 0) {
-    // Node counts the characters of a buffered string, not its bytes.
-    const payload = (typeof data === 'string' ? Buffer.from(data) : data) as Buffer
-    wsSend(this, payload, options, callback)
-    size = countBytes(payload)
-  }
-  this[kCounter]?.sent(size, options.fin)
+  const size = isPlain ? writeShort(this._socket, data as Data, options.binary, callback) : -1
+  if (size >= 0) return this[kCounter]?.sent(size, options.fin)
+  // Node counts the characters of a buffered string, not its bytes.
+  const payload = typeof data === 'string' ? Buffer.from(data) : data
+  wsSend(this, payload, options, callback)
+  this[kCounter]?.sent(countBytes(payload), options.fin)
 }
 
 /**

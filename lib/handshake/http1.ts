@@ -10,15 +10,13 @@ import { isCleartextHttp2, isWebSocketUpgrade } from './headers.ts'
 import { closeDetached, createResponse, detachResponse } from './http1-response.ts'
 import type { OtherServers } from './other-servers.ts'
 import { hasOtherListeners, ignoreOtherUpgrades, isTaken, serveAsRequest, watchWrites } from './other-upgrade.ts'
+import { REFUSED_BY_WS } from './refused-handshake.ts'
 import type { Dispatch, OnSocket, RawRequest, Refusal, Upgrade } from './upgrade.ts'
 
 const TAKEN = 'another listener for \'upgrade\' has answered the handshake of a websocket route: let it ignore this URL, ' +
   'or call it in upgradeFallback'
 
 const BAD_REQUEST = 400
-
-/** Refusal of a request that does not conform to RFC 6455. ws writes the response to the connection. */
-const REFUSED_BY_WS: Refusal = { cause: 'invalid_request', isLogged: false }
 
 /**
  * Serves the upgrades of a server's HTTP/1.1 connections (RFC 6455 section 4.2), except those of other servers on the

@@ -10,6 +10,7 @@ import { kUpgrade } from '../symbols.ts'
 import { completeUpgrade } from './complete-upgrade.ts'
 import { addUpgradeFields, hasKey, responseToHttp2 } from './headers.ts'
 import { closeDetached } from './http1-response.ts'
+import { REFUSED_BY_WS } from './refused-handshake.ts'
 import { respond } from './respond.ts'
 import type { Dispatch, OnSocket, Refusal, Upgrade } from './upgrade.ts'
 
@@ -95,15 +96,13 @@ class H2Upgrade implements Upgrade, HeadWriter, StreamHandshake {
   writeHead (response: string | Buffer): Buffer {
     // A head of HTTP/1.1 is a sequence of bytes, and Latin-1 has a character for each.
     const head = typeof response === 'string' ? response : response.toString('latin1')
-    if (head.startsWith(SWITCHING_PROTOCOLS)) this.#answer(head, true)
-    else this.#refuseInvalid(head)
+    if (head.startsWith(SWITCHING_PROTOCOLS)) {
+      this.#answer(head, true)
+    } else {
+      this.refusal ??= REFUSED_BY_WS
+      this.refuse(head)
+    }
     return NOTHING
-  }
-
-  /** Answers with a refusal of ws: the request does not conform to RFC 6455. */
-  #refuseInvalid (response: string): void {
-    this.refusal ??= { cause: 'invalid_request', isLogged: false }
-    this.refuse(response)
   }
 
   /** Answers with a refusal, unless the handshake has been answered. */

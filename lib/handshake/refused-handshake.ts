@@ -1,4 +1,7 @@
-import type { RawRequest, RefusedHandshake, Upgrade } from './upgrade.ts'
+import type { RawRequest, Refusal, RefusedHandshake, Upgrade } from './upgrade.ts'
+
+/** Refusal of a request that does not conform to RFC 6455. ws writes the response. */
+export const REFUSED_BY_WS: Refusal = { cause: 'invalid_request', isLogged: false }
 
 /** Describes a pending handshake that has been refused, or whose client has left. */
 export function toRefused (upgrade: Upgrade): RefusedHandshake {

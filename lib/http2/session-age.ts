@@ -27,8 +27,8 @@ const JITTER = 0.1
 const CLOSE_PHASE = 0.5
 
 /**
- * Age of a session. When it is reached, the client is told to open new sockets on another connection, which a proxy or
- * load balancer may lead to another server. The open sockets follow later.
+ * Age of a session. When it is reached, the session is sent GOAWAY: the client opens new sockets on another connection,
+ * which a proxy or load balancer may lead to another server. The open sockets are closed later.
  */
 export class SessionAge {
   readonly #session: AgingSession

@@ -27,8 +27,7 @@ export interface PluginSettings extends
   RouteDefaults, SessionSettings, Pick<
     Complete<WebsocketPluginOptions, typeof PLUGIN_OPTIONS>,
     'advertise' | 'compressionBudget' | 'handshakeTimeout' | 'maxPendingHandshakes' | 'maxSessionAge' |
-    'maxSessionAgeGrace' | 'maxSockets' |
-    'nodeVersionWarning' | 'upgradeFallback'
+    'maxSessionAgeGrace' | 'maxSockets' | 'nodeVersionWarning' | 'upgradeFallback'
   > {
   /** Options for ws, as the user gave them. */
   websocketServer: WebsocketServerOptions

@@ -10,7 +10,7 @@ import type { Test } from 'tap'
 import { kill, killOnExit } from '../helpers/child-processes.js'
 import { addEcho } from '../helpers/echo.ts'
 import { H2C, start } from '../helpers/transports.ts'
-import { WAYS, exchange, findPort, reconnecting } from './setup.ts'
+import { WAYS, exchange, findPort, killBelow, openAndExchange } from './setup.ts'
 
 const CLEARTEXT = WAYS.filter(({ transport }) => !transport.secure)
 
@@ -56,14 +56,10 @@ listen websocket
   server plugin 127.0.0.1:${serverPort} proto h2
 `)
     const proxy = await startHAProxy(t, config, port)
-    const recorded = reconnecting(t, way, port)
+    const recorded = await openAndExchange(t, way, port, 'first')
     const { socket, texts, ends } = recorded
-    await once(socket, 'open')
-    await exchange(recorded, 'first')
 
-    const lost = once(socket, 'reconnecting')
-    await kill(proxy)
-    await lost
+    await killBelow(recorded, proxy)
     const reconnected = once(socket, 'reconnected')
     await startHAProxy(t, config, port)
     await reconnected

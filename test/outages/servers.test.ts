@@ -3,11 +3,10 @@ import fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import websocket from '../../index.ts'
-import { kill } from '../helpers/child-processes.js'
 import { addEcho } from '../helpers/echo.ts'
 import { createNetworkPath } from '../helpers/network-path.ts'
 import { H1 } from '../helpers/transports.ts'
-import { WAYS, exchange, findPort, reconnecting, startServer } from './setup.ts'
+import { WAYS, exchange, findPort, killBelow, openAndExchange, reconnecting, startServer } from './setup.ts'
 
 /** A process takes long to start. */
 const KILLED = WAYS.filter(({ transport, options }) => transport === H1 || options.session === 'shared')
@@ -17,14 +16,10 @@ for (const way of KILLED) {
     const port = await findPort()
     const path = await createNetworkPath(t, port)
     const server = await startServer(t, way.transport, port)
-    const recorded = reconnecting(t, way, path.port)
+    const recorded = await openAndExchange(t, way, path.port, 'before')
     const { socket, texts, ends } = recorded
-    await once(socket, 'open')
-    await exchange(recorded, 'before')
 
-    const lost = once(socket, 'reconnecting')
-    await kill(server)
-    await lost
+    await killBelow(recorded, server)
     t.match(ends[0], { attempt: 1, code: 1006, reason: '', error: undefined })
     await once(socket, 'reconnecting')
     t.match(ends[1], { attempt: 2, code: 1006, error: Error })

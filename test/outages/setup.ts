@@ -50,6 +50,21 @@ export function reconnecting (
   return { socket, texts, ends }
 }
 
+/** Connects to a port of this machine, and exchanges a message. */
+export async function openAndExchange (t: Test, way: Way, port: number, text: string): Promise<Recorded> {
+  const recorded = reconnecting(t, way, port)
+  await once(recorded.socket, 'open')
+  await exchange(recorded, text)
+  return recorded
+}
+
+/** Kills the process that a socket is connected to, and waits until the socket has lost its connection. */
+export async function killBelow ({ socket }: Recorded, child: ChildProcess): Promise<void> {
+  const lost = once(socket, 'reconnecting')
+  await kill(child)
+  await lost
+}
+
 /** Sends a message, and waits for its echo. */
 export async function exchange ({ socket }: Recorded, text: string): Promise<void> {
   socket.send(text, (error) => { if (error != null) socket.emit('error', error) })
