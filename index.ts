@@ -30,6 +30,7 @@ import { getRouteMatcher } from './lib/route-matcher.ts'
 import { addWebsocketRoutes } from './lib/routes.ts'
 import { Shutdown, addShutdownHooks } from './lib/shutdown.ts'
 import { kUpgrade } from './lib/symbols.ts'
+import { Topics } from './lib/topics/topics.ts'
 import type * as types from './types/index.ts'
 
 export type * from './types/index.ts'
@@ -47,6 +48,7 @@ async function websocketH2 (fastify: FastifyInstance, pluginOptions: types.Webso
   void fastify.register(standIn)
   const websocketServer = createWebSocketServer(options.websocketServer, fastify.log)
   const monitor = new Monitor(fastify)
+  const topics = new Topics()
   const sessions = new Sessions({
     receiveWindow: options.receiveWindow,
     timeout: fastify.initialConfig.http2SessionTimeout ?? 0,
@@ -70,11 +72,12 @@ async function websocketH2 (fastify: FastifyInstance, pluginOptions: types.Webso
   let isServing = false
 
   fastify.decorate('websocketServer', addServerMethods(websocketServer, {
+    ...topics.methods(monitor.records),
     drain: (drainOptions) => drain.closeAll(drainOptions),
-    stats: () => monitor.stats({ admission, others, sessions })
+    stats: () => monitor.stats({ admission, others, sessions, topics })
   }))
   fastify.decorate('injectWS', createInjectWS(fastify, server))
-  addWebsocketRoutes(fastify, websocketServer, options, shutdown, admission, monitor, serve)
+  addWebsocketRoutes(fastify, websocketServer, options, { shutdown, admission, monitor, topics }, serve)
   if (typeof options.upgradeFallback === 'function') serve()
 
   fastify.addHook('onReady', async () => serveOthers())

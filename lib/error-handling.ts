@@ -1,5 +1,7 @@
 import { inspect } from 'node:util'
-import type { FastifyBaseLogger } from 'fastify'
+import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
+import type { WebSocket } from '../types/index.ts'
+import { FST_WS_SLOW_CONSUMER } from './errors.ts'
 
 /** Limit of the errors in a chain of `cause` that are read. */
 const MAX_CAUSES = 16
@@ -50,4 +52,14 @@ export function ignoreError (): void {}
 /** Returns true if ws reported the error because of invalid data of the peer. */
 export function isProtocolError (error: unknown): boolean {
   return error instanceof Error && 'code' in error && PROTOCOL_ERROR.test(String(error.code))
+}
+
+/**
+ * Logs an error and closes its socket with 1011, unless `errorHandler` is set. After a protocol error of the peer, ws
+ * has already sent the Close frame with the code of that error.
+ */
+export function closeWithError (error: Error, socket: WebSocket, { log }: FastifyRequest): void {
+  const level = isProtocolError(error) ? 'info' : error instanceof FST_WS_SLOW_CONSUMER ? 'warn' : 'error'
+  logError(log, error, undefined, level)
+  socket.close(1011)
 }

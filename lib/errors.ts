@@ -181,3 +181,25 @@ export const FST_WS_NOT_OPEN = createError(
   'FST_WS_NOT_OPEN',
   'nothing was sent, because no connection is open: send it again after \'open\' or \'reconnected\' (see docs/client.md)'
 )
+
+/** Error of a topic that is not a string. Thrown by `subscribe`, `unsubscribe`, `publish` and `subscribers`. */
+export const FST_WS_INVALID_TOPIC = createError<[received: string]>(
+  'FST_WS_INVALID_TOPIC',
+  'a topic must be a string, got %s (see docs/topics.md)',
+  500,
+  TypeError
+)
+
+/** Error of a message that cannot be published. Thrown by `publish`, `broadcast` and `prepare`. */
+export const FST_WS_INVALID_MESSAGE = createError<[received: string]>(
+  'FST_WS_INVALID_MESSAGE',
+  'a message must be a string, bytes, an object or a prepared message, got %s (see docs/topics.md)',
+  500,
+  TypeError
+)
+
+/** Error of a socket without topics: only sockets of a websocket route have them. Thrown by `subscribe` and others. */
+export const FST_WS_NO_TOPICS = createError(
+  'FST_WS_NO_TOPICS',
+  'only the socket of a websocket route, on the server, has topics: a client has to ask the server for a subscription, with a message of its own (see docs/topics.md)'
+)

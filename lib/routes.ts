@@ -1,10 +1,10 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod, RouteOptions } from 'fastify'
 import type { WebSocketServer } from 'ws'
-import type { WebSocket, WebsocketHandler } from '../types/index.ts'
-import { isProtocolError, logError, toError } from './error-handling.ts'
+import type { WebsocketHandler } from '../types/index.ts'
+import { closeWithError, logError, toError } from './error-handling.ts'
 import {
-  FST_WS_INVALID_HANDLER, FST_WS_INVALID_METHOD, FST_WS_NO_WEBSOCKET_ROUTE, FST_WS_SHUTTING_DOWN, FST_WS_SLOW_CONSUMER,
+  FST_WS_INVALID_HANDLER, FST_WS_INVALID_METHOD, FST_WS_NO_WEBSOCKET_ROUTE, FST_WS_SHUTTING_DOWN,
   FST_WS_TOO_MANY_SOCKETS
 } from './errors.ts'
 import { chooseRetryAfter } from './handshake/admission.ts'
@@ -28,6 +28,15 @@ import type { Shutdown } from './shutdown.ts'
 import { Heartbeat } from './socket/heartbeat.ts'
 import type { PluginSocket } from './socket/plugin-socket.ts'
 import { kConfigure, kHandlerDone, kUpgrade, kWebsocketRoute } from './symbols.ts'
+import type { Topics } from './topics/topics.ts'
+
+/** Parts of the plugin that a socket is opened with. */
+interface Parts {
+  shutdown: Shutdown
+  admission: Admission
+  monitor: Monitor
+  topics: Topics
+}
 
 /** Value that differs from every error: users can throw anything, even undefined. */
 const NOTHING = Symbol('nothing')
@@ -42,8 +51,7 @@ const PLAIN_ROUTE = ', but a plain route does: add websocket routes after "await
  * @param onFirstRoute called before the first websocket route is added
  */
 export function addWebsocketRoutes (
-  fastify: FastifyInstance, server: WebSocketServer, options: PluginSettings, shutdown: Shutdown,
-  admission: Admission, monitor: Monitor, onFirstRoute: () => void
+  fastify: FastifyInstance, server: WebSocketServer, options: PluginSettings, parts: Parts, onFirstRoute: () => void
 ): void {
   let first = true
 
@@ -68,7 +76,7 @@ export function addWebsocketRoutes (
     first = false
     route.config = Object.assign({}, route.config, { [kWebsocketRoute]: createOriginCheck(routeOptions.origin) })
     const negotiating = withOptions(server, routeOptions.websocketServer)
-    route.handler = createHandler(route, negotiating, routeOptions, shutdown, admission, monitor)
+    route.handler = createHandler(route, negotiating, routeOptions, parts)
   })
 }
 
@@ -119,9 +127,7 @@ function createHandler (
   route: RouteOptions,
   server: WebSocketServer,
   { errorHandler = closeWithError, heartbeat, sendLimit, slowConsumer, captureRejections }: RouteSettings,
-  shutdown: Shutdown,
-  admission: Admission,
-  monitor: Monitor
+  { shutdown, admission, monitor, topics }: Parts
 ): RouteHandlerMethod {
   const sendLimits: SendLimits = { sendLimit, slowConsumer }
   const only = servesOnlySockets(route)
@@ -129,7 +135,8 @@ function createHandler (
   const httpHandler = only ? refusePlainRequest : route.handler
   if (only) route.schema = Object.assign({}, route.schema, { hide: true })
   const compression = new Compression(server, admission)
-  const onClose = (socket: WebSocket): void => {
+  const onClose = (socket: PluginSocket): void => {
+    topics.removeSocket(socket)
     admission.socketClosed()
     compression.closed(socket)
     shutdown.removeSocket(socket)
@@ -156,7 +163,7 @@ function createHandler (
         const onError = createErrorListener(this, socket, request, reply)
         const record = monitor.createRecord(socket, request, upgrade)
         const { log } = request
-        socket[kConfigure]({ sendLimits, log, record, captureRejections, onClose, onErrorRejection: onError })
+        socket[kConfigure]({ sendLimits, log, record, topics, captureRejections, onClose, onErrorRejection: onError })
         socket.on('error', onError)
         monitor.socketOpened(record, upgrade)
         shutdown.addSocket(socket)
@@ -201,16 +208,6 @@ function createHandler (
       logError(request.log, thrown, 'the websocket errorHandler threw an error: socket terminated')
     }
   }
-}
-
-/**
- * Logs an error and closes its socket with 1011, unless `errorHandler` is set. After a protocol error of the peer, ws
- * has already sent the Close frame with the code of that error.
- */
-function closeWithError (error: Error, socket: WebSocket, request: FastifyRequest, _reply: FastifyReply): void {
-  const level = isProtocolError(error) ? 'info' : error instanceof FST_WS_SLOW_CONSUMER ? 'warn' : 'error'
-  logError(request.log, error, undefined, level)
-  socket.close(1011)
 }
 
 function readUpgrade (request: FastifyRequest): Upgrade | undefined {

@@ -14,6 +14,8 @@ export const kAttachConnection = Symbol('fastify-websocket-h2.attach-connection'
 export const kConfigure = Symbol('fastify-websocket-h2.configure')
 /** See PluginSocket. */
 export const kHandlerDone = Symbol('fastify-websocket-h2.handler-done')
+/** See PluginSocket. */
+export const kDeliver = Symbol('fastify-websocket-h2.deliver')
 
 /** Property of globalThis: set once a warning about the version of Node.js was logged. */
 export const kWarnedOfNodeVersion = Symbol.for('fastify-websocket-h2.warned-of-node-version')

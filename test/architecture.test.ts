@@ -21,6 +21,7 @@ const LAYERS: string[][] = [
     'lib/shutdown.ts'
   ],
   ['lib/monitoring/'],
+  ['lib/topics/'],
   ['lib/handshake/'],
   ['lib/http2/'],
   ['lib/socket/'],

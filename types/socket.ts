@@ -1,4 +1,5 @@
 import type { WebSocket as WsWebSocket } from 'ws'
+import type { MessageOptions, PreparedMessage } from './message.ts'
 
 /** HTTP version that carries a socket. */
 export type HttpVersion = '1.1' | '2'
@@ -57,6 +58,49 @@ export interface WebSocket extends WsWebSocket {
 
   /** Resumes a paused socket. Reading stays paused while a `for await` loop has too many messages waiting. */
   resume (): void
+
+  /** Sends a message, as in ws. It also takes a message that `app.websocketServer.prepare()` returned. */
+  send: WsWebSocket['send'] & ((message: PreparedMessage, callback?: (error?: Error) => void) => void)
+
+  /** Topics that the socket subscribes to, now. Empty once it has closed, and for a client's socket. */
+  readonly topics: ReadonlySet<string>
+
+  /**
+   * Subscribes to a topic: the socket receives the messages that are published to it from now on, until it
+   * unsubscribes or closes. Does nothing if the socket is closing. Topics are compared exactly, without wildcards.
+   *
+   * @param callback called once, when the messages of other nodes arrive, too: without the option `relay` on the next
+   * tick
+   * @throws FST_WS_INVALID_TOPIC if the topic is not a string
+   * @throws FST_WS_NO_TOPICS if the socket is that of a client
+   * @example
+   * app.get('/rooms/:room', { websocket: true }, (socket, request) => {
+   *   const { room } = request.params
+   *   socket.subscribe(room)
+   *   socket.on('message', (message) => socket.publish(room, String(message)))
+   * })
+   */
+  subscribe (topic: string, callback?: () => void): void
+
+  /**
+   * Ends the subscription to a topic, if there is one.
+   *
+   * @throws FST_WS_INVALID_TOPIC if the topic is not a string
+   * @throws FST_WS_NO_TOPICS if the socket is that of a client
+   */
+  unsubscribe (topic: string): void
+
+  /**
+   * Publishes a message to the other sockets that subscribe to a topic, as `app.websocketServer.publish()` does. This
+   * socket does not receive it. It need not subscribe to the topic itself, and may have closed.
+   *
+   * @returns the number of sockets of this process that took the message
+   * @throws FST_WS_INVALID_TOPIC if the topic is not a string
+   * @throws FST_WS_INVALID_MESSAGE if the data cannot be sent
+   * @throws FST_WS_INVALID_OPTION if an option is invalid
+   * @throws FST_WS_NO_TOPICS if the socket is that of a client
+   */
+  publish<Data extends string | object> (topic: string, data: Data, options?: PublishOptions): number
 }
 
 /**
@@ -73,3 +117,9 @@ export type SlowConsumer =
   | 'close'
   | 'drop'
   | ((socket: WebSocket, bytes: number) => 'close' | 'drop' | 'send' | void)
+
+/** Options of `publish()`. A prepared message has `binary` and `compress` already, so only `except` is left. */
+export interface PublishOptions extends MessageOptions {
+  /** Sockets of this process that do not receive the message. Default: none. */
+  except?: WebSocket | Iterable<WebSocket> | undefined
+}

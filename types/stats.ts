@@ -36,6 +36,16 @@ export interface WebsocketStats {
   messages: { received: number, sent: number }
   /** Bytes of these messages, before compression and without frame headers. */
   bytes: { received: number, sent: number }
+  topics: {
+    /** Topics that sockets subscribe to. */
+    open: number
+    /** Subscriptions of open sockets. */
+    subscriptions: number
+    /** Messages of `publish()` and `broadcast()`, and of other nodes. */
+    published: number
+    /** Messages that sockets took: one that reaches three sockets counts three times. */
+    delivered: number
+  }
   handshakes: {
     /** Handshakes that are not answered yet. */
     pending: number

@@ -1,5 +1,7 @@
+import type { FastifyRequest } from 'fastify'
 import type { Server as WsServer, WebSocket as WsWebSocket } from 'ws'
-import type { WebSocket } from './socket.ts'
+import type { MessageOptions, PreparedMessage } from './message.ts'
+import type { PublishOptions, WebSocket } from './socket.ts'
 import type { WebsocketStats } from './stats.ts'
 
 /** Class of the sockets. A class in `options.WebSocket` has no influence on this type. */
@@ -16,6 +18,17 @@ export interface DrainOptions {
   code?: number | undefined
   /** Reason in the Close frames, at most 123 bytes in UTF-8. Default: 'reconnect'. */
   reason?: string | undefined
+}
+
+/** Options of `broadcast()`. */
+export interface BroadcastOptions extends PublishOptions {
+  /** URL of a route, as it was declared: only its sockets receive the message. Default: the sockets of all routes. */
+  route?: string | undefined
+  /**
+   * Function that returns true for the sockets that receive the message. It is called for all of them before the first
+   * one receives it, and has to be synchronous. Default: all sockets.
+   */
+  filter?: ((socket: WebSocket, request: FastifyRequest) => boolean) | undefined
 }
 
 /**
@@ -41,4 +54,48 @@ export interface WebsocketServer extends WsServer<SocketClass> {
    * @throws FST_WS_INVALID_OPTION, as a rejection, if an option is invalid
    */
   drain (options?: DrainOptions): Promise<number>
+
+  /**
+   * Publishes a message to the sockets that subscribe to a topic, of all routes and both HTTP versions. Strings and
+   * bytes are sent as they are, objects as JSON. The message is framed once. On each socket it follows everything that
+   * was sent and published before; `sendLimit` and `slowConsumer` apply. A socket that fails does not affect others.
+   *
+   * The sockets of this process have received it when `publish()` returns. With the option `relay` it is then passed on
+   * to the other nodes, at most once.
+   *
+   * @returns the number of sockets of this process that took the message: those that are open, and where
+   * `slowConsumer` did not decide against it
+   * @throws FST_WS_INVALID_TOPIC if the topic is not a string
+   * @throws FST_WS_INVALID_MESSAGE if the data cannot be sent
+   * @throws FST_WS_INVALID_OPTION if an option is invalid
+   * @example
+   * interface Price { symbol: string, price: number }
+   * app.websocketServer.publish<Price>('prices', { symbol: 'EUR', price: 1.09 })
+   */
+  publish<Data extends string | object> (topic: string, data: Data, options?: PublishOptions): number
+
+  /**
+   * Sends a message to the sockets of all routes in this process, or to a selection of them. It is not passed on to
+   * other nodes: for that, subscribe each socket to one topic, and publish to it. Otherwise like `publish()`.
+   *
+   * @returns the number of sockets that took the message
+   * @throws FST_WS_INVALID_MESSAGE if the data cannot be sent
+   * @throws FST_WS_INVALID_OPTION if an option is invalid
+   */
+  broadcast<Data extends string | object> (data: Data, options?: BroadcastOptions): number
+
+  /**
+   * Returns the number of sockets of this process that subscribe to a topic.
+   *
+   * @throws FST_WS_INVALID_TOPIC if the topic is not a string
+   */
+  subscribers (topic: string): number
+
+  /**
+   * Frames a message once, so that it can be sent any number of times.
+   *
+   * @throws FST_WS_INVALID_MESSAGE if the data cannot be sent
+   * @throws FST_WS_INVALID_OPTION if an option is invalid
+   */
+  prepare<Data extends string | object> (data: Data, options?: MessageOptions): PreparedMessage
 }

@@ -18,8 +18,11 @@ export const MASKED = 0x80
 /** Bits of the second byte: the length of the payload. */
 export const LENGTH = 0x7f
 
-/** Value of these bits if the length follows in 16 bits. A larger one is followed by 64. */
+/** Value of these bits if the length follows in 16 bits. */
 export const LENGTH_16 = 126
+
+/** Value of these bits if the length follows in 64 bits. */
+export const LENGTH_64 = 127
 
 /** Size, in bytes, of the largest frame header. */
 export const LARGEST_HEADER = 14

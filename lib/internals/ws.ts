@@ -125,6 +125,8 @@ export interface Sender {
   _state: number
   /** False while a message is being sent in fragments. */
   _firstFragment: boolean
+  /** Bytes that wait here. `bufferedAmount` includes them. */
+  _bufferedBytes: number
   send: (this: Sender, data: unknown, options: FrameOptions, callback?: (error?: Error) => void) => void
 }
 
@@ -153,9 +155,19 @@ export function isQueueing (sender: Sender): boolean {
   return sender._state !== 0
 }
 
+/** Returns true while a message is being sent in fragments. No documented property shows it. */
+export function isInMessage (sender: Sender): boolean {
+  return !sender._firstFragment
+}
+
 /** Returns true if a frame may bypass ws: ws has no queue, and is between two messages. */
 export function sendsImmediately (sender: Sender): boolean {
   return !isQueueing(sender) && sender._firstFragment
+}
+
+/** Adds bytes that wait outside of ws to `bufferedAmount`, which has no other way to include them. */
+export function addBufferedBytes (sender: Sender, bytes: number): void {
+  sender._bufferedBytes += bytes
 }
 
 /**

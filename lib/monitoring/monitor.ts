@@ -18,7 +18,8 @@ export class Monitor implements SessionObserver {
   readonly #fastify: FastifyInstance
   readonly #traces: HandshakeTraces
   readonly #totals = new Totals()
-  readonly #records = new Set<SocketRecord>()
+  /** Records of the open sockets of all routes. */
+  readonly records = new Set<SocketRecord>()
   /** Number of sockets that each session has carried. A session also has the streams of handshakes that are refused. */
   readonly #carried = new WeakMap<Http2Session, number>()
   readonly #recordObserver = {
@@ -58,7 +59,7 @@ export class Monitor implements SessionObserver {
   /** Creates the record of a socket that opens. The socket informs the record. */
   createRecord (socket: PluginSocket, request: FastifyRequest, upgrade: Upgrade): SocketRecord {
     const record = new SocketRecord(socket, request, upgrade.httpVersion, this.#recordObserver)
-    this.#records.add(record)
+    this.records.add(record)
     this.#totals.socketOpened()
     const { raw } = request as { raw: RawRequest }
     const session = 'stream' in raw ? raw.stream.session : undefined
@@ -83,7 +84,7 @@ export class Monitor implements SessionObserver {
   }
 
   #socketClosed (record: SocketRecord, message: SocketCloseMessage): void {
-    this.#records.delete(record)
+    this.records.delete(record)
     this.#totals.socketClosed(message)
     channels.socketClose.publish(message)
     const { socket: _socket, request, ...fields } = message
@@ -111,6 +112,6 @@ export class Monitor implements SessionObserver {
 
   /** Returns the result of `app.websocketServer.stats()`. */
   stats (sources: Sources): WebsocketStats {
-    return this.#totals.summarize(this.#records, sources)
+    return this.#totals.summarize(this.records, sources)
   }
 }

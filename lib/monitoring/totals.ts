@@ -8,6 +8,7 @@ export interface Sources {
   admission: { readonly pending: number, readonly compression: Pick<CompressionBudget, 'bytes' | 'declined' | 'sockets'> }
   others: { readonly received: number }
   sessions: { readonly open: Iterable<Session> }
+  topics: { stats (): WebsocketStats['topics'] }
 }
 
 /** Numbers since the registration of the plugin. Those of open sockets are in their records. */
@@ -50,7 +51,7 @@ export class Totals {
     addTraffic(this.#traffic, message)
   }
 
-  summarize (records: ReadonlySet<SocketRecord>, { admission, others, sessions }: Sources): WebsocketStats {
+  summarize (records: ReadonlySet<SocketRecord>, { admission, others, sessions, topics }: Sources): WebsocketStats {
     const traffic = { ...this.#traffic }
     for (const record of records) addTraffic(traffic, record)
     const { sockets, bytes: reservedBytes, declined } = admission.compression
@@ -65,6 +66,7 @@ export class Totals {
       compression: { sockets, reservedBytes, declined },
       messages: { received: traffic.messagesReceived, sent: traffic.messagesSent },
       bytes: { received: traffic.bytesReceived, sent: traffic.bytesSent },
+      topics: topics.stats(),
       handshakes: { pending: admission.pending, refused: { ...this.#refused }, leftToOthers: others.received },
       sessions: { opened: this.sessions, ...summarizeSessions(sessions.open) }
     }

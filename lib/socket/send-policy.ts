@@ -13,6 +13,8 @@ const INTERNAL_ERROR = 1011
 /** Applies `sendLimit` and `slowConsumer` to the messages of one socket, before each is sent. */
 export class SendPolicy {
   limits = NO_LIMITS
+  /** Number of messages that were rejected. */
+  rejected = 0
   readonly #socket: WsWebSocket
   /** Verdict about the message that is being sent in fragments. */
   #fragmentVerdict: Verdict | undefined
@@ -20,6 +22,11 @@ export class SendPolicy {
 
   constructor (socket: WsWebSocket) {
     this.#socket = socket
+  }
+
+  /** True while more waits to be sent than `sendLimit` allows. */
+  get isExceeded (): boolean {
+    return this.#socket.bufferedAmount > this.limits.sendLimit
   }
 
   /**
@@ -44,6 +51,7 @@ export class SendPolicy {
 
   /** Carries out a verdict other than 'send': reports the error, and closes the socket unless the verdict is 'drop'. */
   reject (verdict: Verdict, callback: SendCallback | undefined): void {
+    this.rejected++
     const error = verdict instanceof Error
       ? verdict
       : new FST_WS_SLOW_CONSUMER(this.#socket.bufferedAmount, this.limits.sendLimit)

@@ -7,12 +7,20 @@ export type Verdict = 'send' | 'drop' | 'close' | Error
 
 const VERDICTS: unknown[] = ['send', 'drop', 'close']
 
+let deciding = 0
+
+/** Returns true while a `slowConsumer` function of any socket runs. */
+export function isDeciding (): boolean {
+  return deciding > 0
+}
+
 /**
  * Decides about a message that is sent while `bufferedAmount` exceeds `sendLimit`. If the user's function throws, or
  * returns an invalid value, the error is returned, not thrown: the caller of `send()` is not at fault.
  */
 export function decide (slowConsumer: SlowConsumer, socket: WebSocket, bytes: number): Verdict {
   if (typeof slowConsumer !== 'function') return slowConsumer
+  deciding++
   try {
     const returned: unknown = slowConsumer(socket, bytes)
     if (returned === undefined) return 'send'
@@ -20,6 +28,8 @@ export function decide (slowConsumer: SlowConsumer, socket: WebSocket, bytes: nu
     return new FST_WS_INVALID_SLOW_CONSUMER('returned', describeResult(returned))
   } catch (error) {
     return error instanceof Error ? error : new FST_WS_INVALID_SLOW_CONSUMER('threw', describe(error))
+  } finally {
+    deciding--
   }
 }
 

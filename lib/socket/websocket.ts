@@ -1,14 +1,15 @@
 import { captureRejectionSymbol } from 'node:events'
 import type { WebSocket as WsWebSocket } from 'ws'
-import type { HttpVersion } from '../../types/index.ts'
+import type { HttpVersion, PreparedMessage as PublicMessage } from '../../types/index.ts'
 import { channels } from '../channels.ts'
 import { countBytes } from '../frames/count-bytes.ts'
-import { countSends, shortenWrites } from '../frames/frame-writer.ts'
+import { countSends, isLast, shortenWrites } from '../frames/frame-writer.ts'
 import type { Data, SendCallback, SendOptions } from '../frames/frame-writer.ts'
+import { PreparedMessage } from '../frames/prepared-message.ts'
 import { guardReceiver } from '../frames/ws-receiver.ts'
 import { enableCaptureRejections } from '../internals/events.ts'
 import { hasReceivedClose } from '../internals/ws.ts'
-import { kAttachConnection, kConfigure, kHandlerDone } from '../symbols.ts'
+import { kAttachConnection, kConfigure, kDeliver, kHandlerDone } from '../symbols.ts'
 import { CloseCode } from './close-code.ts'
 import type { Connection } from './connection.ts'
 import { delayEnd } from './delayed-end.ts'
@@ -20,10 +21,11 @@ import type { PluginSocket, SocketSettings } from './plugin-socket.ts'
 import { SendPolicy } from './send-policy.ts'
 import type { Verdict } from './slow-consumer.ts'
 import type { SocketRecord } from './socket-record.ts'
+import { createTopicSocketClass, kSetTopics } from './topic-socket.ts'
 
 /** Creates the class of the plugin's sockets. It extends the class of ws, or a class of the user that extends it. */
 export function createSocketClass (Base: typeof WsWebSocket): typeof WsWebSocket {
-  return class extends Base implements PluginSocket {
+  return class extends createTopicSocketClass(Base) implements PluginSocket {
     readonly #sendPolicy = new SendPolicy(this)
     #connection: Connection | undefined
     #record: SocketRecord | undefined
@@ -51,6 +53,7 @@ export function createSocketClass (Base: typeof WsWebSocket): typeof WsWebSocket
     [kConfigure] ({ sendLimits, log, captureRejections = false, ...callbacks }: SocketSettings): void {
       this.#sendPolicy.limits = sendLimits
       this.#log = log
+      this[kSetTopics](callbacks.topics)
       this.#record = callbacks.record
       if (callbacks.record !== undefined) countSends(this, callbacks.record)
       this.#onClose = callbacks.onClose
@@ -106,13 +109,24 @@ export function createSocketClass (Base: typeof WsWebSocket): typeof WsWebSocket
       return this.#needsDrain || this.#connection?.duplex.writableNeedDrain === true
     }
 
-    override send (data: Data, options?: SendOptions | SendCallback, callback?: SendCallback): void {
+    override send (message: Data | PublicMessage, options?: SendOptions | SendCallback, callback?: SendCallback): void {
+      if (message instanceof PreparedMessage) {
+        return this.send(message.data, message.options, typeof options === 'function' ? options : callback)
+      }
+      const data = message as Data
       const verdict = this.#sendPolicy.decide(isLast(options))
       const done = typeof options === 'function' ? options : callback
       if (verdict !== 'send') return this.#rejectMessage(verdict, done)
       if (this.#isCompressed) this.#sendCompressed(data, options === done ? {} : options as SendOptions, done)
       else super.send(data, options as SendOptions, callback)
       if (channels.backpressure.hasSubscribers && this.writableNeedDrain) this.#record?.blocked()
+    }
+
+    [kDeliver] ({ data, options }: PreparedMessage, isReport: boolean): boolean {
+      if (this.readyState !== this.OPEN || (isReport && this.#sendPolicy.isExceeded)) return false
+      const { rejected } = this.#sendPolicy
+      this.send(data, options)
+      return this.#sendPolicy.rejected === rejected
     }
 
     #rejectMessage (verdict: Exclude<Verdict, 'send'>, callback: SendCallback | undefined): void {
@@ -202,11 +216,4 @@ export function createSocketClass (Base: typeof WsWebSocket): typeof WsWebSocket
       return this.#closeCode?.resolve(reported, hasFinishedWriting) ?? reported
     }
   }
-}
-
-/** Returns true if the options of `send()` end a message. ws treats a `fin` that is undefined as false. */
-function isLast (options: SendOptions | SendCallback | undefined): boolean {
-  if (options == null || typeof options === 'function') return true
-  // ws copies own properties only. Most options have no `fin` at all, and `in` finds that 25 ns faster.
-  return !('fin' in options) || !Object.hasOwn(options, 'fin') || Boolean(options.fin)
 }

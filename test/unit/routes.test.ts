@@ -12,6 +12,7 @@ import { Monitor } from '../../lib/monitoring/monitor.ts'
 import { readOptions } from '../../lib/options/plugin.ts'
 import { addWebsocketRoutes } from '../../lib/routes.ts'
 import { Shutdown } from '../../lib/shutdown.ts'
+import { Topics } from '../../lib/topics/topics.ts'
 import { ERROR, INFO, WARN, linesWithError } from '../helpers/logs.ts'
 import { createLog } from '../helpers/pending-upgrade.ts'
 import { MIB } from '../helpers/sizes.ts'
@@ -27,7 +28,8 @@ function build (options: WebsocketPluginOptions = {}): { app: FastifyInstance, c
   const shutdown = new Shutdown(settings.shutdown, websocketServer, new Sessions({ receiveWindow: {} }), { log })
   const calls: string[] = []
   const admission = new Admission(settings, log, () => {})
-  addWebsocketRoutes(app, websocketServer, settings, shutdown, admission, new Monitor(app), () => calls.push('first route'))
+  const parts = { shutdown, admission, monitor: new Monitor(app), topics: new Topics() }
+  addWebsocketRoutes(app, websocketServer, settings, parts, () => calls.push('first route'))
   app.addHook('onRoute', ({ url, method }) => { calls.push(`${method} ${url}`) })
   return { app, calls }
 }

@@ -164,8 +164,9 @@ void t.test('readCloseTimeout: returns the option closeTimeout of the server or 
 void t.test('addServerMethods: the servers of routes have the methods, too', async (t) => {
   const drain = async (): Promise<number> => 5
   const stats = (): never => { throw new Error('not called') }
+  const methods = { drain, stats, publish: stats, broadcast: stats, subscribers: stats, prepare: stats }
   const server = createServer()
-  t.equal(addServerMethods(server, { drain, stats }), server)
+  t.equal(addServerMethods(server, methods), server)
   const ofRoute = withOptions(server, { maxPayload: 10 }) as unknown as { drain: typeof drain }
   t.equal(await ofRoute.drain(), 5)
 })

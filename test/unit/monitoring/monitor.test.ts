@@ -17,7 +17,8 @@ const FASTIFY = {} as FastifyInstance
 const SOURCES = {
   admission: { pending: 0, compression: { sockets: 0, bytes: 0, declined: 0 } },
   others: { received: 0 },
-  sessions: { open: [] }
+  sessions: { open: [] },
+  topics: { stats: () => ({ open: 0, subscriptions: 0, published: 0, delivered: 0 }) }
 }
 
 interface Line { level: string, message: string, fields: object }

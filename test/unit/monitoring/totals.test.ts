@@ -6,10 +6,16 @@ import type { SocketCloseMessage } from '../../../index.ts'
 import type { SocketRecord } from '../../../lib/socket/socket-record.ts'
 
 const NO_TRAFFIC = { messagesReceived: 0, messagesSent: 0, bytesReceived: 0, bytesSent: 0 }
+const TOPICS = { open: 1, subscriptions: 2, published: 3, delivered: 4 }
 
 function sourcesOf (sessions: object[] = [], pending = 0, received = 0): Sources {
   const compression = { sockets: 4, bytes: 5000, declined: 6 }
-  return { admission: { pending, compression }, others: { received }, sessions: { open: sessions as Session[] } }
+  return {
+    admission: { pending, compression },
+    others: { received },
+    sessions: { open: sessions as Session[] },
+    topics: { stats: () => TOPICS }
+  }
 }
 
 function openSocket (route: string, httpVersion: string, socket: object = {}): SocketRecord {
@@ -22,7 +28,8 @@ function closeWith (code: number, traffic: object = {}): SocketCloseMessage {
 }
 
 void t.test('at first everything is 0, and every cause is present', async (t) => {
-  const { sockets, compression, messages, bytes, handshakes, sessions } = new Totals().summarize(new Set(), sourcesOf())
+  const stats = new Totals().summarize(new Set(), sourcesOf())
+  const { sockets, compression, messages, bytes, topics, handshakes, sessions } = stats
   t.same(sockets, {
     open: 0,
     opened: 0,
@@ -35,6 +42,7 @@ void t.test('at first everything is 0, and every cause is present', async (t) =>
     slowConsumers: { closed: 0, dropped: 0 }
   })
   t.same(compression, { sockets: 4, reservedBytes: 5000, declined: 6 })
+  t.equal(topics, TOPICS)
   t.same([messages, bytes], [{ received: 0, sent: 0 }, { received: 0, sent: 0 }])
   t.same(new Set(Object.values(handshakes.refused)), new Set([0]))
   t.equal(Object.keys(handshakes.refused).length, 10)

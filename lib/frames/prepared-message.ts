@@ -1,0 +1,70 @@
+import { isUtf8 } from 'node:buffer'
+import { isAnyArrayBuffer } from 'node:util/types'
+import type { MessageOptions, PreparedMessage as PublicMessage } from '../../types/index.ts'
+import { FST_WS_INVALID_MESSAGE } from '../errors.ts'
+import { describe } from '../options/validate.ts'
+import { frame, headerSize } from './whole-frame.ts'
+
+/** Property of the options with which a prepared message is passed to `send()`: the message. */
+export const kPrepared = Symbol('fastify-websocket-h2.prepared')
+
+/** Options of `send()` for a prepared message. ws passes them on, down to the frame. */
+export interface PreparedOptions {
+  readonly binary: boolean
+  readonly compress?: boolean
+  readonly [kPrepared]: PreparedMessage
+}
+
+/** Message that is framed once, for any number of sockets. */
+export class PreparedMessage implements PublicMessage {
+  readonly isBinary: boolean
+  readonly byteLength: number
+  /** One unmasked frame, for all sockets that do not compress it. */
+  readonly frame: Buffer
+  /** Payload of the frame. */
+  readonly payload: Buffer
+  /** Data for `send()`: text as it was passed in, or the payload. */
+  readonly data: string | Buffer
+  /** Options for `send()`. */
+  readonly options: PreparedOptions
+
+  /** @param compress default: as `send()` does it on each socket */
+  constructor (data: string | Uint8Array, isBinary: boolean, compress?: boolean) {
+    this.isBinary = isBinary
+    this.byteLength = typeof data === 'string' ? Buffer.byteLength(data) : data.length
+    this.frame = frame(data, this.byteLength, isBinary)
+    this.payload = this.frame.subarray(headerSize(this.byteLength))
+    this.data = typeof data === 'string' ? data : this.payload
+    this.options = { binary: isBinary, ...(compress !== undefined && { compress }), [kPrepared]: this }
+  }
+}
+
+/**
+ * Prepares a message: strings and bytes as they are, anything else as JSON. A prepared message is returned.
+ *
+ * @throws FST_WS_INVALID_MESSAGE
+ */
+export function prepareMessage (data: unknown, { binary, compress }: MessageOptions = {}): PreparedMessage {
+  if (data instanceof PreparedMessage) {
+    if (binary === undefined && compress === undefined) return data
+    throw new FST_WS_INVALID_MESSAGE('a prepared one, with options that only prepare() takes')
+  }
+  const bytes = toBytes(data)
+  if (bytes === undefined) return new PreparedMessage(toText(data), binary ?? false, compress)
+  if (binary === false && !isUtf8(bytes)) throw new FST_WS_INVALID_MESSAGE('bytes that are not UTF-8, as text')
+  return new PreparedMessage(bytes, binary ?? true, compress)
+}
+
+function toBytes (data: unknown): Uint8Array | undefined {
+  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+  return isAnyArrayBuffer(data) ? new Uint8Array(data) : undefined
+}
+
+function toText (data: unknown): string {
+  if (typeof data === 'string') return data
+  // JSON would be '{}'.
+  if (data instanceof Blob) throw new FST_WS_INVALID_MESSAGE('a Blob: pass "await blob.bytes()"')
+  const json = JSON.stringify(data) as string | undefined
+  if (json === undefined) throw new FST_WS_INVALID_MESSAGE(describe(data))
+  return json
+}
