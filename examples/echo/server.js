@@ -6,10 +6,9 @@
  */
 import Fastify from 'fastify'
 import fastifyWebsocketH2 from 'fastify-websocket-h2'
-import { createCertificate } from './certificate.js'
-import { servePage } from './page.js'
-
-const port = readPort(process.env.PORT || '8443')
+import { createCertificate } from '../shared/certificate.js'
+import { listen } from '../shared/listen.js'
+import { servePage } from '../shared/page.js'
 
 const app = Fastify({
   http2: true,
@@ -29,26 +28,5 @@ app.get('/echo', { websocket: true }, (socket, request) => {
   socket.send(JSON.stringify({ httpVersion: request.raw.httpVersion }))
 })
 
-await app.register(servePage)
-
-try {
-  await app.listen({ host: 'localhost', port })
-} catch (error) {
-  fail(error.code === 'EADDRINUSE'
-    ? `Port ${port} is taken. Set PORT to a free one, for example: PORT=${port === 8444 ? 8445 : 8444} npm start`
-    : `Cannot listen on port ${port}: ${error.message}`)
-}
-console.log(`Open https://localhost:${app.server.address().port} (its certificate is self-signed: the browser will warn)`)
-
-// After Ctrl-C, SIGINT may arrive twice: from the terminal, and from npm. app.close() may be called twice.
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => app.close())
-
-function readPort (value) {
-  if (/^\d{1,5}$/.test(value) && Number(value) < 65536) return Number(value)
-  return fail(`PORT must be an integer from 0 to 65535, got ${JSON.stringify(value)}`)
-}
-
-function fail (message) {
-  console.error(message)
-  process.exit(1)
-}
+await app.register(servePage, { directory: new URL('page/', import.meta.url) })
+await listen(app, 'npm start')

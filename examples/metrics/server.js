@@ -6,8 +6,9 @@ import { FastifyOtelInstrumentation } from '@fastify/otel'
 import { ConsoleSpanExporter, NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node'
 import Fastify from 'fastify'
 import fastifyWebsocketH2 from 'fastify-websocket-h2'
-import { createCertificate } from '../echo/certificate.js'
-import { servePage } from '../echo/page.js'
+import { createCertificate } from '../shared/certificate.js'
+import { listen } from '../shared/listen.js'
+import { servePage } from '../shared/page.js'
 import { traceWebsockets } from './opentelemetry.js'
 import prometheus from './prometheus.js'
 
@@ -27,15 +28,7 @@ app.get('/echo', { websocket: true }, (socket, request) => {
   socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }))
   socket.send(JSON.stringify({ httpVersion: request.raw.httpVersion }))
 })
-await app.register(servePage)
+await app.register(servePage, { directory: new URL('../echo/page/', import.meta.url) })
 
-await app.listen({ host: 'localhost', port: Number(process.env.PORT || '8443') })
-const { port } = app.server.address()
-console.log(`Open https://localhost:${port} (its certificate is self-signed: the browser will warn), and scrape /metrics`)
-
-for (const signal of ['SIGINT', 'SIGTERM']) {
-  process.on(signal, async () => {
-    await app.close()
-    stopTracing()
-  })
-}
+app.addHook('onClose', async () => stopTracing())
+await listen(app, 'node examples/metrics/server.js')

@@ -1,14 +1,15 @@
 /**
- * Tests the page of the example server, the client of socket.io, and the hot module replacement of Vite, in Chromium.
+ * Tests the pages of the examples, the client of socket.io, and the hot module replacement of Vite, in Chromium.
  * The sockets of pages in general are tested in test/interop.
  *
  *   CHROMIUM=/usr/bin/google-chrome  uses another Chromium
- *   SCREENSHOT=page.png              writes screenshots of the page: page-light.png and page-dark.png
+ *   SCREENSHOT=page.png              writes screenshots of examples/echo: page-light.png and page-dark.png
  */
 import assert from 'node:assert/strict'
 import { chromium } from 'playwright-core'
 import { Checks } from '../helpers/checks.js'
 import { CHROMIUM_FLAGS } from '../helpers/chromium.js'
+import { testChat } from './chat.js'
 import { Example } from './example.js'
 import { openPage, recordConsole } from './pages.js'
 import { testSocketIo } from './socket-io.js'
@@ -16,7 +17,7 @@ import { testVite } from './vite.js'
 
 const { CHROMIUM = '/usr/bin/chromium', SCREENSHOT } = process.env
 // Ten times the usual duration, for a busy machine.
-const TIME_LIMIT = 120_000
+const TIME_LIMIT = 240_000
 
 const checks = new Checks()
 const timer = setTimeout(onTimeout, TIME_LIMIT)
@@ -35,6 +36,7 @@ async function testInChromium () {
     console.log(`# Chromium ${browser.version()}, Node ${process.version}`)
     await testExample(browser, 'HTTP/2', {})
     await testExample(browser, 'HTTP/1.1', { ADVERTISE: '0' })
+    await testChat(browser, checks)
     await testVite(browser, checks, { mount: 'with @fastify/middie', allowHTTP1: true })
     await testVite(browser, checks, { mount: 'in a notFoundHandler', allowHTTP1: false })
     await testSocketIo(browser, checks, { openPage, recordConsole })
@@ -44,7 +46,7 @@ async function testInChromium () {
 }
 
 async function testExample (browser, version, env) {
-  const example = await Example.start(env)
+  const example = await Example.start('echo', env)
   const page = await openPage(browser, example.url)
   const messages = recordConsole(page)
   const check = (name, run) => checks.run(`example, ${version}: ${name}`, run)

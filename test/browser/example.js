@@ -4,18 +4,19 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { killOnExit, waitForLine } from '../helpers/child-processes.js'
 
-const SERVER = fileURLToPath(new URL('../../examples/echo/server.js', import.meta.url))
+const EXAMPLES = new URL('../../examples/', import.meta.url)
 const URL_PATTERN = /https:\S+/
 
-/** The example server, in a process of its own that Ctrl-C stops. */
+/** The server of an example, in a process of its own that Ctrl-C stops. */
 export class Example {
   #process
   #exited
   url
 
-  static async start (env = {}) {
+  /** `name` is that of its directory. */
+  static async start (name, env = {}) {
     const example = new Example()
-    await example.#start(env)
+    await example.#start(name, env)
     return example
   }
 
@@ -26,13 +27,14 @@ export class Example {
     return code
   }
 
-  async #start (env) {
-    this.#process = killOnExit(spawn(process.execPath, [SERVER], {
+  async #start (name, env) {
+    const server = fileURLToPath(new URL(`${name}/server.js`, EXAMPLES))
+    this.#process = killOnExit(spawn(process.execPath, [server], {
       env: { ...process.env, PORT: '0', ...env },
       stdio: ['ignore', 'pipe', 'inherit']
     }))
     this.#exited = once(this.#process, 'exit')
-    const line = await waitForLine(this.#process, 'the example server', createInterface(this.#process.stdout), URL_PATTERN)
+    const line = await waitForLine(this.#process, `examples/${name}`, createInterface(this.#process.stdout), URL_PATTERN)
     this.url = URL_PATTERN.exec(line)[0]
   }
 }
