@@ -15,6 +15,7 @@ const OFFER = { perMessageDeflate: true }
 /** The memory of a socket with the options of ws, and without context takeover of the server. */
 const DEFAULT_SIZE = 359_344
 const SMALL_SIZE = 58_280
+const NOISE = toNoise(MIB)
 
 function compressing (
   perMessageDeflate: object | boolean = true, others: WebsocketPluginOptions = {}
@@ -26,7 +27,7 @@ function compressing (
 function addLarge (app: FastifyInstance): void {
   app.get('/large', { websocket: true }, (socket) => {
     const callbacks = new Callbacks()
-    for (let count = 0; count < 32; count++) socket.send(toNoise(MIB), callbacks.next)
+    for (let count = 0; count < 32; count++) socket.send(NOISE, callbacks.next)
     app.server.emit('sent', socket, callbacks)
   })
 }
@@ -81,6 +82,8 @@ export function testCompression (transport: Transport): void {
 
   scenario('messages that wait to be compressed count for sendLimit', addLarge, async (t, { connect, logs }) => {
     const socket = connect('/large', OFFER)
+    // Without a listener, its messages and its close would wait for one for some seconds.
+    socket.on('message', () => {})
     t.same(await closed(socket), { code: 1008, reason: 'slow consumer' })
     t.match(linesWithError(logs), [{ level: WARN, err: { code: 'FST_WS_SLOW_CONSUMER' } }])
   }, compressing(true, { sendLimit: 2 * MIB }))

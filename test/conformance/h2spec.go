@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"sync"
 )
 
 // specCase is a case in h2spec's report.
@@ -78,15 +80,23 @@ func (both comparison) isRegression() bool {
 	return both.baseline.String() == "passed" && both.plugin.String() != "passed"
 }
 
+// h2specBoth runs h2spec with both servers at the same time: it mostly waits.
+func h2specBoth(baselineServer, pluginServer *TestServer) (baseline, plugin []specCase, err error) {
+	var group sync.WaitGroup
+	var baselineErr, pluginErr error
+	group.Go(func() { baseline, baselineErr = h2spec(baselineServer) })
+	group.Go(func() { plugin, pluginErr = h2spec(pluginServer) })
+	group.Wait()
+	return baseline, plugin, errors.Join(baselineErr, pluginErr)
+}
+
 func compare(t *T) []comparison {
 	server, err := startServer("baseline-server.js", serverOptions{TLS: t.server.TLS})
 	t.equal("start of the baseline server", err, nil)
 	defer server.stop()
 	var all []comparison
 	for range h2specAttempts {
-		baseline, err := h2spec(server)
-		t.equal("h2spec", err, nil)
-		plugin, err := h2spec(t.server)
+		baseline, plugin, err := h2specBoth(server, t.server)
 		t.equal("h2spec", err, nil)
 		t.equal("cases", len(plugin), len(baseline))
 		if all == nil {

@@ -33,6 +33,7 @@ interface Pair {
 /** Creates a network path to a port of this machine. */
 export async function createNetworkPath (t: Test, serverPort: number | (() => number)): Promise<NetworkPath> {
   const pairs = new Set<Pair>()
+  const open = new Set<Socket>()
   let [port, accepted, peak] = [0, 0, 0]
   let isSilent = false
   let listener: Server
@@ -40,7 +41,7 @@ export async function createNetworkPath (t: Test, serverPort: number | (() => nu
   const path: NetworkPath = {
     get port () { return port },
     get accepted () { return accepted },
-    get open () { return pairs.size },
+    get open () { return open.size },
     get peak () { return peak },
     silence () {
       isSilent = true
@@ -74,10 +75,12 @@ export async function createNetworkPath (t: Test, serverPort: number | (() => nu
     accepted++
     const pair: Pair = { client, server: undefined, isSilent }
     pairs.add(pair)
-    peak = Math.max(peak, pairs.size)
-    client.on('error', () => {}).on('end', () => {
-      if (pair.isSilent) pairs.delete(pair)
-    }).on('close', () => {
+    open.add(client)
+    peak = Math.max(peak, open.size)
+    // While the process is busy, 'close' may come after the client's next connection.
+    const onEnd = (): void => { open.delete(client) }
+    client.on('error', onEnd).on('end', onEnd).on('close', () => {
+      onEnd()
       pairs.delete(pair)
       if (!pair.isSilent) pair.server?.destroy()
     })
