@@ -30,6 +30,7 @@ import { getRouteMatcher } from './lib/route-matcher.ts'
 import { addWebsocketRoutes } from './lib/routes.ts'
 import { Shutdown, addShutdownHooks } from './lib/shutdown.ts'
 import { kUpgrade } from './lib/symbols.ts'
+import { connectRelay } from './lib/topics/relay-reporter.ts'
 import { Topics } from './lib/topics/topics.ts'
 import type * as types from './types/index.ts'
 
@@ -49,6 +50,7 @@ async function websocketH2 (fastify: FastifyInstance, pluginOptions: types.Webso
   const websocketServer = createWebSocketServer(options.websocketServer, fastify.log)
   const monitor = new Monitor(fastify)
   const topics = new Topics()
+  const relay = connectRelay(fastify, topics, options)
   const sessions = new Sessions({
     receiveWindow: options.receiveWindow,
     timeout: fastify.initialConfig.http2SessionTimeout ?? 0,
@@ -74,7 +76,7 @@ async function websocketH2 (fastify: FastifyInstance, pluginOptions: types.Webso
   fastify.decorate('websocketServer', addServerMethods(websocketServer, {
     ...topics.methods(monitor.records),
     drain: (drainOptions) => drain.closeAll(drainOptions),
-    stats: () => monitor.stats({ admission, others, sessions, topics })
+    stats: () => monitor.stats({ admission, others, sessions, topics, relay })
   }))
   fastify.decorate('injectWS', createInjectWS(fastify, server))
   addWebsocketRoutes(fastify, websocketServer, options, { shutdown, admission, monitor, topics }, serve)
@@ -94,6 +96,7 @@ async function websocketH2 (fastify: FastifyInstance, pluginOptions: types.Webso
     for (const stop of disposers) stop()
     admission.close()
     release()
+    await relay?.close()
   })
   addShutdownHooks(fastify, shutdown)
 

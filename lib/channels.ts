@@ -14,6 +14,7 @@ export const channels = {
   sessionOpen: channel(`${PREFIX}:session:open`),
   sessionClose: channel(`${PREFIX}:session:close`),
   receiveWindow: channel(`${PREFIX}:session:receive_window`),
+  relayError: channel(`${PREFIX}:relay:error`),
   shutdownStart: channel(`${PREFIX}:shutdown:start`),
   shutdownEnd: channel(`${PREFIX}:shutdown:end`)
 } satisfies Record<string, Channel>

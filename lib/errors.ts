@@ -173,10 +173,7 @@ export const FST_WS_NOT_SENT = createError(
   'the socket closed before all of the data was sent: the peer may have received part of it, or nothing'
 )
 
-/**
- * Error of data that was given to a socket with `reconnect` while no connection was open. Passed to the callback of
- * `send()`, `ping()`, `pong()`.
- */
+/** Error of data for a socket with `reconnect` that was not open. Passed to the callback of `send()` and others. */
 export const FST_WS_NOT_OPEN = createError(
   'FST_WS_NOT_OPEN',
   'nothing was sent, because no connection is open: send it again after \'open\' or \'reconnected\' (see docs/client.md)'
@@ -202,4 +199,22 @@ export const FST_WS_INVALID_MESSAGE = createError<[received: string]>(
 export const FST_WS_NO_TOPICS = createError(
   'FST_WS_NO_TOPICS',
   'only the socket of a websocket route, on the server, has topics: a client has to ask the server for a subscription, with a message of its own (see docs/topics.md)'
+)
+
+/** Error of a message that was not relayed, because too many are waiting for the relay. Passed to `onRelayError`. */
+export const FST_WS_RELAY_OVERLOADED = createError<[messages: number, characters: number]>(
+  'FST_WS_RELAY_OVERLOADED',
+  'the message was not relayed to other nodes: the relay has not accepted %s messages (%s characters) that were published before it. It is down, or slower than this node publishes (see docs/topics.md)'
+)
+
+/** Error of a relay that did not call back in time. The operation counts as failed. Passed to `onRelayError`. */
+export const FST_WS_RELAY_TIMEOUT = createError<[operation: string, timeout: number]>(
+  'FST_WS_RELAY_TIMEOUT',
+  'the relay did not %s within %s ms: it is down, or does not call its callbacks (see docs/topics.md)'
+)
+
+/** Error of a message of the relay that no node with this plugin has sent. It is ignored. Passed to `onRelayError`. */
+export const FST_WS_INVALID_RELAY_MESSAGE = createError<[topic: string]>(
+  'FST_WS_INVALID_RELAY_MESSAGE',
+  'the relay delivered an invalid message on "%s": something else publishes there, or the nodes have different versions of fastify-websocket-h2 (see docs/topics.md)'
 )

@@ -27,7 +27,10 @@ const LAYERS: string[][] = [
   ['lib/socket/'],
   ['lib/frames/'],
   ['lib/options/'],
-  ['lib/internals/', 'lib/node-versions.ts', 'lib/errors.ts', 'lib/error-handling.ts', 'lib/channels.ts', 'lib/symbols.ts'],
+  [
+    'lib/internals/', 'lib/node-versions.ts', 'lib/backoff.ts', 'lib/errors.ts', 'lib/error-handling.ts', 'lib/channels.ts',
+    'lib/symbols.ts'
+  ],
   ['types/']
 ]
 

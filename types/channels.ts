@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Http2ServerRequest, Http2Session } from 'node:http2'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { RelayOperation } from './relay.ts'
 import type { HttpVersion, WebSocket } from './socket.ts'
 
 /**
@@ -131,6 +132,15 @@ export interface ReceiveWindowMessage extends SessionMessage {
   /** Window of each stream, in bytes (RFC 9113 section 6.9.2). */
   size: number
   previous: number
+}
+
+/** Message of `fastify-websocket-h2:relay:error`, published for each error of the option `relay`. */
+export interface RelayErrorMessage {
+  fastify: FastifyInstance
+  error: Error
+  operation: RelayOperation
+  /** Topic as it was published or subscribed to; undefined if the error concerns no single topic. */
+  topic: string | undefined
 }
 
 /** Message of `fastify-websocket-h2:shutdown:start` and `fastify-websocket-h2:shutdown:end`. */

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest, HookHandlerDoneFunction } from 'f
 import type { UpgradeHandler } from './gateway.ts'
 import type { WebsocketErrorHandler } from './handler.ts'
 import type { ReceiveWindowOptions } from './receive-window.ts'
+import type { RelayEmitter, RelayErrorHandler } from './relay.ts'
 import type { WebsocketServerOptions } from './server-options.ts'
 import type { SlowConsumer } from './socket.ts'
 
@@ -150,4 +151,16 @@ export interface WebsocketPluginOptions {
    * `'upgrade'` on the server, and answers with 404 if there are none.
    */
   upgradeFallback?: UpgradeHandler | false | undefined
+  /**
+   * Relays published messages to the other nodes of a cluster: an MQEmitter, such as that of mqemitter-redis, or an
+   * object with its methods `emit`, `on`, `removeListener` and `close`. It is closed when Fastify has closed. A message
+   * reaches another node at most once. If the relay fails, local delivery continues. Default: none, messages reach only
+   * the sockets of this process.
+   */
+  relay?: RelayEmitter | undefined
+  /**
+   * Called for each error of the relay, with the operation that has failed and its topic. Default: a warning in the log
+   * when the relay begins to fail, and a line when it works again, which are logged in any case.
+   */
+  onRelayError?: RelayErrorHandler | undefined
 }

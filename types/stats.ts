@@ -1,4 +1,5 @@
 import type { RefusalCause } from './channels.ts'
+import type { RelayStats } from './relay.ts'
 import type { HttpVersion } from './socket.ts'
 
 /** Result of `app.websocketServer.stats()`. Totals count from the registration of the plugin. */
@@ -63,4 +64,6 @@ export interface WebsocketStats {
     /** Bytes that were received and not read yet. `receiveWindow.sessionBudget` limits them for each session. */
     unreadBytes: number
   }
+  /** Messages to and from other nodes. Absent without the option `relay`. */
+  relay?: RelayStats
 }

@@ -1,6 +1,6 @@
 import type { Reconnecting, WebSocket } from '../../types/index.ts'
 import type { ReconnectSettings } from '../options/reconnect.ts'
-import { Backoff } from './backoff.ts'
+import { Backoff } from '../backoff.ts'
 import { isTemporaryCode, isTemporaryError, retryAfterOf } from './temporary.ts'
 
 /** Observer of a series of sockets. */

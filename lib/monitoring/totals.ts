@@ -1,4 +1,6 @@
-import type { HttpVersion, RefusalCause, SocketCloseMessage, SocketTraffic, WebsocketStats } from '../../types/index.ts'
+import type {
+  HttpVersion, RefusalCause, RelayStats, SocketCloseMessage, SocketTraffic, WebsocketStats
+} from '../../types/index.ts'
 import type { CompressionBudget } from '../handshake/compression-budget.ts'
 import type { Session } from '../http2/session.ts'
 import type { SocketRecord } from '../socket/socket-record.ts'
@@ -9,6 +11,7 @@ export interface Sources {
   others: { readonly received: number }
   sessions: { readonly open: Iterable<Session> }
   topics: { stats (): WebsocketStats['topics'] }
+  relay?: { stats (): RelayStats } | undefined
 }
 
 /** Numbers since the registration of the plugin. Those of open sockets are in their records. */
@@ -51,7 +54,9 @@ export class Totals {
     addTraffic(this.#traffic, message)
   }
 
-  summarize (records: ReadonlySet<SocketRecord>, { admission, others, sessions, topics }: Sources): WebsocketStats {
+  summarize (
+    records: ReadonlySet<SocketRecord>, { admission, others, sessions, topics, relay }: Sources
+  ): WebsocketStats {
     const traffic = { ...this.#traffic }
     for (const record of records) addTraffic(traffic, record)
     const { sockets, bytes: reservedBytes, declined } = admission.compression
@@ -68,7 +73,8 @@ export class Totals {
       bytes: { received: traffic.bytesReceived, sent: traffic.bytesSent },
       topics: topics.stats(),
       handshakes: { pending: admission.pending, refused: { ...this.#refused }, leftToOthers: others.received },
-      sessions: { opened: this.sessions, ...summarizeSessions(sessions.open) }
+      sessions: { opened: this.sessions, ...summarizeSessions(sessions.open) },
+      ...(relay !== undefined && { relay: relay.stats() })
     }
   }
 }

@@ -10,11 +10,11 @@ import type { SessionSettings } from './receive-window.ts'
 import { SEND_LIMIT, SLOW_CONSUMER } from './send-limits.ts'
 import { SHUTDOWN_OPTIONS, readShutdownOptions } from './shutdown.ts'
 import type { ShutdownSettings } from './shutdown.ts'
-import { complete, omitNullish, perRoute } from './table.ts'
+import { complete, omitNullish, perRoute, valueOf } from './table.ts'
 import type { Check, Checks, Complete, PerRoute, Table } from './table.ts'
 import {
   ANY, BOOLEAN, BOOLEAN_OR_OBJECT, BYTES, BYTES_OR_INFINITY, COUNT, FUNCTION, MILLISECONDS, MILLISECONDS_OR_INFINITY,
-  OBJECT, POSITIVE_COUNT_OR_INFINITY, POSITIVE_MILLISECONDS, STRING, isBetween, validateStrict
+  OBJECT, POSITIVE_COUNT_OR_INFINITY, POSITIVE_MILLISECONDS, STRING, isBetween, isObject, validateStrict
 } from './validate.ts'
 
 type CheckedServerOptions = WebsocketServerOptions & Pick<ServerOptions, 'backlog' | 'host' | 'noServer' | 'port'>
@@ -27,7 +27,7 @@ export interface PluginSettings extends
   RouteDefaults, SessionSettings, Pick<
     Complete<WebsocketPluginOptions, typeof PLUGIN_OPTIONS>,
     'advertise' | 'compressionBudget' | 'handshakeTimeout' | 'maxPendingHandshakes' | 'maxSessionAge' |
-    'maxSessionAgeGrace' | 'maxSockets' | 'nodeVersionWarning' | 'upgradeFallback'
+    'maxSessionAgeGrace' | 'maxSockets' | 'nodeVersionWarning' | 'onRelayError' | 'relay' | 'upgradeFallback'
   > {
   /** Options for ws, as the user gave them. */
   websocketServer: WebsocketServerOptions
@@ -90,7 +90,16 @@ export const PLUGIN_OPTIONS = {
     expected: 'a function or false',
     isValid: (value) => value === false || typeof value === 'function',
     default: undefined
-  }
+  },
+  // One process. A cluster needs a server for its messages, which the user has to choose.
+  relay: {
+    expected: 'an MQEmitter, or an object with its methods emit, on, removeListener and close',
+    isValid: (value) => isObject(value) &&
+      ['emit', 'on', 'removeListener', 'close'].every((name) => typeof valueOf(value, name) === 'function'),
+    default: undefined
+  },
+  // The log has a line when the relay begins to fail, and when it works again.
+  onRelayError: { ...FUNCTION, default: undefined }
 } satisfies Table<WebsocketPluginOptions>
 
 const ABSENT: Check = {
@@ -151,7 +160,7 @@ export function readOptions (
   }
   const {
     advertise, compressionBudget, handshakeTimeout, maxPendingHandshakes, maxSessionAge, maxSessionAgeGrace, maxSockets,
-    nodeVersionWarning, upgradeFallback
+    nodeVersionWarning, onRelayError, relay, upgradeFallback
   } = complete(options, PLUGIN_OPTIONS)
   return Object.freeze({
     ...complete(options, perRoute(PLUGIN_OPTIONS)),
@@ -164,6 +173,8 @@ export function readOptions (
     maxSessionAgeGrace,
     nodeVersionWarning,
     upgradeFallback,
+    relay,
+    onRelayError,
     websocketServer,
     server,
     shutdown,

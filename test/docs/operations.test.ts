@@ -29,7 +29,8 @@ const LOG_PASSED_MESSAGES = ['index.ts', 'lib/handshake/http1-warning.ts', 'lib/
 const SECTIONS: Record<string, RegExp> = {
   Handshakes: /handshake/,
   Sockets: /^fastify-websocket-h2:socket:/,
-  'Sessions and shutdown': /^fastify-websocket-h2:(?:session|shutdown):/
+  'Sessions and shutdown': /^fastify-websocket-h2:(?:session|shutdown):/,
+  Relay: /^fastify-websocket-h2:relay:/
 }
 
 /** Field of a message, as it is documented. */

@@ -1,6 +1,6 @@
 import { mock } from 'node:test'
 import t from 'tap'
-import { Backoff } from '../../../lib/client/backoff.ts'
+import { Backoff } from '../../lib/backoff.ts'
 
 const SETTINGS = { retries: Infinity, minDelay: 100, maxDelay: 1000, jitter: 0 }
 

@@ -1,17 +1,28 @@
-import type { ReconnectSettings } from '../options/reconnect.ts'
-import { MAX_TIMEOUT } from '../options/validate.ts'
+/** Longest delay of a timer of Node, in ms. */
+const MAX_TIMEOUT = 2 ** 31 - 1
+
+/** Delays, in ms. */
+export interface BackoffSettings {
+  /** Number of attempts in a row. */
+  readonly retries: number
+  /** First delay. Each delay is twice the one before it. */
+  readonly minDelay: number
+  readonly maxDelay: number
+  /** Fraction of each delay that is random, from 0 to 1. */
+  readonly jitter: number
+}
 
 /**
  * Delays of attempts in a row. The row ends with a connection that is open for longer than the delay before it: a
  * server that accepts connections and closes them again is not connected to more often than it stays connected.
  */
 export class Backoff {
-  readonly #settings: ReconnectSettings
+  readonly #settings: BackoffSettings
   #failures = 0
   #lastDelay = 0
   #timer: NodeJS.Timeout | undefined
 
-  constructor (settings: ReconnectSettings) {
+  constructor (settings: BackoffSettings) {
     this.#settings = settings
   }
 
