@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { request as sendRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
+import mqemitter from 'mqemitter'
 import t from 'tap'
 import type { Test } from 'tap'
 import type { RefusalCause, SocketCloseMessage, WebsocketStats } from '../../index.ts'
@@ -83,7 +84,7 @@ for (const transport of [H1, H2C]) {
 }
 
 void t.test('the table of statistics lists every number, and which ones are totals', async (t) => {
-  const fixture = await start(t, H2C, addEcho)
+  const fixture = await start(t, H2C, addEcho, { relay: mqemitter() })
   const before = fixture.app.websocketServer.stats()
   const socket = await fixture.open('/echo')
   socket.send('hello')
@@ -98,7 +99,7 @@ void t.test('the table of statistics lists every number, and which ones are tota
 
   t.same(listedFor(pathsIn(during)), namesIn(statistics))
   for (const [path, [, unit, kind]] of byName(statistics)) {
-    t.match(unit, /^(?:sockets|messages|bytes|handshakes|sessions)$/, `${path}: its unit`)
+    t.match(unit, /^(?:sockets|messages|characters|bytes|topics|subscriptions|errors|handshakes|sessions)$/, `${path}: its unit`)
     const [first, second, last] = [before, during, after].map((stats) => JSON.stringify(valueAt(stats, path)))
     if (kind === 'now') t.equal(last, first, `${path}: is as before when all are closed`)
     else t.equal(kind, 'total', `${path}: its kind`)
@@ -107,7 +108,7 @@ void t.test('the table of statistics lists every number, and which ones are tota
 })
 
 void t.test('every number that the page names is in the statistics', async (t) => {
-  const matches = page.text.matchAll(/`((?:sockets|messages|bytes|handshakes|sessions)\.[\w.]+)/g)
+  const matches = page.text.matchAll(/`((?:sockets|messages|bytes|topics|relay|handshakes|sessions)\.[\w.]+)/g)
   const named = [...matches].map(([, path]) => path!)
   const known = namesIn(statistics)
   t.ok(named.length > known.length)
@@ -212,7 +213,8 @@ async function causeEverything (t: Test, transport: typeof H1): Promise<void> {
       socket.pause()
       socket.resume()
     })
-  })
+  }, { relay: Object.assign(mqemitter(), { emit: () => { throw new Error('down') } }) })
+  app.websocketServer.publish('topic', 'not relayed')
   await refused('/nowhere')
   const flood = await open('/flood')
   flood.on('message', () => {})
@@ -272,7 +274,7 @@ function fieldsOf (channel: string): Field[] {
 function checkType (t: Test, channel: string, { name, types }: Field, declared: string[]): void {
   const expected = declared.flatMap((alternative) => {
     if (alternative === 'HttpVersion') return ['\'1.1\'', '\'2\'']
-    return alternative === 'RefusalCause' ? ['string'] : [alternative]
+    return ['RefusalCause', 'RelayOperation'].includes(alternative) ? ['string'] : [alternative]
   })
   const stated = types.map((type) => NUMBERS.includes(type) ? 'number' : type)
   // The message of a refused handshake always has a cause.
