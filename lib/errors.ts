@@ -188,7 +188,7 @@ export const FST_WS_INVALID_TOPIC = createError<[received: string]>(
 )
 
 /** Error of a message that cannot be published. Thrown by `publish`, `broadcast` and `prepare`. */
-export const FST_WS_INVALID_MESSAGE = createError<[received: string]>(
+export const FST_WS_INVALID_MESSAGE = createError<[received: string, options?: { cause: Error }]>(
   'FST_WS_INVALID_MESSAGE',
   'a message must be a string, bytes, an object or a prepared message, got %s (see docs/topics.md)',
   500,

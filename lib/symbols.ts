@@ -16,6 +16,8 @@ export const kConfigure = Symbol('fastify-websocket-h2.configure')
 export const kHandlerDone = Symbol('fastify-websocket-h2.handler-done')
 /** See PluginSocket. */
 export const kDeliver = Symbol('fastify-websocket-h2.deliver')
+/** See PluginSocket. */
+export const kIsSlow = Symbol('fastify-websocket-h2.is-slow')
 
 /** Property of globalThis: set once a warning about the version of Node.js was logged. */
 export const kWarnedOfNodeVersion = Symbol.for('fastify-websocket-h2.warned-of-node-version')

@@ -5,8 +5,8 @@ import { hookSender, isInMessage, isQueueing, sendsImmediately, wsSend, wsSender
 import type { FrameOptions, Sender } from '../internals/ws.ts'
 import { countBytes } from './count-bytes.ts'
 import { HeldMessages } from './held-messages.ts'
-import { kPrepared } from './prepared-message.ts'
-import type { PreparedMessage, PreparedOptions } from './prepared-message.ts'
+import { preparedOf } from './prepared-message.ts'
+import type { PreparedMessage } from './prepared-message.ts'
 import { frame } from './whole-frame.ts'
 
 /** Message, of any type that ws sends. */
@@ -27,8 +27,15 @@ export interface SendCounter {
 
 const kCounter = Symbol('fastify-websocket-h2.counter')
 const kHeld = Symbol('fastify-websocket-h2.held')
+const kFragmented = Symbol('fastify-websocket-h2.fragmented')
 
-type CountingSender = Sender & { [kCounter]?: SendCounter, [kHeld]?: HeldMessages }
+/** Sender of ws, with what the plugin adds. */
+interface PluginSender extends Sender {
+  [kCounter]?: SendCounter
+  [kHeld]?: HeldMessages
+  /** Prepared message that is being sent in fragments, by a class with a `send()` of its own. */
+  [kFragmented]?: PreparedMessage | undefined
+}
 
 /**
  * Makes ws write the short messages of a socket with one write. It replaces the last step of ws's `send()`, so that
@@ -43,32 +50,48 @@ export function countSends (websocket: WebSocket, counter: SendCounter): void {
   Object.assign(wsSenderOf(websocket), { [kCounter]: counter })
 }
 
-function sendFrame (this: CountingSender, data: unknown, options: FrameOptions, callback?: SendCallback): void {
-  const { [kPrepared]: prepared } = options as Partial<PreparedOptions>
-  if (prepared !== undefined && isWhole(prepared, data, options)) return sendPrepared(this, prepared, options, callback)
+/**
+ * Returns the bytes of the prepared messages that wait until the user has sent another message in fragments. They do
+ * not wait for the peer.
+ */
+export function heldBytesOf (websocket: WebSocket): number {
+  return (wsSenderOf(websocket) as PluginSender | undefined)?.[kHeld]?.bytes ?? 0
+}
+
+function sendFrame (this: PluginSender, data: unknown, options: FrameOptions, callback?: SendCallback): void {
+  const prepared = preparedOf(options)
+  if (prepared !== undefined) {
+    if (isInMessage(this) && this[kFragmented] !== prepared) return hold(this, data, options, callback)
+    if (!isInMessage(this) && isReady(prepared, data, options)) return sendPrepared(this, prepared, options, callback)
+  }
   const isPlain = options.fin && !options.mask && !options.compress && sendsImmediately(this)
   const size = isPlain ? writeShort(this._socket, data as Data, options.binary, callback) : -1
   if (size >= 0) return this[kCounter]?.sent(size, options.fin)
   // Node counts the characters of a buffered string, not its bytes.
   const payload = typeof data === 'string' ? Buffer.from(data) : data
+  const isFirst = !isInMessage(this)
   wsSend(this, payload, options, callback)
   this[kCounter]?.sent(countBytes(payload), options.fin)
   if (options.fin) this[kHeld]?.release()
+  else if (isFirst) this[kFragmented] = prepared
 }
 
-/** Returns false if a class or a patch has changed the message on its way. */
-function isWhole (prepared: PreparedMessage, data: unknown, options: FrameOptions): boolean {
+function hold (
+  sender: PluginSender, data: unknown, options: FrameOptions, callback: SendCallback | undefined
+): void {
+  sender[kHeld] ??= new HeldMessages(sender)
+  const send = (): void => sendFrame.call(sender, data, options, callback)
+  sender[kHeld].add({ bytes: countBytes(data), callback, send })
+}
+
+/** Returns false if a class or a patch has changed the message on its way, or if it cannot be sent as it is. */
+function isReady (prepared: PreparedMessage, data: unknown, options: FrameOptions): boolean {
   return data === prepared.data && options.binary === prepared.isBinary && options.fin && !options.mask
 }
 
 function sendPrepared (
-  sender: CountingSender, prepared: PreparedMessage, options: FrameOptions, callback: SendCallback | undefined
+  sender: PluginSender, prepared: PreparedMessage, options: FrameOptions, callback: SendCallback | undefined
 ): void {
-  if (isInMessage(sender)) {
-    sender[kHeld] ??= new HeldMessages(sender)
-    const send = (): void => sendPrepared(sender, prepared, options, callback)
-    return sender[kHeld].add({ bytes: prepared.byteLength, callback, send })
-  }
   const isCompressed = options.compress && compressesMessage(sender, prepared.byteLength)
   if (isCompressed) compressForAll(prepared.payload)
   if (isCompressed || isQueueing(sender)) wsSend(sender, prepared.payload, options, callback)

@@ -14,19 +14,24 @@ interface Held {
  * other message may come between them (RFC 6455 section 5.4). `bufferedAmount` includes them, so `sendLimit` applies.
  */
 export class HeldMessages {
+  /** Bytes of the messages. */
+  bytes = 0
   readonly #sender: Sender
   #held: Held[] = []
 
   constructor (sender: Sender) {
     this.#sender = sender
     sender._socket.once('close', () => {
-      for (const { callback } of this.#take()) callback?.(new FST_WS_NOT_SENT())
+      for (const { callback } of this.#take()) {
+        // A callback that throws has no effect on others.
+        if (callback !== undefined) process.nextTick(callback, new FST_WS_NOT_SENT())
+      }
     })
   }
 
   add (held: Held): void {
     this.#held.push(held)
-    addBufferedBytes(this.#sender, held.bytes)
+    this.#count(held.bytes)
   }
 
   release (): void {
@@ -36,7 +41,12 @@ export class HeldMessages {
   #take (): Held[] {
     const taken = this.#held
     this.#held = []
-    for (const { bytes } of taken) addBufferedBytes(this.#sender, -bytes)
+    this.#count(-this.bytes)
     return taken
+  }
+
+  #count (bytes: number): void {
+    this.bytes += bytes
+    addBufferedBytes(this.#sender, bytes)
   }
 }

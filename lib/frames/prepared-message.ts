@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { isAnyArrayBuffer } from 'node:util/types'
 import type { MessageOptions, PreparedMessage as PublicMessage } from '../../types/index.ts'
+import { toError } from '../error-handling.ts'
 import { FST_WS_INVALID_MESSAGE } from '../errors.ts'
 import { describe } from '../options/validate.ts'
 import { frame, headerSize } from './whole-frame.ts'
@@ -13,6 +14,11 @@ export interface PreparedOptions {
   readonly binary: boolean
   readonly compress?: boolean
   readonly [kPrepared]: PreparedMessage
+}
+
+/** Returns the prepared message that was passed to `send()` with these options. */
+export function preparedOf (options: unknown): PreparedMessage | undefined {
+  return (options as Partial<PreparedOptions> | null | undefined)?.[kPrepared]
 }
 
 /** Message that is framed once, for any number of sockets. */
@@ -64,7 +70,17 @@ function toText (data: unknown): string {
   if (typeof data === 'string') return data
   // JSON would be '{}'.
   if (data instanceof Blob) throw new FST_WS_INVALID_MESSAGE('a Blob: pass "await blob.bytes()"')
-  const json = JSON.stringify(data) as string | undefined
+  const json = toJson(data)
   if (json === undefined) throw new FST_WS_INVALID_MESSAGE(describe(data))
   return json
+}
+
+function toJson (data: unknown): string | undefined {
+  try {
+    return JSON.stringify(data)
+  } catch (thrown) {
+    const cause = toError(thrown, 'toJSON()')
+    // V8 draws the path of a circular structure on the lines that follow.
+    throw new FST_WS_INVALID_MESSAGE(`a value that has no JSON: ${cause.message.split('\n', 1)[0]}`, { cause })
+  }
 }

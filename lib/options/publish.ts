@@ -31,9 +31,9 @@ export const BROADCAST_OPTIONS = {
  * @throws FST_WS_INVALID_OPTION
  */
 export function readMethodOptions<Options extends object> (
-  options: Options | undefined, method: string, table: Table<Options>
+  options: Options | null | undefined, method: string, table: Table<Options>
 ): { [Name in keyof Options]?: NonNullable<Options[Name]> } {
-  if (options === undefined) return {}
+  if (options == null) return {}
   validate({ options }, { options: OBJECT }, (name) => `"${name}" of ${method}()`)
   validateStrict(options, table as never, (name) => `"${name}" of ${method}()`)
   return omitNullish(options)

@@ -1,7 +1,7 @@
 import type { PublishOptions, WebSocket } from '../../types/index.ts'
 import type { PreparedMessage } from '../frames/prepared-message.ts'
 import type { SendLimits } from '../options/send-limits.ts'
-import type { kAttachConnection, kConfigure, kDeliver, kHandlerDone } from '../symbols.ts'
+import type { kAttachConnection, kConfigure, kDeliver, kHandlerDone, kIsSlow } from '../symbols.ts'
 import type { Connection } from './connection.ts'
 import type { SocketRecord } from './socket-record.ts'
 
@@ -38,11 +38,8 @@ export interface PluginSocket extends WebSocket {
   [kConfigure] (settings: SocketSettings): void
   /** Called when the handler has returned, or its promise has settled. */
   [kHandlerDone] (): void
-  /**
-   * Sends a published message. Returns false if the socket is not open, or if `slowConsumer` decides against it.
-   *
-   * @param isReport true for a message that a `slowConsumer` function publishes. Slow sockets do not receive it: their
-   * functions would report it, too
-   */
-  [kDeliver] (message: PreparedMessage, isReport: boolean): boolean
+  /** True while `slowConsumer` decides about each message. */
+  readonly [kIsSlow]: boolean
+  /** Sends a published message. Returns false if the socket is not open, or if `slowConsumer` decides against it. */
+  [kDeliver] (message: PreparedMessage): boolean
 }

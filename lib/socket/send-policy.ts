@@ -1,9 +1,11 @@
 import type { WebSocket as WsWebSocket } from 'ws'
 import type { WebSocket } from '../../types/index.ts'
 import { FST_WS_SLOW_CONSUMER } from '../errors.ts'
+import { heldBytesOf } from '../frames/frame-writer.ts'
 import type { SendCallback } from '../frames/frame-writer.ts'
+import type { PreparedMessage } from '../frames/prepared-message.ts'
 import { NO_LIMITS } from '../options/send-limits.ts'
-import { decide } from './slow-consumer.ts'
+import { decide, whileDeciding } from './slow-consumer.ts'
 import type { Verdict } from './slow-consumer.ts'
 
 // RFC 6455 section 7.4.1.
@@ -13,12 +15,13 @@ const INTERNAL_ERROR = 1011
 /** Applies `sendLimit` and `slowConsumer` to the messages of one socket, before each is sent. */
 export class SendPolicy {
   limits = NO_LIMITS
-  /** Number of messages that were rejected. */
-  rejected = 0
   readonly #socket: WsWebSocket
   /** Verdict about the message that is being sent in fragments. */
   #fragmentVerdict: Verdict | undefined
+  /** Prepared message that is being sent in fragments, if this is one. */
+  #fragmented: PreparedMessage | undefined
   #isDeciding = false
+  #hasRejected = false
 
   constructor (socket: WsWebSocket) {
     this.#socket = socket
@@ -33,25 +36,40 @@ export class SendPolicy {
    * Decides about a message or fragment. A message is sent as a whole or not at all, so its first fragment decides.
    *
    * @param isLast true for a whole message and for the last fragment
+   * @param prepared message, if it is a prepared one. It may come between the fragments of another message
    */
-  decide (isLast: boolean): Verdict {
+  decide (isLast: boolean, prepared?: PreparedMessage): Verdict {
     // The function `slowConsumer`, or a subscriber, may send messages itself, which must not call it again.
     if (this.#isDeciding) return 'send'
+    if (this.#fragmentVerdict !== undefined && prepared !== this.#fragmented) return this.#applySendLimit(false)
     const verdict = this.#fragmentVerdict === 'drop' ? 'drop' : this.#applySendLimit(this.#fragmentVerdict === 'send')
     this.#fragmentVerdict = isLast ? undefined : verdict
+    this.#fragmented = isLast ? undefined : prepared
     return verdict
+  }
+
+  /** Calls a function that sends one message, and returns false if this message was rejected. */
+  isAccepted (send: () => void): boolean {
+    const outer = this.#hasRejected
+    this.#hasRejected = false
+    try {
+      send()
+      return !this.#hasRejected
+    } finally {
+      this.#hasRejected = outer
+    }
   }
 
   /** Calls a function that reports a verdict. The messages that it sends are not decided about. */
   report (report: () => void): void {
     this.#isDeciding = true
-    report()
+    whileDeciding(report)
     this.#isDeciding = false
   }
 
   /** Carries out a verdict other than 'send': reports the error, and closes the socket unless the verdict is 'drop'. */
   reject (verdict: Verdict, callback: SendCallback | undefined): void {
-    this.rejected++
+    this.#hasRejected = true
     const error = verdict instanceof Error
       ? verdict
       : new FST_WS_SLOW_CONSUMER(this.#socket.bufferedAmount, this.limits.sendLimit)
@@ -67,9 +85,12 @@ export class SendPolicy {
     if (sendLimit === Infinity) return 'send'
     const { bufferedAmount, readyState, OPEN } = this.#socket
     if (bufferedAmount <= sendLimit || readyState !== OPEN) return 'send'
+    // What waits for the last fragment must not prevent it.
+    const bytes = hasBegun ? bufferedAmount - heldBytesOf(this.#socket) : bufferedAmount
+    if (bytes <= sendLimit) return 'send'
 
     this.#isDeciding = true
-    const verdict = decide(slowConsumer, this.#socket as WebSocket, bufferedAmount)
+    const verdict = decide(slowConsumer, this.#socket as WebSocket, bytes)
     this.#isDeciding = false
     return verdict === 'drop' && hasBegun ? 'close' : verdict
   }

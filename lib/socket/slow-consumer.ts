@@ -9,9 +9,19 @@ const VERDICTS: unknown[] = ['send', 'drop', 'close']
 
 let deciding = 0
 
-/** Returns true while a `slowConsumer` function of any socket runs. */
+/** Returns true while user code decides about a slow socket, or receives a report of one. */
 export function isDeciding (): boolean {
   return deciding > 0
+}
+
+/** Calls user code that decides about a slow socket, or that receives a report of one. */
+export function whileDeciding<Result> (call: () => Result): Result {
+  deciding++
+  try {
+    return call()
+  } finally {
+    deciding--
+  }
 }
 
 /**
@@ -20,16 +30,13 @@ export function isDeciding (): boolean {
  */
 export function decide (slowConsumer: SlowConsumer, socket: WebSocket, bytes: number): Verdict {
   if (typeof slowConsumer !== 'function') return slowConsumer
-  deciding++
   try {
-    const returned: unknown = slowConsumer(socket, bytes)
+    const returned: unknown = whileDeciding(() => slowConsumer(socket, bytes))
     if (returned === undefined) return 'send'
     if (VERDICTS.includes(returned)) return returned as Verdict
     return new FST_WS_INVALID_SLOW_CONSUMER('returned', describeResult(returned))
   } catch (error) {
     return error instanceof Error ? error : new FST_WS_INVALID_SLOW_CONSUMER('threw', describe(error))
-  } finally {
-    deciding--
   }
 }
 

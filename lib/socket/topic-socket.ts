@@ -3,11 +3,13 @@ import type { PublishOptions, WebSocket } from '../../types/index.ts'
 import { FST_WS_NO_TOPICS } from '../errors.ts'
 import type { PluginSocket, SocketTopics } from './plugin-socket.ts'
 
+const MEMBERS = ['publish', 'subscribe', 'topics', 'unsubscribe'] as const
+
 /** Sets the topics of a socket. */
 export const kSetTopics = Symbol('fastify-websocket-h2.set-topics')
 
 /** Part of a socket that has topics. */
-interface TopicSocket extends Pick<WebSocket, 'publish' | 'subscribe' | 'topics' | 'unsubscribe'> {
+interface TopicSocket extends Pick<WebSocket, typeof MEMBERS[number]> {
   [kSetTopics] (topics: SocketTopics | undefined): void
 }
 
@@ -20,11 +22,12 @@ type TopicSocketClass = Pick<typeof WsWebSocket, keyof typeof WsWebSocket> & {
   new (address: string | URL, protocols?: string | string[], options?: ClientOptions): Socket
 }
 
-const NONE: ReadonlySet<string> = new Set()
-
-/** Adds the methods for topics to a class of sockets. They throw until the socket has topics. */
+/**
+ * Adds the methods for topics to a class of sockets. They throw until the socket has topics. A class of the user that
+ * has members of these names keeps them.
+ */
 export function createTopicSocketClass (Base: typeof WsWebSocket): TopicSocketClass {
-  return class extends Base implements TopicSocket {
+  const WithTopics = class extends Base implements TopicSocket {
     #topics: SocketTopics | undefined
 
     [kSetTopics] (topics: SocketTopics | undefined): void {
@@ -32,7 +35,12 @@ export function createTopicSocketClass (Base: typeof WsWebSocket): TopicSocketCl
     }
 
     get topics (): ReadonlySet<string> {
-      return this.#topics?.topicsOf(this.#self) ?? NONE
+      return this.#topics?.topicsOf(this.#self) ?? new Set()
+    }
+
+    /** Replaces the property: handlers may have a property of this name. */
+    set topics (value: ReadonlySet<string>) {
+      Object.defineProperty(this, 'topics', { value, writable: true, enumerable: true, configurable: true })
     }
 
     subscribe (topic: string, callback?: () => void): void {
@@ -56,4 +64,6 @@ export function createTopicSocketClass (Base: typeof WsWebSocket): TopicSocketCl
       return this.#topics
     }
   }
+  for (const name of MEMBERS) if (name in Base.prototype) Reflect.deleteProperty(WithTopics.prototype, name)
+  return WithTopics
 }

@@ -3,13 +3,13 @@ import type { WebSocket as WsWebSocket } from 'ws'
 import type { HttpVersion, PreparedMessage as PublicMessage } from '../../types/index.ts'
 import { channels } from '../channels.ts'
 import { countBytes } from '../frames/count-bytes.ts'
-import { countSends, isLast, shortenWrites } from '../frames/frame-writer.ts'
+import { countSends, heldBytesOf, isLast, shortenWrites } from '../frames/frame-writer.ts'
 import type { Data, SendCallback, SendOptions } from '../frames/frame-writer.ts'
-import { PreparedMessage } from '../frames/prepared-message.ts'
+import { PreparedMessage, preparedOf } from '../frames/prepared-message.ts'
 import { guardReceiver } from '../frames/ws-receiver.ts'
 import { enableCaptureRejections } from '../internals/events.ts'
 import { hasReceivedClose } from '../internals/ws.ts'
-import { kAttachConnection, kConfigure, kDeliver, kHandlerDone } from '../symbols.ts'
+import { kAttachConnection, kConfigure, kDeliver, kHandlerDone, kIsSlow } from '../symbols.ts'
 import { CloseCode } from './close-code.ts'
 import type { Connection } from './connection.ts'
 import { delayEnd } from './delayed-end.ts'
@@ -110,23 +110,25 @@ export function createSocketClass (Base: typeof WsWebSocket): typeof WsWebSocket
     }
 
     override send (message: Data | PublicMessage, options?: SendOptions | SendCallback, callback?: SendCallback): void {
-      if (message instanceof PreparedMessage) {
-        return this.send(message.data, message.options, typeof options === 'function' ? options : callback)
-      }
-      const data = message as Data
-      const verdict = this.#sendPolicy.decide(isLast(options))
       const done = typeof options === 'function' ? options : callback
+      if (message instanceof PreparedMessage) this.#send(message.data, message.options, done)
+      else this.#send(message as Data, options, callback, done)
+    }
+
+    #send (data: Data, options?: SendOptions | SendCallback, callback?: SendCallback, done = callback): void {
+      const verdict = this.#sendPolicy.decide(isLast(options), preparedOf(options))
       if (verdict !== 'send') return this.#rejectMessage(verdict, done)
       if (this.#isCompressed) this.#sendCompressed(data, options === done ? {} : options as SendOptions, done)
       else super.send(data, options as SendOptions, callback)
       if (channels.backpressure.hasSubscribers && this.writableNeedDrain) this.#record?.blocked()
     }
 
-    [kDeliver] ({ data, options }: PreparedMessage, isReport: boolean): boolean {
-      if (this.readyState !== this.OPEN || (isReport && this.#sendPolicy.isExceeded)) return false
-      const { rejected } = this.#sendPolicy
-      this.send(data, options)
-      return this.#sendPolicy.rejected === rejected
+    get [kIsSlow] (): boolean {
+      return this.#sendPolicy.isExceeded
+    }
+
+    [kDeliver] ({ data, options }: PreparedMessage): boolean {
+      return this.readyState === this.OPEN && this.#sendPolicy.isAccepted(() => this.send(data, options))
     }
 
     #rejectMessage (verdict: Exclude<Verdict, 'send'>, callback: SendCallback | undefined): void {
@@ -149,7 +151,7 @@ export function createSocketClass (Base: typeof WsWebSocket): typeof WsWebSocket
     }
 
     #drain (): void {
-      if (this.bufferedAmount > 0) return
+      if (this.bufferedAmount > heldBytesOf(this)) return
       this.#needsDrain = false
       this.#record?.drained()
       this.emit('drain')
@@ -212,8 +214,7 @@ export function createSocketClass (Base: typeof WsWebSocket): typeof WsWebSocket
     }
 
     #resolveCloseCode (reported: number): number {
-      const hasFinishedWriting = this.#connection?.hasFinishedWriting === true
-      return this.#closeCode?.resolve(reported, hasFinishedWriting) ?? reported
+      return this.#closeCode?.resolve(reported, this.#connection?.hasFinishedWriting === true) ?? reported
     }
   }
 }

@@ -2,7 +2,7 @@ import t from 'tap'
 import type { Session } from '../../../lib/http2/session.ts'
 import { Totals } from '../../../lib/monitoring/totals.ts'
 import type { Sources } from '../../../lib/monitoring/totals.ts'
-import type { SocketCloseMessage } from '../../../index.ts'
+import type { RelayStats, SocketCloseMessage } from '../../../index.ts'
 import type { SocketRecord } from '../../../lib/socket/socket-record.ts'
 
 const NO_TRAFFIC = { messagesReceived: 0, messagesSent: 0, bytesReceived: 0, bytesSent: 0 }
@@ -47,6 +47,12 @@ void t.test('at first everything is 0, and every cause is present', async (t) =>
   t.same(new Set(Object.values(handshakes.refused)), new Set([0]))
   t.equal(Object.keys(handshakes.refused).length, 10)
   t.same(sessions, { open: 0, opened: 0, largestReceiveWindow: 0, unreadBytes: 0 })
+})
+
+void t.test('the numbers of the relay are absent without one', async (t) => {
+  const relay = { stats: () => ({ published: 3 }) as RelayStats }
+  t.notOk('relay' in new Totals().summarize(new Set(), sourcesOf()))
+  t.same(new Totals().summarize(new Set(), { ...sourcesOf(), relay }).relay, { published: 3 })
 })
 
 void t.test('open sockets are counted by HTTP version and route, with what they buffer', async (t) => {

@@ -41,6 +41,11 @@ const REFUSED: Array<[options: object, message: string]> = [
   [{ maxSockets: '100' }, 'option "maxSockets" must be an integer of at least 1, or Infinity, got "100"'],
   [{ maxPendingHandshakes: 0.5 }, 'option "maxPendingHandshakes" must be an integer of at least 1, or Infinity, got 0.5'],
   [{ nodeVersionWarning: 1 }, 'option "nodeVersionWarning" must be a boolean, got 1'],
+  ...[7, [], {}, { emit () {}, on () {}, removeListener () {} }].map((relay): [object, string] => [
+    { relay },
+    `option "relay" must be an MQEmitter, or an object with its methods emit, on, removeListener and close, got ${relay === 7 ? 7 : Array.isArray(relay) ? 'array' : 'object'}`
+  ]),
+  [{ onRelayError: true }, 'option "onRelayError" must be a function, got boolean'],
   [{ options: { noServer: true } }, 'option "options.noServer" must be absent: the sockets come from Fastify\'s server; for a server of its own use the ws package, got boolean'],
   [{ options: { port: 80 } }, 'option "options.port" must be absent: the sockets come from Fastify\'s server; for a server of its own use the ws package, got 80'],
   [{ options: { host: '::1' } }, 'option "options.host" must be absent: the sockets come from Fastify\'s server; for a server of its own use the ws package, got "::1"'],
@@ -121,6 +126,8 @@ void t.test('options that are omitted have their defaults', async (t) => {
     maxSessionAge: 0,
     maxSessionAgeGrace: 60_000,
     nodeVersionWarning: true,
+    relay: undefined,
+    onRelayError: undefined,
     websocketServer: {},
     server: undefined,
     shutdown: { timeout: 5000, code: 1001, reason: '', batch: 100, preClose: undefined },

@@ -1,103 +1,17 @@
 import { once } from 'node:events'
-import { Duplex } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
-import type { Test } from 'tap'
-import { WebSocket as WsWebSocket, WebSocketServer } from 'ws'
-import type { WriteCallback, WriteItem } from '../../../lib/internals/streams.ts'
-import { Connection } from '../../../lib/socket/connection.ts'
+import { WebSocket as WsWebSocket } from 'ws'
 import { createSocketClass } from '../../../lib/socket/websocket.ts'
 import type { PluginSocket } from '../../../lib/socket/plugin-socket.ts'
-import { kAttachConnection, kConfigure, kHandlerDone } from '../../../lib/symbols.ts'
+import { kConfigure, kHandlerDone } from '../../../lib/symbols.ts'
 import { CLOSE, CONTINUATION, TEXT, readWsFrames, wsFrame, wsText } from '../../helpers/ws-frames.ts'
 import { openStream } from '../http2/open-stream.ts'
+import { FakeConnection, open, openOver } from './open-socket.ts'
 
 const LARGE = 300 * 1024
 const SLICE = 128 * 1024
 const LARGE_HEADER = 10
-
-/** A connection in memory, which sends nothing while it is blocked. */
-class FakeConnection extends Duplex {
-  isBlocked = false
-  readonly writes: Buffer[] = []
-  readonly #callbacks: WriteCallback[] = []
-
-  constructor () {
-    // As Node's own connections and streams.
-    super({ decodeStrings: false })
-  }
-
-  override _read (): void {}
-
-  override _write (chunk: Buffer | string, encoding: BufferEncoding, callback: WriteCallback): void {
-    this.writes.push(typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk)
-    this.#callbacks.push(callback)
-    if (!this.isBlocked) this.unblock()
-  }
-
-  override _writev (items: WriteItem[], callback: WriteCallback): void {
-    const chunks = items.map(({ chunk, encoding }) => typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk)
-    this._write(Buffer.concat(chunks), 'utf8', callback)
-  }
-
-  override _final (callback: WriteCallback): void {
-    this.push(null)
-    callback()
-  }
-
-  unblock (): void {
-    this.isBlocked = false
-    this.#callbacks.shift()?.()
-  }
-
-  get frames (): Array<[opcode: number, payload: string]> {
-    return readWsFrames(Buffer.concat(this.writes))[0].map(({ opcode, payload }) => [opcode, String(payload)])
-  }
-}
-
-interface OpenOptions {
-  /** A class that a user has derived from that of ws. */
-  Base?: typeof WsWebSocket
-  /** Whether to compress every message. */
-  deflates?: boolean
-  allowSynchronousEvents?: boolean
-}
-
-/** Opens a socket of a server over a connection. */
-async function openOver (connection: Connection, options: OpenOptions = {}): Promise<PluginSocket> {
-  const { Base = WsWebSocket, deflates = false, allowSynchronousEvents = true } = options
-  const server = new WebSocketServer({
-    noServer: true,
-    allowSynchronousEvents,
-    perMessageDeflate: deflates && { threshold: 0 },
-    WebSocket: createSocketClass(Base)
-  })
-  const headers = {
-    connection: 'Upgrade',
-    upgrade: 'websocket',
-    'sec-websocket-version': '13',
-    'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
-    ...(deflates ? { 'sec-websocket-extensions': 'permessage-deflate' } : {})
-  }
-  return await new Promise((resolve) => {
-    const request = { method: 'GET', url: '/', headers } as never
-    server.handleUpgrade(request, connection.duplex, Buffer.alloc(0), (websocket) => {
-      const socket = websocket as WsWebSocket & PluginSocket
-      socket[kAttachConnection](connection)
-      socket.on('error', () => {})
-      resolve(socket)
-    })
-  })
-}
-
-async function open (t: Test, options?: OpenOptions): Promise<[socket: PluginSocket, connection: FakeConnection]> {
-  const connection = new FakeConnection()
-  t.teardown(() => connection.destroy())
-  const socket = await openOver(new Connection(connection), options)
-  await turn()
-  connection.writes.length = 0
-  return [socket, connection]
-}
 
 // Reading
 
