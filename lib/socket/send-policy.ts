@@ -7,6 +7,7 @@ import type { PreparedMessage } from '../frames/prepared-message.ts'
 import { NO_LIMITS } from '../options/send-limits.ts'
 import { decide, whileDeciding } from './slow-consumer.ts'
 import type { Verdict } from './slow-consumer.ts'
+import type { SocketRecord } from './socket-record.ts'
 
 // RFC 6455 section 7.4.1.
 const POLICY_VIOLATION = 1008
@@ -60,15 +61,15 @@ export class SendPolicy {
     }
   }
 
-  /** Calls a function that reports a verdict. The messages that it sends are not decided about. */
-  report (report: () => void): void {
+  /**
+   * Carries out a verdict other than 'send': reports the error, and closes the socket unless the verdict is 'drop'.
+   *
+   * @param record informed first. The messages that its subscribers send are not decided about
+   */
+  reject (verdict: Verdict, callback: SendCallback | undefined, record?: SocketRecord): void {
     this.#isDeciding = true
-    whileDeciding(report)
+    whileDeciding(() => record?.refusedMessage(verdict === 'drop' ? 'drop' : 'close', this.#socket.bufferedAmount))
     this.#isDeciding = false
-  }
-
-  /** Carries out a verdict other than 'send': reports the error, and closes the socket unless the verdict is 'drop'. */
-  reject (verdict: Verdict, callback: SendCallback | undefined): void {
     this.#hasRejected = true
     const error = verdict instanceof Error
       ? verdict

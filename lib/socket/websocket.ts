@@ -9,6 +9,7 @@ import { PreparedMessage, preparedOf } from '../frames/prepared-message.ts'
 import { guardReceiver } from '../frames/ws-receiver.ts'
 import { enableCaptureRejections } from '../internals/events.ts'
 import { hasReceivedClose } from '../internals/ws.ts'
+import { isPromise } from '../options/validate.ts'
 import { kAttachConnection, kConfigure, kDeliver, kHandlerDone, kIsSlow } from '../symbols.ts'
 import { CloseCode } from './close-code.ts'
 import type { Connection } from './connection.ts'
@@ -19,7 +20,6 @@ import type { Message } from './message-sequence.ts'
 import { PendingMessages } from './pending-messages.ts'
 import type { PluginSocket, SocketSettings } from './plugin-socket.ts'
 import { SendPolicy } from './send-policy.ts'
-import type { Verdict } from './slow-consumer.ts'
 import type { SocketRecord } from './socket-record.ts'
 import { createTopicSocketClass, kSetTopics } from './topic-socket.ts'
 
@@ -117,7 +117,7 @@ export function createSocketClass (Base: typeof WsWebSocket): typeof WsWebSocket
 
     #send (data: Data, options?: SendOptions | SendCallback, callback?: SendCallback, done = callback): void {
       const verdict = this.#sendPolicy.decide(isLast(options), preparedOf(options))
-      if (verdict !== 'send') return this.#rejectMessage(verdict, done)
+      if (verdict !== 'send') return this.#sendPolicy.reject(verdict, done, this.#record)
       if (this.#isCompressed) this.#sendCompressed(data, options === done ? {} : options as SendOptions, done)
       else super.send(data, options as SendOptions, callback)
       if (channels.backpressure.hasSubscribers && this.writableNeedDrain) this.#record?.blocked()
@@ -128,14 +128,11 @@ export function createSocketClass (Base: typeof WsWebSocket): typeof WsWebSocket
     }
 
     [kDeliver] ({ data, options }: PreparedMessage): boolean {
-      return this.readyState === this.OPEN && this.#sendPolicy.isAccepted(() => this.send(data, options))
-    }
-
-    #rejectMessage (verdict: Exclude<Verdict, 'send'>, callback: SendCallback | undefined): void {
-      this.#sendPolicy.report(() => {
-        this.#record?.refusedMessage(verdict === 'drop' ? 'drop' : 'close', this.bufferedAmount)
+      return this.readyState === this.OPEN && this.#sendPolicy.isAccepted(() => {
+        const result: unknown = this.send(data, options)
+        // The `send()` of a class may be async.
+        if (isPromise(result)) result.then(undefined, (error) => this[captureRejectionSymbol](error, 'send'))
       })
-      this.#sendPolicy.reject(verdict, callback)
     }
 
     /** Sends by ws, and emits 'drain' itself: messages that wait to be compressed are not in the connection. */
@@ -147,7 +144,7 @@ export function createSocketClass (Base: typeof WsWebSocket): typeof WsWebSocket
         if (typeof callback === 'function') callback(error)
         if (this.#needsDrain) this.#drain()
       })
-      this.#needsDrain ||= this.bufferedAmount >= this.#connection!.duplex.writableHighWaterMark
+      this.#needsDrain ||= this.bufferedAmount - heldBytesOf(this) >= this.#connection!.duplex.writableHighWaterMark
     }
 
     #drain (): void {

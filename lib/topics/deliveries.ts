@@ -1,3 +1,4 @@
+import { captureRejectionSymbol } from 'node:events'
 import type { PreparedMessage } from '../frames/prepared-message.ts'
 import type { PluginSocket } from '../socket/plugin-socket.ts'
 import { isDeciding } from '../socket/slow-consumer.ts'
@@ -77,10 +78,12 @@ function send (delivery: Delivery, socket: PluginSocket): void {
   try {
     if (delivery.isReceiver(socket) && socket[kDeliver](delivery.message)) delivery.count++
   } catch (error) {
-    process.nextTick(emitError, socket, error)
+    process.nextTick(reportError, socket, error)
   }
 }
 
-function emitError (socket: PluginSocket, error: unknown): void {
-  socket.emit('error', error)
+/** Emits 'error'. If all listeners were removed, the error reaches `errorHandler` nevertheless. */
+function reportError (socket: PluginSocket, error: Error): void {
+  if (socket.listenerCount('error') > 0) socket.emit('error', error)
+  else socket[captureRejectionSymbol]!(error, 'error')
 }

@@ -32,6 +32,8 @@ export class Topics implements SocketTopics {
   readonly #subscribers = new Map<string, Set<PluginSocket>>()
   readonly #topics = new Map<PluginSocket, TopicSet>()
   readonly #deliveries = new Deliveries()
+  /** Sockets that have emitted 'close'. `readyState` alone is not enough: a user can replace it, or emit 'close'. */
+  readonly #closed = new WeakSet<PluginSocket>()
   #published = 0
   #delivered = 0
 
@@ -43,7 +45,7 @@ export class Topics implements SocketTopics {
 
   subscribe (socket: PluginSocket, topic: string, callback?: () => void): void {
     validateTopic(topic)
-    if (socket.readyState !== socket.OPEN) return
+    if (socket.readyState !== socket.OPEN || this.#closed.has(socket)) return
     const sockets = this.#subscribers.get(topic)
     if (sockets === undefined) this.#subscribers.set(topic, new Set([socket]))
     else sockets.add(socket)
@@ -67,6 +69,7 @@ export class Topics implements SocketTopics {
 
   /** Ends the subscriptions of a socket that has closed. */
   removeSocket (socket: PluginSocket): void {
+    this.#closed.add(socket)
     const topics = this.#topics.get(socket)
     if (topics === undefined) return
     this.#topics.delete(socket)

@@ -1,5 +1,6 @@
 import type { Transport } from '../helpers/transports.ts'
 import { testBackpressure } from './backpressure.ts'
+import { testBroadcast } from './broadcast.ts'
 import { testClient } from './client.ts'
 import { testClosing } from './closing.ts'
 import { testCompression } from './compression.ts'
@@ -20,6 +21,8 @@ import { testRejections } from './rejections.ts'
 import { testRoutes } from './routes.ts'
 import { testSendCallbacks } from './send-callbacks.ts'
 import { testSubscribers } from './subscribers.ts'
+import { testTopicPolicies } from './topic-policies.ts'
+import { testTopics } from './topics.ts'
 import { testVerifyClient } from './verify-client.ts'
 
 /** Tests the behaviour of sockets, which is the same on every transport. */
@@ -44,6 +47,9 @@ export function testBehaviour (transport: Transport): void {
   testHeartbeat(transport)
   testMonitoring(transport)
   testSubscribers(transport)
+  testTopics(transport)
+  testBroadcast(transport)
+  testTopicPolicies(transport)
   testInject(transport)
   testClient(transport)
 }
