@@ -40,12 +40,12 @@ class Processes {
   }
 
   /** Starts another server of a variant, for scenarios whose results depend on the earlier use of the process. */
-  async startServer ({ server, packageRoot }, isSecure) {
+  async startServer ({ server, packageRoot, pluginOptions }, isSecure) {
     const certificate = await (this.#certificate ??= this.#generateCertificate())
     const reference = referenceServers.find(({ name }) => name === server)
-    if (reference !== undefined) return this.#startReference(reference, certificate)
+    if (reference !== undefined) return this.#startReference(reference, isSecure ? [certificate.cert, certificate.key] : [])
 
-    const options = JSON.stringify({ packageRoot, ...isSecure && certificate })
+    const options = JSON.stringify({ packageRoot, pluginOptions, ...isSecure && certificate })
     const { node = process.execPath, profiles } = this.#options
     const profiling = profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profiles}`]
     const child = this.#fork('server-process.js', [server, options], {
@@ -78,11 +78,11 @@ class Processes {
     return this.#track(fork(new URL(script, import.meta.url), args, options))
   }
 
-  async #startReference ({ command: [program, ...args] }, { cert, key }) {
-    const child = this.#track(spawn(program, [...args, cert, key], { stdio: ['pipe', 'pipe', 'inherit'] }))
+  async #startReference ({ command: [program, ...args], transport }, tls) {
+    const child = this.#track(spawn(program, [...args, ...tls], { stdio: ['pipe', 'pipe', 'inherit'] }))
     const firstLine = once(createInterface(child.stdout), 'line').then(([text]) => [JSON.parse(text)])
     const { port, version } = await this.#whenReady(child, firstLine)
-    return new ReferenceServer(child, { ports: { h2: port }, version })
+    return new ReferenceServer(child, { ports: { [transport]: port }, version })
   }
 
   #track (child) {

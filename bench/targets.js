@@ -20,6 +20,8 @@ export const targets = [
   { scenario: 'handshake/sequential', metric: 'handshakes', at: 'least', value: 10 },
   { scenario: 'load/64b-64-on-one-x1', metric: 'cpu', compare: ['h2', 'raw'], at: 'most', value: 1.25 },
   { scenario: 'load/64b-64-on-one-x16', metric: 'cpu', compare: ['h2', 'raw'], at: 'most', value: 1.5 },
+  { scenario: 'fan-out/1000-16k', metric: 'cpu', compare: ['h2', 'raw'], at: 'most', value: 1.3 },
+  { scenario: 'fan-out/1000-16k', metric: 'cpu', compare: ['h2', 'loop-h2'], at: 'most', value: 2 / 3 },
   { scenario: 'bulk/download-h2', metric: 'p50', compare: ['beside', 'alone'], at: 'most', value: 10 }
 ]
 

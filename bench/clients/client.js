@@ -45,7 +45,8 @@ export class Client {
       : connectTcp(options)
     connection.setNoDelay()
     connection.on('secureConnect', () => {
-      if (connection.alpnProtocol !== protocol) this.fail(new Error(`the server does not support ${protocol}`))
+      // A server without ALPN, such as Bun.serve, uses HTTP/1.1.
+      if ((connection.alpnProtocol || 'http/1.1') !== protocol) this.fail(new Error(`the server does not support ${protocol}`))
     })
     connection.on('data', (chunk) => {
       // Sends everything that a chunk causes in one write.
@@ -91,9 +92,9 @@ export class Socket {
   }
 }
 
-/** A WebSocket whose frames are encoded and parsed here, not by a library. */
+/** A WebSocket whose frames are encoded and parsed here, not by a library. Subclasses implement `pong`. */
 export class FramingSocket extends Socket {
-  reader = new MessageReader(() => this.onmessage())
+  reader = new MessageReader(() => this.onmessage(), () => this.pong())
 
   /** @param bytes size of the message */
   constructor (bytes) {

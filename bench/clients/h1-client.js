@@ -1,6 +1,7 @@
 /** The load generator's client for HTTP/1.1. */
 import { randomBytes } from 'node:crypto'
 import { Client, FramingSocket } from './client.js'
+import { PONG_FRAME } from './websocket-frames.js'
 
 /** Opens a connection for each socket, with an Upgrade request (RFC 6455 section 4.1). */
 export class H1Client extends Client {
@@ -42,6 +43,14 @@ class H1Socket extends FramingSocket {
       this.sent += this.message.length
       this.pending--
     }
+  }
+
+  pong () {
+    this.connection.write(PONG_FRAME)
+  }
+
+  stopReading () {
+    this.connection.pause()
   }
 
   /** Returns the offset in the chunk at which the response head ends. */

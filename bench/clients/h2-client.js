@@ -4,6 +4,7 @@ import {
   FLAG, FrameReader, HEADER_SIZE, PREFACE, SETTING, TYPE,
   decodeSettings, encodeFields, encodeFrame, encodeHeader, encodeSettings, encodeWindowUpdate
 } from './h2-frames.js'
+import { PONG_FRAME } from './websocket-frames.js'
 
 // Chromium's receive windows. Between two peers that use Node's http2 so much data in flight can deadlock; this client
 // cannot, because it always reads.
@@ -28,14 +29,18 @@ export class H2Client extends Client {
   /** Sockets that have data to send and a send window, in the order of their turns. */
   #sendQueue = new Set()
   #sockets = new Map()
+  /** Receive window of each stream. */
+  #streamWindow
   #initialWindow = INITIAL_WINDOW
   /** Bytes received since the last WINDOW_UPDATE of the connection. */
   #consumed = 0
   #ready
   #markReady
 
-  constructor (port, isSecure) {
+  /** @param options `window`: receive window of each stream, in bytes; that of Chromium by default */
+  constructor (port, isSecure, { window = WINDOW } = {}) {
     super(port, isSecure)
+    this.#streamWindow = window
     const reader = new FrameReader(
       (stream, chunk, offset, end) => this.#sockets.get(stream).reader.read(chunk, offset, end),
       (frame) => this.#handleFrame(frame)
@@ -44,7 +49,7 @@ export class H2Client extends Client {
     this.connection = this.connect('h2', (chunk) => reader.read(chunk), () => this.flush())
     this.connection.write(Buffer.concat([
       PREFACE,
-      encodeSettings([[SETTING.enablePush, 0], [SETTING.initialWindowSize, WINDOW]]),
+      encodeSettings([[SETTING.enablePush, 0], [SETTING.initialWindowSize, window]]),
       encodeWindowUpdate(0, CONNECTION_WINDOW - INITIAL_WINDOW)
     ]))
   }
@@ -63,7 +68,9 @@ export class H2Client extends Client {
     })
     this.connection.write(encodeFrame(TYPE.headers, FLAG.endHeaders, stream, fields))
     return new Promise((resolve) => {
-      this.#sockets.set(stream, new H2Socket(this, stream, this.#initialWindow, bytes, resolve))
+      this.#sockets.set(stream, new H2Socket(this, stream, {
+        sendWindow: this.#initialWindow, receiveWindow: this.#streamWindow
+      }, bytes, resolve))
     })
   }
 
@@ -134,6 +141,8 @@ class H2Socket extends FramingSocket {
   /** Send window of the stream. */
   window
   onopen
+  #receiveWindow
+  #isStopped = false
   #client
   #stream
   /** Bytes received since the last WINDOW_UPDATE of the stream. */
@@ -143,11 +152,12 @@ class H2Socket extends FramingSocket {
   /** Bytes of the current message that have been sent. */
   #offset = 0
 
-  constructor (client, stream, window, bytes, onopen) {
+  constructor (client, stream, { sendWindow, receiveWindow }, bytes, onopen) {
     super(bytes)
     this.#client = client
     this.#stream = stream
-    this.window = window
+    this.window = sendWindow
+    this.#receiveWindow = receiveWindow
     this.onopen = onopen
     const count = Math.ceil(this.message.length / MAX_FRAME_SIZE)
     this.#frames = Buffer.concat(Array.from({ length: count }, (_, index) => (
@@ -167,10 +177,22 @@ class H2Socket extends FramingSocket {
     this.#write(this.#offset, Math.min(this.message.length, this.#offset + Math.min(bytes, this.window)))
   }
 
+  /** Does not wait for a window: sockets that only receive have all of it, and others answer by their messages. */
+  pong () {
+    this.#client.connection.write(this.#encodeData(PONG_FRAME))
+    this.window -= PONG_FRAME.length
+    this.#client.window -= PONG_FRAME.length
+  }
+
+  /** Leaves the stream without further WINDOW_UPDATEs, so that the server can fill its window once. */
+  stopReading () {
+    this.#isStopped = true
+  }
+
   /** Counts received bytes, and sends a WINDOW_UPDATE for the stream when half of its window is used. */
   updateWindow (bytes) {
     this.#consumed += bytes
-    if (this.#consumed < WINDOW / 2) return
+    if (this.#isStopped || this.#consumed < this.#receiveWindow / 2) return
     this.#client.connection.write(encodeWindowUpdate(this.#stream, this.#consumed))
     this.#consumed = 0
   }

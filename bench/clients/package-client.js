@@ -14,8 +14,8 @@ class PackageClient extends Client {
   #packageRoot
   #websockets = []
 
-  /** @param packageRoot directory of the package whose client is used; the working tree's by default */
-  constructor (port, isSecure, packageRoot) {
+  /** @param options `packageRoot`: directory of the package whose client is used; the working tree's by default */
+  constructor (port, isSecure, { packageRoot }) {
     super(port, isSecure)
     this.#packageRoot = packageRoot
   }

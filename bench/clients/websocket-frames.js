@@ -7,6 +7,11 @@ const LENGTH_BITS = 0x7f
 const OPCODE_BITS = 0x0f
 const BINARY = 2
 const CLOSE = 8
+const PING = 9
+const PONG = 10
+
+/** A Pong without payload, masked with zeros. Servers terminate a socket whose client never answers. */
+export const PONG_FRAME = Buffer.of(FIN | PONG, MASKED, 0, 0, 0, 0)
 
 /** Size of the extended payload length, by the value of the 7-bit length. */
 const EXTENDED_LENGTH_SIZE = Uint8Array.from({ length: 128 }, (_, length) => ({ 126: 2, 127: 8 })[length] ?? 0)
@@ -32,15 +37,17 @@ function encodeLength (length) {
   return field
 }
 
-/** Reports each complete message. Skips payloads without looking at them. */
+/** Reports each complete message, and each Ping. Skips payloads without looking at them. */
 export class MessageReader {
   #onmessage
+  #onping
   #header = Buffer.alloc(14)
   #headerBytes = 0
   #remaining = 0
 
-  constructor (onmessage) {
+  constructor (onmessage, onping) {
     this.#onmessage = onmessage
+    this.#onping = onping
   }
 
   read (chunk, offset, end) {
@@ -75,6 +82,7 @@ export class MessageReader {
     const opcode = first & OPCODE_BITS
     this.#headerBytes = 0
     if (opcode === CLOSE) throw new Error('the server closed the socket')
+    if (opcode === PING) this.#onping()
     if (opcode < CLOSE && first & FIN) this.#onmessage()
   }
 }

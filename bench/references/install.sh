@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
-# Builds the reference servers of the benchmark in .cache/references. Skips a server whose tools are not installed: Go,
-# Cargo with a C compiler, or Python 3.11 or later.
+# Installs the reference servers of the benchmark in .cache/references: Bun, and those that are built here. Skips a
+# server whose tools are not installed: Go, Cargo with a C compiler, or Python 3.11 or later.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 readonly SOURCES=$PWD/bench/references
 readonly CACHE=$PWD/.cache/references
+readonly BUN=bun@1.4.5
 
 main () {
   mkdir -p "$CACHE"
   install_go
   install_rust
   install_python
+  install_bun
 }
 
 install_go () {
@@ -39,6 +41,10 @@ install_python () {
   fi
   [[ -x $CACHE/python/bin/python ]] || python3 -m venv "$CACHE/python"
   "$CACHE/python/bin/python" -m pip install --quiet --requirement "$SOURCES/python/requirements.txt"
+}
+
+install_bun () {
+  npm install --prefix "$CACHE/bun" --no-audit --no-fund --silent "$BUN"
 }
 
 main

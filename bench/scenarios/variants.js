@@ -1,5 +1,5 @@
 /** Variants that several scenarios measure. A variant is a server and the transport over which its clients connect. */
-import { isInstalled, referenceServers } from '../references/index.js'
+import { referenceVariants } from '../references/index.js'
 
 export const TRANSPORTS = {
   h1: { label: 'HTTP/1.1', server: 'plugin', transport: 'h1' },
@@ -12,7 +12,5 @@ export const OTHER_SERVERS = {
   ws: { label: 'ws without Fastify, HTTP/1.1', server: 'ws', transport: 'h1' },
   raw: { label: 'Http2Stream without WebSocket', server: 'raw', transport: 'h2' },
   naive: { label: 'ws over Http2Stream, naive', server: 'naive', transport: 'h2' },
-  ...Object.fromEntries(referenceServers.filter(isInstalled).map(({ name, label }) => (
-    [name, { label, server: name, transport: 'h2' }]
-  )))
+  ...referenceVariants('echo')
 }

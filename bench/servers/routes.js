@@ -1,7 +1,19 @@
 /** Routes of all Fastify servers of the benchmark, so that they differ in their plugin only. */
+import { TOPIC, encode, messageOf } from './messages.js'
 
 // While one message is being written, another one is queued, so that there is always something to send.
 const SOURCE_IN_FLIGHT = 2
+
+/** Functions that send a message to all sockets of a server. */
+const FAN_OUTS = {
+  loop (server, message) {
+    const text = encode(message)
+    for (const client of server.clients) client.send(text)
+  },
+  publish (server, message) {
+    server.publish(TOPIC, message)
+  }
+}
 
 export function addWebSocketRoutes (app) {
   app.get('/echo', { websocket: true }, (socket) => {
@@ -21,11 +33,12 @@ export function addWebSocketRoutes (app) {
 
   app.get('/stall', { websocket: true }, (socket) => socket.pause())
 
-  // Sends a message from any socket to all sockets of the server.
-  app.get('/fan-out', { websocket: true }, (socket) => {
-    socket.on('message', (data, isBinary) => {
-      for (const client of app.websocketServer.clients) client.send(data, { binary: isBinary })
-    })
+  // A message of any socket makes the server send one to all of its sockets.
+  app.get('/fan-out', { websocket: true }, (socket, request) => {
+    const { bytes, by } = request.query
+    const message = messageOf(Number(bytes))
+    if (by === 'publish') socket.subscribe(TOPIC)
+    socket.on('message', () => FAN_OUTS[by](app.websocketServer, message))
   })
 }
 

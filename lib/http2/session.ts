@@ -1,5 +1,5 @@
 import { constants } from 'node:http2'
-import type { Http2Session, Http2Stream } from 'node:http2'
+import type { Http2Session, Http2Stream, ServerHttp2Session } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import { setImmediate } from 'node:timers'
 import type { FastifyBaseLogger } from 'fastify'
@@ -10,6 +10,7 @@ import { ReceiveBudget } from './receive-budget.ts'
 import { resetStream } from './reset-stream.ts'
 import { SendBudget } from './send-budget.ts'
 import type { AgingSession, SessionAgeOptions } from './session-age.ts'
+import { roomForWideSlices } from './session-memory.ts'
 import { StreamReceiver, receiverOf } from './stream-receiver.ts'
 import type { ReceivingSession } from './stream-receiver.ts'
 import { StreamSocket } from './stream-socket.ts'
@@ -39,7 +40,7 @@ export interface SessionOptions {
 
 /** State that the streams of one HTTP/2 session share: budgets, window sizes, and the number of sockets. */
 export class Session implements AgingSession, ReceivingSession, SharedSession {
-  readonly sendBudget = new SendBudget(() => this.#retireFull())
+  readonly sendBudget: SendBudget
   readonly budget: ReceiveBudget<StreamReceiver>
   readonly tuner: WindowTuner
   readonly transport: Duplex | undefined
@@ -59,6 +60,8 @@ export class Session implements AgingSession, ReceivingSession, SharedSession {
     this.session = session
     this.transport = transport
     this.#options = options
+    const { server } = session as Partial<ServerHttp2Session>
+    this.sendBudget = new SendBudget(() => this.#retireFull(), roomForWideSlices(server))
     this.budget = new ReceiveBudget(sizes.sessionBudget)
     this.tuner = new WindowTuner(session, sizes, this.budget, (size, previous) => {
       options.observer?.receiveWindowChanged(this, size, previous)

@@ -83,6 +83,7 @@ export class StreamSender extends ConnectionWriter {
   }
 
   protected override release (): void {
+    if (this.#reserved === 0) return
     this.#budget.release(this.#reserved)
     this.#reserved = 0
   }
@@ -99,6 +100,7 @@ export class StreamSender extends ConnectionWriter {
 
   /** Makes the calls of `end` that wait, if no write is left. */
   endIfWritten (): void {
+    if (this.#endCalls.length === 0) return
     if (this.stream.writableLength === 0 || this.stream.destroyed) this.#endNow()
   }
 
@@ -165,10 +167,19 @@ export class StreamSender extends ConnectionWriter {
   }
 
   #writeSlice (onWritten: WriteCallback): void {
-    this.#reserved = this.#budget.reserve()
+    const [first] = this.#rest as [Buffer]
+    const isOne = this.#rest.length === 1
+    this.#reserved = this.#budget.reserve(isOne ? first.length : undefined)
+    if (isOne && first.length === this.#reserved) return this.#writeLast(first, onWritten)
     const slice = cut(this.#rest, this.#reserved)
     this.bytesPassed = slice.reduce((sum, { length }) => sum + length, 0)
     nodeWritev(this.duplex, slice.map(toItem), onWritten)
+  }
+
+  #writeLast (chunk: Buffer, onWritten: WriteCallback): void {
+    this.#rest = NOTHING
+    this.bytesPassed = chunk.length
+    nodeWrite(this.duplex, chunk, 'buffer' as BufferEncoding, onWritten)
   }
 }
 

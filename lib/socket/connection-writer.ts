@@ -67,7 +67,8 @@ export class ConnectionWriter {
 
   #written (error?: Error | null): void {
     // Node 26 calls back within destroy(), which would treat an exception of the callback as an error of the stream.
-    if (this.duplex.destroyed) return process.nextTick(loseWrite, this, error)
+    // `writable` is false then. `destroyed` alone would also read the state of the Readable, a cache miss each time.
+    if (!this.duplex.writable && this.duplex.destroyed) return process.nextTick(loseWrite, this, error)
     this.release()
     if (error != null) return this.finish(error)
     this.bytesSent += this.bytesPassed

@@ -308,22 +308,24 @@ await t.test('12 MiB behind a closed window do not prevent new streams', async (
   await expectEcho(client, 303 - 2)
 })
 
-await t.test('100 KiB behind each of a thousand closed windows do not prevent new streams', async (t) => {
-  const server = await startServer(t, (app) => {
-    app.get('/greet', { websocket: true }, (socket) => { socket.send(Buffer.alloc(100 * KIB)) })
-    addEcho(app)
-  }, DEFAULT_MEMORY)
-  const client = await server.client(NO_WINDOW)
-  for (let streamId = 1; streamId < 2001; streamId += 2) {
-    client.connect(streamId, '/greet')
-    if (streamId % 200 === 199) await client.response(streamId)
-  }
-  for (let streamId = 2001; streamId < 2041; streamId += 2) {
-    client.connect(streamId, '/echo')
-    t.match(await client.response(streamId), { ':status': '200' })
-  }
-  t.strictSame(client.frames.filter(({ type }) => type === 'RST_STREAM' || type === 'GOAWAY'), [])
-})
+for (const [memory, options] of [['with the memory of Node\'s default', DEFAULT_MEMORY], ['with that of the plugin', {}]] as const) {
+  await t.test(`100 KiB behind each of a thousand closed windows do not prevent new streams, ${memory}`, async (t) => {
+    const server = await startServer(t, (app) => {
+      app.get('/greet', { websocket: true }, (socket) => { socket.send(Buffer.alloc(100 * KIB)) })
+      addEcho(app)
+    }, options)
+    const client = await server.client(NO_WINDOW)
+    for (let streamId = 1; streamId < 2001; streamId += 2) {
+      client.connect(streamId, '/greet')
+      if (streamId % 200 === 199) await client.response(streamId)
+    }
+    for (let streamId = 2001; streamId < 2041; streamId += 2) {
+      client.connect(streamId, '/echo')
+      t.match(await client.response(streamId), { ':status': '200' })
+    }
+    t.strictSame(client.frames.filter(({ type }) => type === 'RST_STREAM' || type === 'GOAWAY'), [])
+  })
+}
 
 await t.test('bufferedAmount decreases with each slice that is sent', async (t) => {
   const server = await startServer(t, addRoutes)

@@ -82,7 +82,7 @@ await t.test('a maxSessionMemory too small for maxConcurrentStreams is reported 
     addEcho(app)
     app.get('/other', { websocket: true }, () => {})
   }, { host: 'localhost', server: { http: { maxSessionMemory: 10 } } })
-  t.match(server.warnings, [{ msg: /set "maxSessionMemory: 171" in the options "http" or "https" of Fastify/ }])
+  t.match(server.warnings, [{ msg: /set "maxSessionMemory: 188" in the options "http" or "https" of Fastify/ }])
   t.equal(server.warnings.length, 1)
   const withoutSocketsOverH2 = await startServer(t, addEcho, {
     plugin: { advertise: false }, server: { http: { maxSessionMemory: 10 } }

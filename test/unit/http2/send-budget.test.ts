@@ -3,7 +3,7 @@ import { createServer } from 'node:http2'
 import type { ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
-import { LOST_LIMIT, SMALL_WRITE, SendBudget } from '../../../lib/http2/send-budget.ts'
+import { LOST_LIMIT, SMALL_WRITE, SendBudget, WIDE_SLICE } from '../../../lib/http2/send-budget.ts'
 import { FrameClient, NO_WINDOW } from '../../helpers/h2-frames.ts'
 import { MIB } from '../../helpers/sizes.ts'
 
@@ -24,6 +24,25 @@ void t.test('the more a session holds, the smaller its slices, down to the size 
   t.ok(sizes.every(Number.isInteger))
   t.ok(sizes.reduce((sum, size) => sum + size, 0) <= SESSION_LIMIT)
   for (let count = 0; count < 1000; count++) t.equal(budget.reserve(), SMALL_WRITE, 'every stream gets a slice')
+})
+
+void t.test('a session that has room has no slice of less than a message of 16 KiB, until it holds that much', async (t) => {
+  const room = 1000 * WIDE_SLICE
+  const budget = new SendBudget(() => {}, room)
+  let held = 0
+  while (held < room) {
+    const size = budget.reserve()
+    t.ok(size >= WIDE_SLICE)
+    held += size
+  }
+  t.equal(budget.reserve(), SMALL_WRITE)
+})
+
+void t.test('a slice is not larger than what there is to send, and counts as that', async (t) => {
+  const budget = new SendBudget()
+  for (let count = 0; count < 100; count++) t.equal(budget.reserve(5000), 5000)
+  budget.release(100 * 5000)
+  t.equal(budget.reserve(), LARGEST_SLICE)
 })
 
 void t.test('released bytes can be reserved again', async (t) => {

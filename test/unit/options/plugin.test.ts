@@ -41,9 +41,10 @@ const REFUSED: Array<[options: object, message: string]> = [
   [{ maxSockets: '100' }, 'option "maxSockets" must be an integer of at least 1, or Infinity, got "100"'],
   [{ maxPendingHandshakes: 0.5 }, 'option "maxPendingHandshakes" must be an integer of at least 1, or Infinity, got 0.5'],
   [{ nodeVersionWarning: 1 }, 'option "nodeVersionWarning" must be a boolean, got 1'],
-  ...[7, [], {}, { emit () {}, on () {}, removeListener () {} }].map((relay): [object, string] => [
+  [{ relay: 7 }, 'option "relay" must be an MQEmitter, or an object with its methods emit, on, removeListener and close, got 7'],
+  ...[[], {}, { emit () {}, on () {}, removeListener () {} }].map((relay): [object, string] => [
     { relay },
-    `option "relay" must be an MQEmitter, or an object with its methods emit, on, removeListener and close, got ${relay === 7 ? 7 : Array.isArray(relay) ? 'array' : 'object'}`
+    'option "relay" must be an MQEmitter, or an object with its methods emit, on, removeListener and close, got object'
   ]),
   [{ onRelayError: true }, 'option "onRelayError" must be a function, got boolean'],
   [{ options: { noServer: true } }, 'option "options.noServer" must be absent: the sockets come from Fastify\'s server; for a server of its own use the ws package, got boolean'],
