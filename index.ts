@@ -30,7 +30,7 @@ import { getRouteMatcher } from './lib/route-matcher.ts'
 import { addWebsocketRoutes } from './lib/routes.ts'
 import { Shutdown, addShutdownHooks } from './lib/shutdown.ts'
 import { kUpgrade } from './lib/symbols.ts'
-import { connectRelay } from './lib/topics/relay-reporter.ts'
+import { connectRelay } from './lib/relay/reporter.ts'
 import { Topics } from './lib/topics/topics.ts'
 import type * as types from './types/index.ts'
 

@@ -21,6 +21,7 @@ const LAYERS: string[][] = [
     'lib/shutdown.ts'
   ],
   ['lib/monitoring/'],
+  ['lib/relay/'],
   ['lib/topics/'],
   ['lib/handshake/'],
   ['lib/http2/'],

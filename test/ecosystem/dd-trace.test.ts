@@ -29,7 +29,7 @@ const MESSAGES = SIZES.flatMap((size) => [`text ${size}`, `binary ${size}`])
 const EXPECTED = [
   'web.request GET /echo 101',
   ...MESSAGES.flatMap((message) => [`websocket.receive ${message}`, `websocket.send ${message}`]),
-  'websocket.receive text 3'
+  'websocket.receive text 7', 'websocket.send text 9', 'websocket.receive text 3'
 ].sort()
 
 const [major = 0] = process.versions.node.split('.').map(Number)
@@ -40,7 +40,7 @@ if (skip === false) {
   const entry = await build(t)
   for (const [program, parameters] of Object.entries(PROGRAMS)) {
     for (const transport of program === 'an ES module' ? [H1, H2_TLS] : [H1, H1_TLS, H2C, H2_TLS]) {
-      void t.test(`${transport.name}, ${program}: dd-trace has one span of the handshake and of each message`, async (t) => {
+      void t.test(`${transport.name}, ${program}: dd-trace has one span of the handshake and of each message, also of a published one`, async (t) => {
         const lines = await trace(t, entry, transport, parameters, ENV) as Array<{ traces?: Span[][] }>
         const spans = lines.flatMap(({ traces = [] }) => traces.flat()).map(describe).sort()
         // One by the handler, one by the answer of the client, and one by app.close() if the connection is still open.

@@ -62,6 +62,8 @@ async function exchange (transport: Transport, port: number): Promise<void> {
       await once(socket, 'message')
     }
   }
+  socket.send('publish')
+  await once(socket, 'message')
   socket.send('bye')
   await once(socket, 'close')
   session?.close()

@@ -38,9 +38,17 @@ const fixture = await start(t as never, H1_BESIDE_H2, (app) => {
   })
 }, { heartbeat: 0, options: { perMessageDeflate: { threshold: 100 } } })
 const { websocketServer } = fixture.app
-const session = openSession(fixture.origin, { rejectUnauthorized: false })
+/** Runs that share a session. A server ends one whose streams are reset too often (CVE-2023-44487). */
+const RUNS_PER_SESSION = 100
+let session = openSession(fixture.origin, { rejectUnauthorized: false })
 t.teardown(() => session.destroy())
 let count = 0
+let runs = 0
+
+function renewSession (): void {
+  session.close()
+  session = openSession(fixture.origin, { rejectUnauthorized: false })
+}
 
 async function open (http: '1.1' | '2', perMessageDeflate: boolean): Promise<Subscriber> {
   const path = `/${count++}`
@@ -168,6 +176,7 @@ const commands = fc.array(fc.oneof(
 
 await testProperty('each socket receives what was published to its topics and sent to it, in the order of the calls',
   { runs: 120 }, commands, async (commands) => {
+    if (++runs % RUNS_PER_SESSION === 0) renewSession()
     const subscribers = await Promise.all(SHAPES.map(([http, perMessageDeflate]) => open(http, perMessageDeflate)))
     const model = new TopicModel(subscribers)
     const { delivered } = websocketServer.stats().topics

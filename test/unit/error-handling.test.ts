@@ -1,7 +1,8 @@
 import { inspect } from 'node:util'
 import fastify from 'fastify'
 import t from 'tap'
-import { isProtocolError, logError, toError } from '../../lib/error-handling.ts'
+import { closeWithError, isProtocolError, logError, toError } from '../../lib/error-handling.ts'
+import { FST_WS_SLOW_CONSUMER } from '../../lib/errors.ts'
 import { ERROR, INFO, WARN } from '../helpers/logs.ts'
 import type { LogLine } from '../helpers/logs.ts'
 import { createLog } from '../helpers/pending-upgrade.ts'
@@ -110,4 +111,21 @@ void t.test('isProtocolError: returns false for other errors and values', async 
   for (const value of [new Error('WS_ERR_'), { code: 'WS_ERR_INVALID_UTF8' }, null, undefined, 'WS_ERR_']) {
     t.equal(isProtocolError(value), false)
   }
+})
+
+void t.test('closeWithError: closes the socket with 1011, and logs a protocol error as info, a slow consumer as a warning', async (t) => {
+  const { log, logs } = createLog()
+  const codes: unknown[][] = []
+  const socket = { close: (...parameters: unknown[]) => codes.push(parameters) }
+  const protocolError = Object.assign(new Error('invalid'), { code: 'WS_ERR_INVALID_UTF8' })
+  for (const error of [protocolError, new FST_WS_SLOW_CONSUMER(2, 1), new Error('boom')]) {
+    closeWithError(error, socket as never, { log } as never)
+  }
+  t.match(logs, [
+    { level: INFO, err: { code: 'WS_ERR_INVALID_UTF8' } },
+    { level: WARN, err: { code: 'FST_WS_SLOW_CONSUMER' } },
+    { level: ERROR, err: { message: 'boom' } }
+  ])
+  t.equal(logs.length, 3)
+  t.same(codes, [[1011], [1011], [1011]])
 })

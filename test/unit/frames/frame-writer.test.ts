@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { PassThrough } from 'node:stream'
 import t from 'tap'
 import * as ws from 'ws'
-import { shortenWrites, writeShort } from '../../../lib/frames/frame-writer.ts'
+import { countSends, heldBytesOf, isLast, shortenWrites, writeShort } from '../../../lib/frames/frame-writer.ts'
 import type { Data } from '../../../lib/frames/frame-writer.ts'
+import { prepareMessage } from '../../../lib/frames/prepared-message.ts'
 
 // @types/ws does not declare it.
 const { Sender } = ws as unknown as { Sender: { frame: (data: Buffer, options: object) => Buffer[] } }
@@ -94,4 +95,65 @@ void t.test('a message that is not to be masked, compressed or continued is writ
   sender.send('text', whole)
   t.equal(sender._socket.read(), null)
   t.strictSame(sent, [...others, whole].map((options) => [Buffer.from('text'), options]))
+})
+
+/** Sender of ws that records what it is to send. */
+class RecordingSender {
+  _socket = new PassThrough()
+  _state = 0
+  _firstFragment = true
+  _bufferedBytes = 0
+  _extensions = {}
+  readonly sent: unknown[] = []
+
+  send (data: unknown, options: { fin: boolean }): void {
+    this.sent.push(String(data))
+    this._firstFragment = options.fin
+  }
+}
+
+void t.test('a prepared message is written as its frame, and by ws if ws has a queue or a class has changed it', async (t) => {
+  const sender = new RecordingSender()
+  const { sent } = sender
+  const counts: unknown[][] = []
+  shortenWrites({ _sender: sender } as never)
+  countSends({ _sender: sender } as never, { sent: (...parameters) => { counts.push(parameters) } })
+  const message = prepareMessage('x'.repeat(2000))
+  const options = { compress: false, fin: true, mask: false, ...message.options }
+  sender.send(message.data, options)
+  t.same(sender._socket.read(), message.frame)
+  t.same(sent, [])
+  for (const changed of [{ binary: true }, { mask: true }]) {
+    sender.send(message.data, { ...options, ...changed } as never)
+  }
+  sender.send('y'.repeat(2000), options)
+  sender._state = 1
+  sender.send(message.data, options)
+  t.same(sent, [message.data, message.data, 'y'.repeat(2000), message.data])
+  t.equal(sender._socket.read(), null)
+  t.same(counts, Array.from({ length: 5 }, () => [2000, true]))
+})
+
+void t.test('heldBytesOf: returns the bytes of prepared messages that wait for the last fragment of another', async (t) => {
+  const sender = new RecordingSender()
+  const websocket = { _sender: sender } as never
+  shortenWrites(websocket)
+  t.equal(heldBytesOf({} as never), 0, 'a socket that is not open')
+  t.equal(heldBytesOf(websocket), 0)
+  const fragment = { binary: false, compress: false, mask: false }
+  sender.send('one', { ...fragment, fin: false } as never)
+  const message = prepareMessage('published')
+  sender.send(message.data, { ...fragment, fin: true, ...message.options } as never)
+  t.equal(heldBytesOf(websocket), 9)
+  sender.send('two', { ...fragment, fin: true } as never)
+  t.equal(heldBytesOf(websocket), 0)
+  t.same(sender.sent, ['one', 'two'])
+  t.same(sender._socket.read(), message.frame)
+})
+
+void t.test('isLast: returns true unless options have a fin of their own that is false, as for ws', async (t) => {
+  for (const options of [undefined, null, () => {}, {}, { fin: true }, { fin: 1 }, Object.create({ fin: false })]) {
+    t.equal(isLast(options as never), true)
+  }
+  for (const options of [{ fin: false }, { fin: undefined }, { fin: 0 }]) t.equal(isLast(options as never), false)
 })

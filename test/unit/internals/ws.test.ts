@@ -9,8 +9,8 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import {
-  hasReceivedClose, hasReceiverFailed, hookReceiver, hookSender, interceptEnd, isHandshakeTimeout, isQueueing,
-  loadWs, overrideOptions, sendsImmediately, wsEmit, wsEmitMessage, wsReceiverOf, wsSend,
+  addBufferedBytes, hasReceivedClose, hasReceiverFailed, hookReceiver, hookSender, interceptEnd, isHandshakeTimeout,
+  isInMessage, isQueueing, loadWs, overrideOptions, sendsImmediately, wsEmit, wsEmitMessage, wsReceiverOf, wsSend,
   wsSenderOf, wsWrite
 } from '../../../lib/internals/ws.ts'
 import { hasFastProperties } from '../../helpers/fast-properties.ts'
@@ -289,6 +289,35 @@ void t.test('wsSenderOf: returns the object in which ws frames messages, with th
   const { _socket, _state, _firstFragment } = wsSenderOf(socket)
   t.equal(_socket, connection.duplex)
   t.strictSame([_state, _firstFragment], [0, true])
+})
+
+void t.test('isInMessage: returns true from the first fragment to the last, whatever ws is doing', async (t) => {
+  const [socket] = await openSocket(t)
+  const sender = wsSenderOf(socket)
+  t.equal(isInMessage(sender), false)
+  socket.send('fragment', { fin: false })
+  t.equal(isInMessage(sender), true)
+  socket.ping()
+  socket.send(new Blob(['fragment']), { fin: false })
+  t.equal(isInMessage(sender), true)
+  socket.send('fragment', { fin: true })
+  t.equal(isInMessage(sender), false, 'ws has begun to read the Blob')
+  socket.send('whole')
+  t.equal(isInMessage(sender), false)
+})
+
+void t.test('addBufferedBytes: bufferedAmount includes the bytes, while the socket is open and when it has closed', async (t) => {
+  const [socket] = await openSocket(t)
+  const sender = wsSenderOf(socket)
+  addBufferedBytes(sender, 5)
+  addBufferedBytes(sender, 2)
+  t.equal(socket.bufferedAmount, 7)
+  addBufferedBytes(sender, -5)
+  t.equal(socket.bufferedAmount, 2)
+  socket.terminate()
+  await once(socket, 'close')
+  addBufferedBytes(sender, -2)
+  t.equal(socket.bufferedAmount, 0)
 })
 
 void t.test('isQueueing: returns true while ws reads a Blob, but not between the fragments of a message', async (t) => {

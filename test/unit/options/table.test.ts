@@ -3,6 +3,7 @@ import t from 'tap'
 import { CONNECT_OPTIONS, readConnectOptions } from '../../../lib/options/client.ts'
 import { DRAIN_OPTIONS, readDrainOptions } from '../../../lib/options/drain.ts'
 import { PLUGIN_OPTIONS, SERVER_OPTIONS, readOptions } from '../../../lib/options/plugin.ts'
+import { BROADCAST_OPTIONS, readMethodOptions } from '../../../lib/options/publish.ts'
 import { RECEIVE_WINDOW_OPTIONS } from '../../../lib/options/receive-window.ts'
 import { RECONNECT_OPTIONS } from '../../../lib/options/reconnect.ts'
 import { ROUTE_OPTIONS, readRouteOptions } from '../../../lib/options/route.ts'
@@ -64,6 +65,12 @@ const CASES: Record<string, Case> = {
     rows: DRAIN_OPTIONS,
     read: readDrainOptions,
     formatName: (name) => `"${name}" of drain()`
+  },
+  broadcast: {
+    // They include those of publish() and prepare().
+    rows: BROADCAST_OPTIONS,
+    read: (options) => readMethodOptions(options, 'broadcast', BROADCAST_OPTIONS),
+    formatName: (name) => `"${name}" of broadcast()`
   }
 }
 

@@ -3,8 +3,11 @@ import t from 'tap'
 import type { WebSocket as WsWebSocket } from 'ws'
 import type { SlowConsumer } from '../../../index.ts'
 import { FST_WS_INVALID_SLOW_CONSUMER, FST_WS_SLOW_CONSUMER } from '../../../lib/errors.ts'
+import { prepareMessage } from '../../../lib/frames/prepared-message.ts'
 import { NO_LIMITS } from '../../../lib/options/send-limits.ts'
 import { SendPolicy } from '../../../lib/socket/send-policy.ts'
+import { isDeciding } from '../../../lib/socket/slow-consumer.ts'
+import type { SocketRecord } from '../../../lib/socket/socket-record.ts'
 
 const LIMIT = 100
 
@@ -182,4 +185,69 @@ void t.test('each fragment of a message that has begun is decided about, and "se
   t.ok(send(false))
   t.ok(send(true))
   t.equal(calls, 3)
+})
+
+// Published messages
+
+void t.test('a published message between fragments is decided about for itself, and does not end their message', async (t) => {
+  const { socket, policy, send } = setUp('drop')
+  const published = prepareMessage('published')
+  socket.bufferedAmount = 0
+  t.ok(send(false))
+  socket.bufferedAmount = LIMIT + 1
+  t.equal(policy.decide(true, published), 'drop', 'it is not closed for a message that has not begun')
+  t.notOk(send(false))
+  t.same(socket.closes, [[1008, 'slow consumer']])
+})
+
+void t.test('a published message between the fragments of a dropped one is sent, and the fragments stay dropped', async (t) => {
+  const { socket, policy, send } = setUp('drop')
+  t.notOk(send(false))
+  socket.bufferedAmount = 0
+  t.equal(policy.decide(true, prepareMessage('published')), 'send')
+  t.notOk(send(true))
+  t.ok(send(true))
+})
+
+void t.test('a published message that a class sends in fragments is dropped as a whole', async (t) => {
+  const { socket, policy } = setUp('drop')
+  const published = prepareMessage('published')
+  t.equal(policy.decide(false, published), 'drop')
+  socket.bufferedAmount = 0
+  t.equal(policy.decide(true, published), 'drop')
+  t.equal(policy.decide(true, published), 'send')
+})
+
+void t.test('isExceeded is true while more than sendLimit waits', async (t) => {
+  const { socket, policy } = setUp('drop')
+  t.equal(policy.isExceeded, true)
+  socket.bufferedAmount = LIMIT
+  t.equal(policy.isExceeded, false)
+  socket.bufferedAmount = Number.MAX_SAFE_INTEGER
+  policy.limits = NO_LIMITS
+  t.equal(policy.isExceeded, false)
+})
+
+void t.test('isAccepted() returns false if the message was rejected, not if another was that is published meanwhile', async (t) => {
+  const { socket, policy, send } = setUp('drop')
+  t.equal(policy.isAccepted(() => { send() }), false)
+  socket.bufferedAmount = 0
+  t.equal(policy.isAccepted(() => {
+    send()
+    socket.bufferedAmount = LIMIT + 1
+    t.equal(policy.isAccepted(() => { send() }), false)
+  }), true)
+  t.throws(() => policy.isAccepted(() => { throw new Error('boom') }), { message: 'boom' })
+})
+
+void t.test('what a subscriber sends while it receives a report is not decided about, and isDeciding() is true', async (t) => {
+  const { policy, send } = setUp('drop')
+  const refusedMessage = (): void => {
+    t.ok(send())
+    t.equal(isDeciding(), true)
+  }
+  t.plan(4)
+  t.equal(isDeciding(), false)
+  policy.reject('drop', undefined, { refusedMessage } as unknown as SocketRecord)
+  t.equal(isDeciding(), false)
 })

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { SlowConsumer, WebSocket } from '../../../index.ts'
-import { decide } from '../../../lib/socket/slow-consumer.ts'
+import { decide, isDeciding, whileDeciding } from '../../../lib/socket/slow-consumer.ts'
 
 const SOCKET = {} as WebSocket
 
@@ -58,4 +58,37 @@ void t.test('a returned value that cannot be read is an error', async (t) => {
   const error = new Error('no then')
   const returned = { get then () { throw error } }
   t.equal(decide((() => returned) as unknown as SlowConsumer, SOCKET, 1), error)
+})
+
+void t.test('isDeciding() is true while a function of any socket runs, also after one inside of it has ended', async (t) => {
+  const seen: boolean[] = []
+  const look = (): void => { seen.push(isDeciding()) }
+  look()
+  decide(() => {
+    look()
+    decide(look, {} as WebSocket, 1)
+    decide(() => { throw new Error('boom') }, SOCKET, 1)
+    look()
+  }, SOCKET, 1)
+  look()
+  decide(() => { throw new Error('boom') }, SOCKET, 1)
+  decide('drop', SOCKET, 1)
+  look()
+  t.same(seen, [false, true, true, true, false, false])
+})
+
+void t.test('isDeciding() is false after the first await of a function', async (t) => {
+  let resolve = (_value: boolean): void => {}
+  const later = new Promise<boolean>((_resolve) => { resolve = _resolve })
+  decide((async () => {
+    await null
+    resolve(isDeciding())
+  }) as never, SOCKET, 1)
+  t.equal(await later, false)
+})
+
+void t.test('whileDeciding() returns the result of its function, and ends if it throws', async (t) => {
+  t.equal(whileDeciding(() => Number(isDeciding())), 1)
+  t.throws(() => whileDeciding(() => { throw new Error('boom') }), { message: 'boom' })
+  t.equal(isDeciding(), false)
 })

@@ -2,10 +2,12 @@ import { once } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import { WebSocket as WsWebSocket } from 'ws'
+import { prepareMessage } from '../../../lib/frames/prepared-message.ts'
 import { createSocketClass } from '../../../lib/socket/websocket.ts'
 import type { PluginSocket } from '../../../lib/socket/plugin-socket.ts'
-import { kConfigure, kHandlerDone } from '../../../lib/symbols.ts'
-import { CLOSE, CONTINUATION, TEXT, readWsFrames, wsFrame, wsText } from '../../helpers/ws-frames.ts'
+import { kConfigure, kDeliver, kHandlerDone, kIsSlow } from '../../../lib/symbols.ts'
+import { waitUntil } from '../../helpers/waiting.ts'
+import { BINARY, CLOSE, CONTINUATION, TEXT, readWsFrames, wsFrame, wsText } from '../../helpers/ws-frames.ts'
 import { openStream } from '../http2/open-stream.ts'
 import { FakeConnection, open, openOver } from './open-socket.ts'
 
@@ -311,6 +313,119 @@ void t.test('a socket that has no connection yet has nothing to send', async (t)
   socket.emit('message', Buffer.from('text'), false)
   t.same(texts, ['text'], 'pause() before the socket is open has no effect')
   socket.terminate()
+})
+
+// Prepared messages
+
+void t.test('send() takes a prepared message, and writes its frame', async (t) => {
+  const [socket, connection] = await open(t)
+  const messages = [prepareMessage('text'), prepareMessage(Buffer.from('bytes')), prepareMessage('x'.repeat(70_000)), prepareMessage('')]
+  const results: unknown[] = []
+  const callback = (error?: Error | null): void => { results.push(error ?? 'sent') }
+  socket.send(messages[0]!)
+  socket.send(messages[1]!, callback)
+  socket.send(messages[2]! as never, undefined as never, callback)
+  socket.send(messages[3]!, callback)
+  await turn()
+  t.same(connection.frames, [[TEXT, 'text'], [BINARY, 'bytes'], [TEXT, 'x'.repeat(70_000)], [TEXT, '']])
+  t.same(results, ['sent', 'sent', 'sent'])
+  const written = connection.writes[0]!
+  t.equal(written.buffer, messages[0]!.frame.buffer, 'without a copy')
+})
+
+void t.test('a class with a send() of its own receives the data and options of a prepared message', async (t) => {
+  const sent: unknown[][] = []
+  class Recorder extends WsWebSocket {
+    override send (...parameters: unknown[]): void {
+      sent.push(parameters.slice(0, 2))
+      super.send(...parameters as [never])
+    }
+  }
+  const [socket, connection] = await open(t, { Base: Recorder })
+  const [text, bytes] = [prepareMessage({ a: 1 }, { compress: false }), prepareMessage(Buffer.from('bytes'))]
+  socket.send(text)
+  t.equal(socket[kDeliver](bytes), true)
+  t.match(sent, [['{"a":1}', { binary: false, compress: false }], [Buffer.from('bytes'), { binary: true }]])
+  t.same(connection.frames, [[TEXT, '{"a":1}'], [BINARY, 'bytes']])
+})
+
+void t.test('send() that was replaced on a socket is called once for a prepared message, and for a published one', async (t) => {
+  const [socket, connection] = await open(t)
+  const calls = t.capture(socket, 'send', socket.send.bind(socket))
+  socket.send(prepareMessage('one'))
+  t.equal(calls().length, 1)
+  socket[kDeliver](prepareMessage('two'))
+  t.same(calls().map(({ args }) => args[0]), ['two'])
+  t.same(connection.frames, [[TEXT, 'one'], [TEXT, 'two']])
+})
+
+void t.test('a published message is not sent to a socket that is closing', async (t) => {
+  const [socket, connection] = await open(t)
+  socket.close()
+  connection.writes.length = 0
+  t.equal(socket[kDeliver](prepareMessage('late')), false)
+  t.same(connection.writes, [])
+})
+
+void t.test('a published message counts as sent unless slowConsumer decides against it, whatever it publishes meanwhile', async (t) => {
+  const [socket, connection] = await open(t)
+  const [one, two] = [prepareMessage('one'), prepareMessage('two')]
+  let verdict: 'send' | 'drop' = 'send'
+  let calls = 0
+  socket[kConfigure]({
+    sendLimits: {
+      sendLimit: 1,
+      slowConsumer: () => {
+        calls++
+        t.equal(socket[kIsSlow], true)
+        t.equal(socket[kDeliver](two), true, 'it decides about no message that it sends itself')
+        return verdict
+      }
+    }
+  })
+  t.equal(socket[kIsSlow], false)
+  connection.isBlocked = true
+  socket.send('first')
+  t.equal(socket[kDeliver](one), true)
+  verdict = 'drop'
+  t.equal(socket[kDeliver](one), false)
+  t.equal(calls, 2)
+})
+
+void t.test('a message counts as sent though send() of its class publishes another that is dropped', async (t) => {
+  let publish = (): void => {}
+  class Publishing extends WsWebSocket {
+    override send (...parameters: unknown[]): void {
+      super.send(...parameters as [never])
+      publish()
+    }
+  }
+  const [socket, connection] = await open(t, { Base: Publishing })
+  socket[kConfigure]({ sendLimits: { sendLimit: 1, slowConsumer: 'drop' } })
+  connection.isBlocked = true
+  publish = () => { t.equal(socket[kDeliver](prepareMessage('dropped')), false) }
+  t.equal(socket[kDeliver](prepareMessage('sent')), true)
+})
+
+void t.test('published messages and sent ones keep their order, on a socket that compresses or reads a Blob', async (t) => {
+  for (const deflates of [false, true, { threshold: 4, serverNoContextTakeover: true }]) {
+    const [socket, connection] = await open(t, { deflates })
+    const received: string[] = []
+    const sent = (name: string) => (): void => { received.push(name) }
+    socket.send(new Blob(['blob']) as never, sent('blob'))
+    socket.send(prepareMessage('prepared'), sent('prepared'))
+    socket.send('sent', sent('sent'))
+    socket.send(prepareMessage('plain', { compress: false }), sent('plain'))
+    socket.send(prepareMessage('abc'), sent('abc'))
+    socket.send('last', sent('last'))
+    await waitUntil(() => received.length === 6)
+    t.same(received, ['blob', 'prepared', 'sent', 'plain', 'abc', 'last'])
+    const [frames] = readWsFrames(Buffer.concat(connection.writes))
+    t.same(frames.map(({ opcode }) => opcode), [BINARY, TEXT, TEXT, TEXT, TEXT, TEXT])
+    t.same(frames.map(({ rsv }) => rsv), deflates === false
+      ? [0, 0, 0, 0, 0, 0]
+      : deflates === true ? [4, 4, 4, 0, 4, 4] : [4, 4, 4, 0, 0, 4])
+  }
 })
 
 // Closing

@@ -1,7 +1,7 @@
 import { mock } from 'node:test'
 import fc from 'fast-check'
 import t from 'tap'
-import { Subscriptions } from '../../../lib/topics/relay-subscriptions.ts'
+import { Subscriptions } from '../../../lib/relay/subscriptions.ts'
 import { ManualEmitter } from './manual-emitter.ts'
 
 const failure = new Error('down')

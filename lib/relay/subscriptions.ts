@@ -1,8 +1,8 @@
 import type { RelayEmitter, RelayListener, RelayMessage, RelayOperation } from '../../types/index.ts'
 import { Backoff } from '../backoff.ts'
 import { FST_WS_RELAY_TIMEOUT } from '../errors.ts'
-import { callRelay } from './relay-call.ts'
-import { Subscription } from './relay-subscription.ts'
+import { callRelay } from './call.ts'
+import { Subscription } from './subscription.ts'
 
 /**
  * Operations that the relay has not called back. A relay with a round trip of 1 ms subscribes to 100,000 topics in less

@@ -1,7 +1,7 @@
 import { mock } from 'node:test'
 import t from 'tap'
 import type { Test } from 'tap'
-import { RelayProbe } from '../../../lib/topics/relay-probe.ts'
+import { RelayProbe } from '../../../lib/relay/probe.ts'
 import { ManualEmitter } from './manual-emitter.ts'
 
 const TOPIC = 'fastify-websocket-h2.node-7'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { callRelay } from '../../../lib/topics/relay-call.ts'
+import { callRelay } from '../../../lib/relay/call.ts'
 import type { RelayCallback } from '../../../index.ts'
 
 const failure = new Error('down')

@@ -1,5 +1,5 @@
 import type { RelayListener } from '../../types/index.ts'
-import { escapeTopic, topicOf } from './relay-envelope.ts'
+import { escapeTopic, topicOf } from './envelope.ts'
 
 /** Subscription to a topic: its wanted state, and its actual state at the relay. */
 export class Subscription {

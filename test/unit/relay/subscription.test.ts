@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Subscription } from '../../../lib/topics/relay-subscription.ts'
+import { Subscription } from '../../../lib/relay/subscription.ts'
 
 void t.test('a subscription has work while its wanted state is not its actual state', async (t) => {
   const subscription = new Subscription('a/b')

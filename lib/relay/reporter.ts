@@ -6,7 +6,7 @@ import type { PluginSettings } from '../options/plugin.ts'
 import { isPromise } from '../options/validate.ts'
 import { Relay } from './relay.ts'
 import type { RelayObserver } from './relay.ts'
-import type { Topics } from './topics.ts'
+import type { Topics } from '../topics/topics.ts'
 
 /** Longer than the longest delay between two attempts, so that the log has one line for what fails repeatedly. */
 const RECOVERY_TIME = 6000

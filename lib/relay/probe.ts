@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto'
 import type { RelayEmitter, RelayListener } from '../../types/index.ts'
 import { Backoff } from '../backoff.ts'
 import { FST_WS_RELAY_TIMEOUT } from '../errors.ts'
-import { callRelay } from './relay-call.ts'
-import { topicOfNode } from './relay-envelope.ts'
-import { RETRIES } from './relay-subscriptions.ts'
+import { callRelay } from './call.ts'
+import { topicOfNode } from './envelope.ts'
+import { RETRIES } from './subscriptions.ts'
 
 /** More than a round trip needs, and less than the 10 s for which ioredis keeps commands while its server is down. */
 const ECHO_TIMEOUT = 5000

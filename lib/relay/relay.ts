@@ -3,11 +3,11 @@ import { EventEmitter } from 'node:events'
 import type { RelayEmitter, RelayMessage, RelayOperation, RelayStats } from '../../types/index.ts'
 import { ignoreError, toError } from '../error-handling.ts'
 import { FST_WS_INVALID_RELAY_MESSAGE, FST_WS_RELAY_OVERLOADED, FST_WS_RELAY_TIMEOUT } from '../errors.ts'
-import { callRelay } from './relay-call.ts'
-import { decodeData, encodeData, escapeTopic, isEnvelope, topicOf } from './relay-envelope.ts'
-import { RelayProbe } from './relay-probe.ts'
-import type { Subscription } from './relay-subscription.ts'
-import { Subscriptions } from './relay-subscriptions.ts'
+import { callRelay } from './call.ts'
+import { decodeData, encodeData, escapeTopic, isEnvelope, topicOf } from './envelope.ts'
+import { RelayProbe } from './probe.ts'
+import type { Subscription } from './subscription.ts'
+import { Subscriptions } from './subscriptions.ts'
 
 /**
  * Messages that the relay has not accepted, in number and size. A relay that is down may keep all it is given: ioredis

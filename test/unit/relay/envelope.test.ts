@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { decodeData, encodeData, escapeTopic, isEnvelope, topicOf, topicOfNode } from '../../../lib/topics/relay-envelope.ts'
+import { decodeData, encodeData, escapeTopic, isEnvelope, topicOf, topicOfNode } from '../../../lib/relay/envelope.ts'
 import { ODD_TOPICS } from './odd-topics.ts'
 
 void t.test('a topic at the relay has only letters, digits, _, -, % and ., and no wildcard', async (t) => {

@@ -2,7 +2,7 @@ import { mock } from 'node:test'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import type { RelayErrorHandler, RelayErrorMessage } from '../../../index.ts'
-import { RelayReporter } from '../../../lib/topics/relay-reporter.ts'
+import { RelayReporter } from '../../../lib/relay/reporter.ts'
 import { record } from '../../helpers/channels.ts'
 
 const failure = new Error('down')
