@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
-import type { RawData, WebSocket as WsWebSocket } from 'ws'
+import type { RawData } from 'ws'
 import type { WebSocket } from './socket.ts'
 
 /** Options of `reconnect` of `connect()`. */
@@ -81,7 +81,7 @@ export interface ReconnectingWebSocket extends
    * Sends a message over the open connection, as `send()` of ws does. If there is none, nothing is sent or thrown, and
    * the callback receives FST_WS_NOT_OPEN.
    */
-  send: WsWebSocket['send']
+  send: WebSocket['send']
 
   /** Sends a ping. If no connection is open, the callback receives FST_WS_NOT_OPEN. */
   ping: WebSocket['ping']

@@ -1,7 +1,9 @@
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { WebSocket as WsWebSocket } from 'ws'
-import type { ReconnectingWebSocket, ReconnectingWebSocketEvents, WebSocket } from '../../types/index.ts'
+import type {
+  PreparedMessage, ReconnectingWebSocket, ReconnectingWebSocketEvents, WebSocket
+} from '../../types/index.ts'
 import { FST_WS_NOT_OPEN } from '../errors.ts'
 import type { Data, SendCallback, SendOptions } from '../frames/frame-writer.ts'
 import type { ReconnectSettings } from '../options/reconnect.ts'
@@ -132,11 +134,11 @@ export class ReconnectingSocket extends EventEmitter<ReconnectingWebSocketEvents
 
   // Writing
 
-  send (data: Data, options?: SendOptions | SendCallback, callback?: SendCallback): void {
+  send (data: Data | PreparedMessage, options?: SendOptions | SendCallback, callback?: SendCallback): void {
     if (typeof options === 'function') return this.send(data, {}, options)
     const socket = this.#openSocket
     if (socket === undefined) refuse(callback)
-    else socket.send(data, options ?? {}, callback)
+    else socket.send(data as Data, options ?? {}, callback)
   }
 
   ping (...parameters: Parameters<WebSocket['ping']>): void {

@@ -3,7 +3,7 @@ import { isAnyArrayBuffer } from 'node:util/types'
 import type { MessageOptions, PreparedMessage as PublicMessage } from '../../types/index.ts'
 import { toError } from '../error-handling.ts'
 import { FST_WS_INVALID_MESSAGE } from '../errors.ts'
-import { describe } from '../options/validate.ts'
+import { describe, isPromise } from '../options/validate.ts'
 import { frame, headerSize } from './whole-frame.ts'
 
 /** Property of the options with which a prepared message is passed to `send()`: the message. */
@@ -68,8 +68,9 @@ function toBytes (data: unknown): Uint8Array | undefined {
 
 function toText (data: unknown): string {
   if (typeof data === 'string') return data
-  // JSON would be '{}'.
+  // The JSON of both would be '{}'.
   if (data instanceof Blob) throw new FST_WS_INVALID_MESSAGE('a Blob: pass "await blob.bytes()"')
+  if (isPromise(data)) throw new FST_WS_INVALID_MESSAGE('a promise: await it')
   const json = toJson(data)
   if (json === undefined) throw new FST_WS_INVALID_MESSAGE(describe(data))
   return json

@@ -60,7 +60,7 @@ void t.test('bytes that are not UTF-8 cannot be text: the peers would fail with 
 void t.test('a value without JSON is FST_WS_INVALID_MESSAGE, which names it', async (t) => {
   for (const [data, received] of [
     [undefined, 'undefined'], [() => {}, 'function'], [Symbol('s'), 'symbol'], [{ toJSON () {} }, 'object'],
-    [new Blob(['x']), 'a Blob: pass "await blob.bytes()"']
+    [new Blob(['x']), 'a Blob: pass "await blob.bytes()"'], [Promise.resolve(), 'a promise: await it']
   ] as const) {
     t.throws(() => prepareMessage(data), {
       code: 'FST_WS_INVALID_MESSAGE',
