@@ -163,9 +163,11 @@ export class WindowTuner {
 
   #ping (left: number): void {
     this.#session.ping((error) => {
-      if (error === null && left > 1) return this.#ping(left - 1)
+      // A listener may have destroyed the session while Node reads: the answer can be behind the data in one chunk.
+      const isAnswered = error === null && !this.#session.destroyed
+      if (isAnswered && left > 1) return this.#ping(left - 1)
       this.#isMeasuring = false
-      if (error === null) this.#evaluate()
+      if (isAnswered) this.#evaluate()
     })
   }
 

@@ -25,7 +25,7 @@ for (const transport of TRANSPORTS) {
 
   void t.test(`${transport.name}: mqemitter-redis relays messages between nodes`, OPTIONS, async (t) => {
     const redis = await RedisServer.start(t)
-    await testThreeNodes(t, transport, () => redis.createRelay())
+    await testThreeNodes(t, transport, async () => await redis.createConnectedRelay())
   })
 }
 
@@ -35,7 +35,7 @@ void t.test('MQEmitterRedisPrefix relays messages', OPTIONS, async (t) => {
     MQEmitterRedisPrefix: new (prefix: string, options: object) => RelayEmitter
   }
   const create = (options?: object): RelayEmitter => new MQEmitterRedisPrefix('app:', options!)
-  await testThreeNodes(t, H2C, () => redis.createRelay(create as never))
+  await testThreeNodes(t, H2C, async () => await redis.createConnectedRelay(create as never))
 })
 
 for (const transport of [H1, H2C]) {

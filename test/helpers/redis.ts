@@ -47,7 +47,24 @@ export class RedisServer {
 
   /** Creates a relay, whose close() does not wait for a server that is down. */
   createRelay (Emitter: typeof mqemitterRedis = mqemitterRedis): RelayEmitter {
-    const [subConn, pubConn] = [new Redis(this.port, '127.0.0.1'), new Redis(this.port, '127.0.0.1')]
+    return this.#createRelay(Emitter, this.#connect(), this.#connect())
+  }
+
+  /**
+   * Creates a relay that is connected. ioredis sends SUBSCRIBE before it has checked a new connection; the check then
+   * fails, which the relay reports.
+   */
+  async createConnectedRelay (Emitter: typeof mqemitterRedis = mqemitterRedis): Promise<RelayEmitter> {
+    const connections = [this.#connect(), this.#connect()] as const
+    await Promise.all(connections.map(async (connection) => await once(connection, 'ready')))
+    return this.#createRelay(Emitter, ...connections)
+  }
+
+  #connect (): Redis {
+    return new Redis(this.port, '127.0.0.1')
+  }
+
+  #createRelay (Emitter: typeof mqemitterRedis, subConn: Redis, pubConn: Redis): RelayEmitter {
     return Object.assign(Emitter({ subConn, pubConn }), {
       close (callback: () => void) {
         subConn.disconnect()

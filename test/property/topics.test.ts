@@ -119,9 +119,10 @@ const commands = fc.array(fc.oneof(
     subscribers[index]!.socket.unsubscribe(topic)
     model.unsubscribe(index, topic)
   }),
-  command('publish', 8, [topic, message, except], ({ model, subscribers }, topic, shape, chosen) => {
-    const { data, description } = create(...shape)
-    const taken = websocketServer.publish(topic, data, toOption(subscribers, chosen))
+  command('publish', 8, [topic, message, except, fc.boolean()], ({ model, subscribers }, topic, shape, chosen, compress) => {
+    const { data, sent, description } = create(...shape)
+    const options = data === sent && typeof data === 'string' ? { compress } : {}
+    const taken = websocketServer.publish(topic, data, { ...toOption(subscribers, chosen), ...options })
     assert.equal(taken, model.publish(topic, description, [chosen ?? []].flat()))
   }),
   command('socket.publish', 4, [socket, topic, message, except], ({ model, subscribers }, index, topic, shape, chosen) => {

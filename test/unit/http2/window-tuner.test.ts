@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { connect, createServer } from 'node:http2'
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo } from 'node:net'
@@ -41,3 +41,37 @@ void t.test('windows grow for a stream that they hold back, and shrink when they
   t.equal(tuner.size, 65_535)
   t.ok(Math.max(...sizes) <= 16 * MEGABYTE)
 })
+
+void t.test('a session that is destroyed before the answer to a PING is read is not measured any further', async (t) => {
+  for (const round of [1, 2]) {
+    const session = new MeasuredSession()
+    const sizes = completeSizes({})
+    const tuner = new WindowTuner(session as never, sizes, new ReceiveBudget(sizes.sessionBudget))
+    tuner.read({ stream: { state: {} }, unread: 0, bytes: 0, round: 0, window: sizes.initial } as never, sizes.initial)
+    await once(session, 'ping')
+    for (let answer = 1; answer < round; answer++) session.answer()
+    session.destroyed = true
+    t.doesNotThrow(() => session.answer())
+    t.equal(tuner.size, sizes.initial)
+  }
+})
+
+/** Session of Node whose methods throw when it is destroyed. */
+class MeasuredSession extends EventEmitter {
+  destroyed = false
+  #onAnswer: ((error: Error | null) => void) | undefined
+
+  ping (onAnswer: (error: Error | null) => void): void {
+    if (this.destroyed) throw new Error('The session has been destroyed')
+    this.#onAnswer = onAnswer
+    this.emit('ping')
+  }
+
+  settings (): void {
+    if (this.destroyed) throw new Error('The session has been destroyed')
+  }
+
+  answer (): void {
+    this.#onAnswer!(null)
+  }
+}

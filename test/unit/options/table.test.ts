@@ -78,7 +78,8 @@ const CASES: Record<string, Case> = {
 const VALUES: unknown[] = [
   true, false, -1, 0, 0.5, 1, 999, 1000, 1006, 1015, 1024, 4999, 5000, 65_535, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 1e12, NaN,
   Infinity, 1n, '', 'close', 'send', 'shared', '1.1', '2', '3', '/path', 'x'.repeat(123), 'x'.repeat(124), Symbol('value'), {}, [],
-  ['chat'], ['not a token'], () => {}, async () => {}, Object.create(EventEmitter.prototype)
+  ['chat'], ['not a token'], () => {}, async () => {}, Object.create(EventEmitter.prototype),
+  Object.create({ emit () {}, on () {}, removeListener () {}, close () {} })
 ]
 
 for (const [table, { rows, read, formatName }] of Object.entries(CASES)) {
