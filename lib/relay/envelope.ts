@@ -42,6 +42,17 @@ export function topicOfNode (id: string): string {
   return `${PREFIX}node-${id}`
 }
 
+/**
+ * Returns the message for the relay.
+ *
+ * @param id of the node
+ * @throws if a string would be longer than those of V8
+ */
+export function createEnvelope (id: string, topic: string, data: string | Uint8Array, isBinary: boolean): Envelope {
+  const name = escapeTopic(topic)
+  return { topic: topicOf(name), id, name, data: encodeData(data, isBinary), binary: isBinary }
+}
+
 /** Returns the data of a message as the string of an envelope. */
 export function encodeData (data: string | Uint8Array, isBinary: boolean): string {
   if (typeof data === 'string') return isBinary ? Buffer.from(data).toString('base64') : data

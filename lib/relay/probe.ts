@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { EventEmitter } from 'node:events'
 import type { RelayEmitter, RelayListener } from '../../types/index.ts'
 import { Backoff } from '../backoff.ts'
 import { FST_WS_RELAY_TIMEOUT } from '../errors.ts'
@@ -106,4 +107,12 @@ export class RelayProbe {
     this.#backoff.onOpen()
     this.#onEcho()
   }
+}
+
+/**
+ * Returns the emitter of errors of the connection: `state` of mqemitter-redis, `status` of mqemitter-mongodb. Neither
+ * is documented. An error without a listener would end the process.
+ */
+export function stateOf ({ state, status }: { state?: unknown, status?: unknown }): EventEmitter | undefined {
+  return [state, status].find((value) => value instanceof EventEmitter)
 }

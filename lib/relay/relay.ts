@@ -1,21 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { EventEmitter } from 'node:events'
+import type { EventEmitter } from 'node:events'
 import type { RelayEmitter, RelayMessage, RelayOperation, RelayStats } from '../../types/index.ts'
 import { ignoreError, toError } from '../error-handling.ts'
 import { FST_WS_INVALID_RELAY_MESSAGE, FST_WS_RELAY_OVERLOADED, FST_WS_RELAY_TIMEOUT } from '../errors.ts'
 import { callRelay } from './call.ts'
-import { decodeData, encodeData, escapeTopic, isEnvelope, topicOf } from './envelope.ts'
-import { RelayProbe } from './probe.ts'
+import { createEnvelope, decodeData, isEnvelope } from './envelope.ts'
+import type { Envelope } from './envelope.ts'
+import { Outgoing } from './outgoing.ts'
+import { RelayProbe, stateOf } from './probe.ts'
 import type { Subscription } from './subscription.ts'
 import { Subscriptions } from './subscriptions.ts'
-
-/**
- * Messages that the relay has not accepted, in number and size. A relay that is down may keep all it is given: ioredis
- * has a queue without a limit. 10,000 messages are those of a second of a busy node, and need about 20 MiB in ioredis;
- * 16 MiB is also what one socket may have waiting (`sendLimit`).
- */
-const MAX_PENDING_MESSAGES = 10_000
-const MAX_PENDING_CHARACTERS = 16 * 1024 * 1024
 
 /** With the `shutdownTimeout` of 5 s before it, less than the 10 s after which Docker kills a process. */
 const CLOSE_TIMEOUT = 2000
@@ -47,17 +41,12 @@ export class Relay {
     close: 0, connect: 0, publish: 0, receive: 0, subscribe: 0, unsubscribe: 0
   }
 
-  /** Messages that were given to the relay, and the sum of their sizes. */
-  readonly #published = { messages: 0, characters: 0 }
-  /**
-   * The same, up to the last message that the relay has called back. mqemitter-mongodb calls back only the last of
-   * several messages.
-   */
-  readonly #accepted = { messages: 0, characters: 0 }
+  readonly #outgoing = new Outgoing()
   #received = 0
   #isReady = true
   #isClosed = false
-  #onDrain: (() => void) | undefined
+  /** True while an error is reported. What is published meanwhile is not relayed: it could fail, too, and so on. */
+  #isReporting = false
 
   constructor (emitter: RelayEmitter, observer: RelayObserver) {
     this.#emitter = emitter
@@ -83,18 +72,20 @@ export class Relay {
    * is not sent, and reported.
    */
   publish (topic: string, data: string | Uint8Array, isBinary: boolean): void {
-    if (this.#isClosed) return
-    const pending = this.#pending
-    if (pending.messages >= MAX_PENDING_MESSAGES || pending.characters >= MAX_PENDING_CHARACTERS) {
-      return this.#fail(new FST_WS_RELAY_OVERLOADED(pending.messages, pending.characters), 'publish', topic)
+    if (this.#isClosed || this.#isReporting) return
+    if (!this.#outgoing.hasRoom()) {
+      const { messages, characters } = this.#outgoing.pending
+      return this.#fail(new FST_WS_RELAY_OVERLOADED(messages, characters), 'publish', topic)
     }
-    const name = escapeTopic(topic)
-    const text = encodeData(data, isBinary)
-    const envelope = { topic: topicOf(name), id: this.#id, name, data: text, binary: isBinary }
-    const messages = ++this.#published.messages
-    const characters = this.#published.characters += text.length + name.length
+    let envelope: Envelope
+    try {
+      envelope = createEnvelope(this.#id, topic, data, isBinary)
+    } catch (error) {
+      return this.#fail(toError(error, 'a message'), 'publish', topic)
+    }
+    const accept = this.#outgoing.add(envelope.data.length + envelope.name.length)
     callRelay('emit', (done) => this.#emitter.emit(envelope, done), (error) => {
-      this.#accept(messages, characters)
+      accept()
       if (error === undefined) this.#observer.succeeded()
       else this.#fail(error, 'publish', topic)
     })
@@ -124,8 +115,8 @@ export class Relay {
       timer = setTimeout(() => resolve(new FST_WS_RELAY_TIMEOUT('close', CLOSE_TIMEOUT)), CLOSE_TIMEOUT)
     })
     // Messages that wait for a connection would only be lost later.
-    if (this.#pending.messages > 0 && this.#isReady) {
-      await Promise.race([timeout, new Promise<void>((resolve) => { this.#onDrain = resolve })])
+    if (this.#outgoing.pending.messages > 0 && this.#isReady) {
+      await Promise.race([timeout, new Promise<void>((resolve) => { this.#outgoing.onDrain = resolve })])
     }
     const closed = new Promise<Error | undefined>((resolve) => {
       callRelay('close', (done) => this.#emitter.close(done), resolve)
@@ -143,30 +134,16 @@ export class Relay {
   }
 
   stats (): RelayStats {
-    const pending = this.#pending
+    const { given, pending } = this.#outgoing
     return {
       subscriptions: this.#subscriptions.active,
       pendingSubscriptions: this.#subscriptions.pending,
-      published: this.#published.messages,
+      published: given,
       pendingMessages: pending.messages,
       pendingCharacters: pending.characters,
       received: this.#received,
       errors: { ...this.#errors }
     }
-  }
-
-  get #pending (): { messages: number, characters: number } {
-    return {
-      messages: this.#published.messages - this.#accepted.messages,
-      characters: this.#published.characters - this.#accepted.characters
-    }
-  }
-
-  #accept (messages: number, characters: number): void {
-    if (messages <= this.#accepted.messages) return
-    this.#accepted.messages = messages
-    this.#accepted.characters = characters
-    if (messages === this.#published.messages) this.#onDrain?.()
   }
 
   #receive ({ topic, name, relayTopic }: Subscription, message: RelayMessage): void {
@@ -206,14 +183,12 @@ export class Relay {
 
   #fail (error: Error, operation: RelayOperation, topic: string | undefined): void {
     this.#errors[operation]++
-    this.#observer.failed(error, operation, topic)
+    const isOuter = !this.#isReporting
+    this.#isReporting = true
+    try {
+      this.#observer.failed(error, operation, topic)
+    } finally {
+      if (isOuter) this.#isReporting = false
+    }
   }
-}
-
-/**
- * Returns the emitter of errors of the connection: `state` of mqemitter-redis, `status` of mqemitter-mongodb. Neither
- * is documented. An error without a listener would end the process.
- */
-function stateOf ({ state, status }: { state?: unknown, status?: unknown }): EventEmitter | undefined {
-  return [state, status].find((value) => value instanceof EventEmitter)
 }

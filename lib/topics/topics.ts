@@ -43,8 +43,9 @@ export class Topics implements SocketTopics {
     return this.#topics.get(socket) ?? NONE
   }
 
-  subscribe (socket: PluginSocket, topic: string, callback?: () => void): void {
+  subscribe (socket: PluginSocket, topic: string, callback?: (() => void) | null): void {
     validateTopic(topic)
+    validateCallback(callback)
     if (socket.readyState !== socket.OPEN || this.#closed.has(socket)) return
     const sockets = this.#subscribers.get(topic)
     if (sockets === undefined) this.#subscribers.set(topic, new Set([socket]))
@@ -53,9 +54,9 @@ export class Topics implements SocketTopics {
     this.#topics.set(socket, topics)
     topics.include(topic)
     if (this.relay === undefined) {
-      if (callback !== undefined) process.nextTick(callback)
-    } else if (sockets === undefined || callback !== undefined) {
-      this.relay.subscribe(topic, callback)
+      if (callback != null) process.nextTick(callback)
+    } else if (sockets === undefined || callback != null) {
+      this.relay.subscribe(topic, callback ?? undefined)
     }
   }
 
@@ -153,6 +154,12 @@ export class Topics implements SocketTopics {
 
 function validateTopic (topic: unknown): void {
   if (typeof topic !== 'string') throw new FST_WS_INVALID_TOPIC(describe(topic))
+}
+
+/** The relay calls it later, where an error would be nobody's. */
+function validateCallback (callback: unknown): void {
+  if (callback == null || typeof callback === 'function') return
+  throw new FST_WS_INVALID_OPTION('"callback" of subscribe()', 'a function', describe(callback))
 }
 
 /** Returns a function that returns true for the sockets that the option `except` names. */

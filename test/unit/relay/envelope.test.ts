@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { decodeData, encodeData, escapeTopic, isEnvelope, topicOf, topicOfNode } from '../../../lib/relay/envelope.ts'
+import { createEnvelope, decodeData, encodeData, escapeTopic, isEnvelope, topicOf, topicOfNode } from '../../../lib/relay/envelope.ts'
 import { ODD_TOPICS } from './odd-topics.ts'
 
 void t.test('a topic at the relay has only letters, digits, _, -, % and ., and no wildcard', async (t) => {
@@ -33,6 +33,12 @@ void t.test('data survives its envelope, as text or as bytes', async (t) => {
     const envelope = { topic: '', id: '', name: '', data: encodeData(data, isBinary), binary: isBinary }
     t.same(decodeData(JSON.parse(JSON.stringify(envelope))), expected)
   }
+})
+
+void t.test('createEnvelope() returns an envelope with the topic at the relay', async (t) => {
+  const envelope = createEnvelope('7', 'a/b', Buffer.from([255]), true)
+  t.same(envelope, { topic: 'fastify-websocket-h2.topic-a%002fb', id: '7', name: 'a%002fb', data: '/w==', binary: true })
+  t.ok(isEnvelope(envelope, 'a%002fb'))
 })
 
 void t.test('an envelope has the name of its topic, an id, data and its kind', async (t) => {

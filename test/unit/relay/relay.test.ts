@@ -1,3 +1,4 @@
+import { constants } from 'node:buffer'
 import { EventEmitter } from 'node:events'
 import { mock } from 'node:test'
 import mqemitter from 'mqemitter'
@@ -69,6 +70,42 @@ void t.test('publish() of a relay that fails in any way does not throw, and repo
   t.match(node.relay.stats(), { published: 4, pendingMessages: 0, pendingCharacters: 0, errors: { publish: 4 } })
 })
 
+void t.test('publish() does not throw if the data is too long for an envelope, and reports it', async (t) => {
+  const emitter = new ManualEmitter()
+  const node = createNode(emitter)
+  node.relay.publish('news', Buffer.alloc(constants.MAX_STRING_LENGTH), true)
+  t.match(node.events, [/^publish news: Cannot create a string longer than/])
+  t.match(node.relay.stats(), { published: 0, pendingMessages: 0, errors: { publish: 1 } })
+  t.same(emitter.messages, [])
+})
+
+for (const [title, answer] of [
+  ['throws', () => { throw failure }],
+  ['rejects', async () => { throw failure }],
+  ['calls back an error', ({ callback }: Call) => process.nextTick(callback, failure)],
+  ['accepts nothing', undefined]
+] as const) {
+  void t.test(`a message that is published while an error is reported is not relayed: the relay ${title}`, async (t) => {
+    const emitter = new ManualEmitter()
+    let reports = 0
+    const relay = new Relay(emitter, {
+      deliver: () => {},
+      failed () {
+        // Without an end, this would be a loop.
+        if (++reports < 10) relay.publish('alerts', 'the relay is down', false)
+      },
+      succeeded: () => {}
+    })
+    const before = answer === undefined ? 10_000 : 0
+    for (let count = 0; count < before; count++) relay.publish('news', '', false)
+    emitter.answer = answer
+    relay.publish('news', 'text', false)
+    await new Promise((resolve) => setImmediate(resolve))
+    t.equal(reports, 1)
+    t.match(relay.stats(), { published: before === 0 ? 1 : before, errors: { publish: 1 } })
+  })
+}
+
 void t.test('a relay that accepts no messages is given 10,000, and the others are reported', async (t) => {
   const emitter = new ManualEmitter()
   const node = createNode(emitter)
@@ -90,6 +127,28 @@ void t.test('a relay that accepts no messages is given 16 MiB', async (t) => {
   for (let count = 0; count < 20; count++) node.relay.publish('', data, false)
   t.equal(emitter.messages.length, 16)
   t.match(node.relay.stats(), { pendingMessages: 16, pendingCharacters: 16 * 1024 * 1024, errors: { publish: 4 } })
+})
+
+void t.test('a relay that has lost its queue is given another message after 30 s, and works again', async (t) => {
+  const emitter = new ManualEmitter()
+  const { relay } = createNode(emitter)
+  let now = 0
+  t.teardown(() => mock.restoreAll())
+  mock.method(performance, 'now', () => now)
+  for (let count = 0; count < 10_001; count++) relay.publish('news', '', false)
+  for (const given of [10_001, 10_002]) {
+    now += 29_999
+    relay.publish('news', '', false)
+    t.equal(emitter.messages.length, given - 1)
+    now += 1
+    relay.publish('news', '', false)
+    relay.publish('news', '', false)
+    t.equal(emitter.messages.length, given)
+  }
+  emitter.calls.at(-1)!.callback()
+  t.equal(relay.stats().pendingMessages, 0)
+  relay.publish('news', '', false)
+  t.equal(emitter.messages.length, 10_003)
 })
 
 void t.test('an invalid message is reported, and the listener calls done', async (t) => {

@@ -85,6 +85,21 @@ void t.test('without a relay the callback of subscribe() is called once, on the 
   t.same(calls, [[]])
 })
 
+void t.test('a callback of subscribe() that is no function throws, and nothing is subscribed to', async (t) => {
+  const { topics, sockets: [first] } = setUp(1) as { topics: Topics, sockets: [FakeSocket] }
+  for (const relay of [false, true]) {
+    const calls = relay ? addRelay(topics) : []
+    for (const callback of [{ qos: 1 }, 'b', true]) {
+      t.throws(() => topics.subscribe(first.socket, 'b', callback as never), { code: 'FST_WS_INVALID_OPTION', message: /callback.*subscribe/ })
+    }
+    t.same(calls, [])
+    t.equal(topics.subscribers('b'), 0)
+    topics.subscribe(first.socket, 'b', null as never)
+    t.equal(topics.subscribers('b'), 1)
+    topics.unsubscribe(first.socket, 'b')
+  }
+})
+
 void t.test('a topic that is not a string is FST_WS_INVALID_TOPIC', async (t) => {
   const { topics, sockets: [socket] } = setUp(1) as { topics: Topics, sockets: [FakeSocket] }
   for (const [topic, received] of [
