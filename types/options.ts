@@ -159,8 +159,8 @@ export interface WebsocketPluginOptions {
    */
   relay?: RelayEmitter | undefined
   /**
-   * Called for each error of the relay, with the operation that has failed and its topic. Default: a warning in the log
-   * when the relay begins to fail, and a line when it works again, which are logged in any case.
+   * Called for each error of the relay, with the operation that has failed and its topic. With and without this
+   * function, the log has a warning when the relay begins to fail, and a line when it works again. Default: none.
    */
   onRelayError?: RelayErrorHandler | undefined
 }

@@ -19,8 +19,8 @@ export interface RelayEmitter {
   /** Sends a message to the listeners for its topic, on all nodes, in the order of the calls. */
   emit (message: RelayMessage, callback: RelayCallback): unknown
   /**
-   * Adds a listener for a topic. The callback is called when messages of other nodes arrive. After an outage the
-   * listener has to be there again.
+   * Adds a listener for a topic. The callback is called when the listener receives whatever is emitted from then on, on
+   * any node. After an outage the relay adds its listeners again.
    */
   on (topic: string, listener: RelayListener, callback: RelayCallback): unknown
   /** Removes a listener. */
@@ -58,9 +58,9 @@ export interface RelayStats {
   pendingSubscriptions: number
   /** Messages that were given to the relay. */
   published: number
-  /** Messages that the relay has not called back yet. */
+  /** Messages that the relay has neither accepted nor rejected yet. At most 10,000. */
   pendingMessages: number
-  /** Size of these messages, in characters. */
+  /** Size of these messages, in characters, with binary data as base64. */
   pendingCharacters: number
   /** Messages of other nodes. */
   received: number

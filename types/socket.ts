@@ -62,16 +62,21 @@ export interface WebSocket extends WsWebSocket {
   /** Sends a message, as in ws. It also takes a message that `app.websocketServer.prepare()` returned. */
   send: WsWebSocket['send'] & ((message: PreparedMessage, callback?: (error?: Error) => void) => void)
 
-  /** Topics that the socket subscribes to, now. Empty once it has closed, and for a client's socket. */
+  /**
+   * Topics that the socket subscribes to. The set follows each change; its own methods that change it throw. Empty once
+   * the socket has closed, and for a client's socket.
+   */
   readonly topics: ReadonlySet<string>
 
   /**
    * Subscribes to a topic: the socket receives the messages that are published to it from now on, until it
    * unsubscribes or closes. Does nothing if the socket is closing. Topics are compared exactly, without wildcards.
    *
-   * @param callback called once, when the messages of other nodes arrive, too: without the option `relay` on the next
-   * tick
+   * @param callback called once, when the relay has confirmed the subscription: from then on, messages of other nodes
+   * arrive too. Without the option `relay` it is called on the next tick. It is never called if the last subscription
+   * of this node to the topic ends before. Default: none
    * @throws FST_WS_INVALID_TOPIC if the topic is not a string
+   * @throws FST_WS_INVALID_OPTION if the callback is not a function
    * @throws FST_WS_NO_TOPICS if the socket is that of a client
    * @example
    * app.get('/rooms/:room', { websocket: true }, (socket, request) => {

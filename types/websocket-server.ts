@@ -92,7 +92,8 @@ export interface WebsocketServer extends WsServer<SocketClass> {
   subscribers (topic: string): number
 
   /**
-   * Frames a message once, so that it can be sent any number of times.
+   * Returns a message that is framed once, to be sent any number of times: by `publish()`, `broadcast()` and
+   * `socket.send()`.
    *
    * @throws FST_WS_INVALID_MESSAGE if the data cannot be sent
    * @throws FST_WS_INVALID_OPTION if an option is invalid

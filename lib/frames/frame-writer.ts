@@ -60,16 +60,16 @@ export function heldBytesOf (websocket: WebSocket): number {
 
 function sendFrame (this: PluginSender, data: unknown, options: FrameOptions, callback?: SendCallback): void {
   const prepared = preparedOf(options)
+  const isFirst = !isInMessage(this)
   if (prepared !== undefined) {
-    if (isInMessage(this) && this[kFragmented] !== prepared) return hold(this, data, options, callback)
-    if (!isInMessage(this) && isReady(prepared, data, options)) return sendPrepared(this, prepared, options, callback)
+    if (!isFirst && this[kFragmented] !== prepared) return hold(this, data, options, callback)
+    if (isFirst && isReady(prepared, data, options)) return sendPrepared(this, prepared, options, callback)
   }
   const isPlain = options.fin && !options.mask && !options.compress && sendsImmediately(this)
   const size = isPlain ? writeShort(this._socket, data as Data, options.binary, callback) : -1
   if (size >= 0) return this[kCounter]?.sent(size, options.fin)
   // Node counts the characters of a buffered string, not its bytes.
   const payload = typeof data === 'string' ? Buffer.from(data) : data
-  const isFirst = !isInMessage(this)
   wsSend(this, payload, options, callback)
   this[kCounter]?.sent(countBytes(payload), options.fin)
   if (options.fin) this[kHeld]?.release()

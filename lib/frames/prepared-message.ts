@@ -4,6 +4,7 @@ import type { MessageOptions, PreparedMessage as PublicMessage } from '../../typ
 import { toError } from '../error-handling.ts'
 import { FST_WS_INVALID_MESSAGE } from '../errors.ts'
 import { describe, isPromise } from '../options/validate.ts'
+import { countBytes } from './count-bytes.ts'
 import { frame, headerSize } from './whole-frame.ts'
 
 /** Property of the options with which a prepared message is passed to `send()`: the message. */
@@ -37,7 +38,7 @@ export class PreparedMessage implements PublicMessage {
   /** @param compress default: as `send()` does it on each socket */
   constructor (data: string | Uint8Array, isBinary: boolean, compress?: boolean) {
     this.isBinary = isBinary
-    this.byteLength = typeof data === 'string' ? Buffer.byteLength(data) : data.length
+    this.byteLength = countBytes(data)
     this.frame = frame(data, this.byteLength, isBinary)
     this.payload = this.frame.subarray(headerSize(this.byteLength))
     this.data = typeof data === 'string' ? data : this.payload

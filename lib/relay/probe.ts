@@ -11,8 +11,8 @@ import { RETRIES } from './subscriptions.ts'
 const ECHO_TIMEOUT = 5000
 
 /**
- * Time without probes after a connection was made. ioredis sends SUBSCRIBE before it has checked a new connection; the
- * check then fails, and the connection is closed.
+ * Time without probes after a connection was made, and between looks at one that is being checked. ioredis sends
+ * SUBSCRIBE before it has checked a new connection; the check then fails, and the connection is closed.
  */
 const CHECK_TIME = 100
 
@@ -38,14 +38,19 @@ export class RelayProbe {
     this.#topic = topicOfNode(id)
     this.#onEcho = onEcho
     this.#onFailure = onFailure
+    if (this.#isBeingChecked) this.#connectedAt = performance.now()
   }
 
-  /** Sends probes, with growing delays, until an echo arrives. The first one is sent at once if nothing has failed. */
+  /**
+   * Sends probes, with growing delays, until an echo arrives. The first one is sent at once if nothing has failed.
+   *
+   * @param hasFailed true after an error of a connection, with which the probe that waits for its echo may be lost
+   */
   start (hasFailed: boolean): void {
+    this.#hasFailed = hasFailed || (this.#isRunning && this.#hasFailed)
     if (this.#isRunning) return
     this.#isRunning = true
     this.#backoff.onClose()
-    this.#hasFailed = hasFailed
     if (hasFailed) this.#schedule()
     else this.#send()
   }
@@ -76,8 +81,10 @@ export class RelayProbe {
   }
 
   #send (): void {
-    const wait = this.#connectedAt + CHECK_TIME - performance.now()
-    if (wait > 0) return this.#schedule(wait)
+    const age = performance.now() - this.#connectedAt
+    if (age < CHECK_TIME) return this.#schedule(CHECK_TIME - age)
+    // A server that does not answer is to be reported.
+    if (this.#isBeingChecked && age < ECHO_TIMEOUT) return this.#schedule(CHECK_TIME)
     const message = { topic: this.#topic, id: randomUUID() }
     const listener: RelayListener = (_message, done) => {
       this.#echo()
@@ -99,6 +106,12 @@ export class RelayProbe {
       if (error !== undefined) fail(error)
       else if (this.#listener === listener) callRelay('emit', (done) => this.#emitter.emit(message, done), fail)
     })
+  }
+
+  /** True while ioredis checks the connection for subscriptions. mqemitter-redis does not document the property. */
+  get #isBeingChecked (): boolean {
+    const { subConn } = this.#emitter as { subConn?: { status?: unknown } }
+    return subConn?.status === 'connect'
   }
 
   #echo (): void {

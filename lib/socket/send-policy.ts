@@ -3,6 +3,7 @@ import type { WebSocket } from '../../types/index.ts'
 import { FST_WS_SLOW_CONSUMER } from '../errors.ts'
 import { heldBytesOf } from '../frames/frame-writer.ts'
 import type { SendCallback } from '../frames/frame-writer.ts'
+import { preparedOf } from '../frames/prepared-message.ts'
 import type { PreparedMessage } from '../frames/prepared-message.ts'
 import { NO_LIMITS } from '../options/send-limits.ts'
 import { decide, whileDeciding } from './slow-consumer.ts'
@@ -37,11 +38,14 @@ export class SendPolicy {
    * Decides about a message or fragment. A message is sent as a whole or not at all, so its first fragment decides.
    *
    * @param isLast true for a whole message and for the last fragment
-   * @param prepared message, if it is a prepared one. It may come between the fragments of another message
+   * @param options of `send()`. A prepared message may come between the fragments of another message
    */
-  decide (isLast: boolean, prepared?: PreparedMessage): Verdict {
+  decide (isLast: boolean, options?: unknown): Verdict {
     // The function `slowConsumer`, or a subscriber, may send messages itself, which must not call it again.
     if (this.#isDeciding) return 'send'
+    // Nearly all messages: whole ones, of a socket that sends none in fragments.
+    if (isLast && this.#fragmentVerdict === undefined) return this.#applySendLimit(false)
+    const prepared = preparedOf(options)
     if (this.#fragmentVerdict !== undefined && prepared !== this.#fragmented) return this.#applySendLimit(false)
     const verdict = this.#fragmentVerdict === 'drop' ? 'drop' : this.#applySendLimit(this.#fragmentVerdict === 'send')
     this.#fragmentVerdict = isLast ? undefined : verdict

@@ -5,7 +5,7 @@ import { channels } from '../channels.ts'
 import { countBytes } from '../frames/count-bytes.ts'
 import { countSends, heldBytesOf, isLast, shortenWrites } from '../frames/frame-writer.ts'
 import type { Data, SendCallback, SendOptions } from '../frames/frame-writer.ts'
-import { PreparedMessage, preparedOf } from '../frames/prepared-message.ts'
+import { PreparedMessage } from '../frames/prepared-message.ts'
 import { guardReceiver } from '../frames/ws-receiver.ts'
 import { enableCaptureRejections } from '../internals/events.ts'
 import { hasReceivedClose } from '../internals/ws.ts'
@@ -116,7 +116,7 @@ export function createSocketClass (Base: typeof WsWebSocket): typeof WsWebSocket
     }
 
     #send (data: Data, options?: SendOptions | SendCallback, callback?: SendCallback, done = callback): void {
-      const verdict = this.#sendPolicy.decide(isLast(options), preparedOf(options))
+      const verdict = this.#sendPolicy.decide(isLast(options), options)
       if (verdict !== 'send') return this.#sendPolicy.reject(verdict, done, this.#record)
       if (this.#isCompressed) this.#sendCompressed(data, options === done ? {} : options as SendOptions, done)
       else super.send(data, options as SendOptions, callback)

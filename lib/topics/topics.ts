@@ -30,6 +30,7 @@ export class Topics implements SocketTopics {
   /** Set once, before the first socket opens. */
   relay: TopicRelay | undefined
   readonly #subscribers = new Map<string, Set<PluginSocket>>()
+  /** Until the socket closes, also while its set is empty: the user may keep the set. */
   readonly #topics = new Map<PluginSocket, TopicSet>()
   readonly #deliveries = new Deliveries()
   /** Sockets that have emitted 'close'. `readyState` alone is not enough: a user can replace it, or emit 'close'. */
@@ -40,7 +41,7 @@ export class Topics implements SocketTopics {
   // Subscriptions
 
   topicsOf (socket: PluginSocket): ReadonlySet<string> {
-    return this.#topics.get(socket) ?? NONE
+    return this.#topics.get(socket) ?? (this.#closed.has(socket) ? NONE : this.#addTopicsOf(socket))
   }
 
   subscribe (socket: PluginSocket, topic: string, callback?: (() => void) | null): void {
@@ -50,8 +51,7 @@ export class Topics implements SocketTopics {
     const sockets = this.#subscribers.get(topic)
     if (sockets === undefined) this.#subscribers.set(topic, new Set([socket]))
     else sockets.add(socket)
-    const topics = this.#topics.get(socket) ?? new TopicSet()
-    this.#topics.set(socket, topics)
+    const topics = this.#topics.get(socket) ?? this.#addTopicsOf(socket)
     topics.include(topic)
     if (this.relay === undefined) {
       if (callback != null) process.nextTick(callback)
@@ -62,10 +62,7 @@ export class Topics implements SocketTopics {
 
   unsubscribe (socket: PluginSocket, topic: string): void {
     validateTopic(topic)
-    const topics = this.#topics.get(socket)
-    if (topics?.exclude(topic) !== true) return
-    if (topics.size === 0) this.#topics.delete(socket)
-    this.#remove(socket, topic)
+    if (this.#topics.get(socket)?.exclude(topic) === true) this.#remove(socket, topic)
   }
 
   /** Ends the subscriptions of a socket that has closed. */
@@ -74,7 +71,16 @@ export class Topics implements SocketTopics {
     const topics = this.#topics.get(socket)
     if (topics === undefined) return
     this.#topics.delete(socket)
-    for (const topic of topics) this.#remove(socket, topic)
+    for (const topic of topics) {
+      topics.exclude(topic)
+      this.#remove(socket, topic)
+    }
+  }
+
+  #addTopicsOf (socket: PluginSocket): TopicSet {
+    const topics = new TopicSet()
+    this.#topics.set(socket, topics)
+    return topics
   }
 
   subscribers (topic: string): number {

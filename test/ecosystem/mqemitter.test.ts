@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import type { Redis } from 'ioredis'
 import mqemitter from 'mqemitter'
 import mqemitterRedis from 'mqemitter-redis'
 import t from 'tap'
@@ -36,6 +38,17 @@ void t.test('MQEmitterRedisPrefix relays messages', OPTIONS, async (t) => {
   }
   const create = (options?: object): RelayEmitter => new MQEmitterRedisPrefix('app:', options!)
   await testThreeNodes(t, H2C, async () => await redis.createConnectedRelay(create as never))
+})
+
+void t.test('the status of subConn of mqemitter-redis is "connect" until ioredis has checked the connection', OPTIONS, async (t) => {
+  const redis = await RedisServer.start(t)
+  const relay = redis.createRelay()
+  t.teardown(() => relay.close(() => {}))
+  const { subConn } = relay as unknown as { subConn: Redis }
+  await once(subConn, 'connect')
+  t.equal(subConn.status, 'connect')
+  await once(subConn, 'ready')
+  t.equal(subConn.status, 'ready')
 })
 
 for (const transport of [H1, H2C]) {

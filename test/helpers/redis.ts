@@ -1,48 +1,45 @@
-import { spawn, spawnSync } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { connect, createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import mqemitterRedis from 'mqemitter-redis'
 import type { Test } from 'tap'
 import type { RelayEmitter } from '../../index.ts'
-import { killOnExit } from './child-processes.js'
+import { accepts } from './ports.js'
+import { ServerProcess } from './server-process.ts'
 
 /** Reason to skip a test; false if Redis is installed. */
 export const SKIP_REDIS = spawnSync('redis-server', ['--version']).error !== undefined &&
   'redis-server is not installed: apt-get install redis-server'
 
-/** A Redis server on a free port, which ends with the test. */
+/** A Redis server, which ends with the test. */
 export class RedisServer {
-  port = 0
-  #child: ChildProcess | undefined
+  readonly #process: ServerProcess
 
   static async start (t: Test): Promise<RedisServer> {
-    const server = new RedisServer()
-    const probe = createServer().listen(0, '127.0.0.1')
-    await once(probe, 'listening')
-    server.port = (probe.address() as AddressInfo).port
-    probe.close()
-    t.teardown(async () => await server.kill())
-    await server.restart()
+    const server = new RedisServer(await ServerProcess.start(t, 'redis-server', (port) => [
+      '--port', port, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'
+    ]))
+    await server.#accepts()
     return server
+  }
+
+  private constructor (process: ServerProcess) {
+    this.#process = process
+  }
+
+  get port (): number {
+    return this.#process.port
   }
 
   /** Starts the process, and waits until it accepts connections. */
   async restart (): Promise<void> {
-    const options = ['--port', this.port, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'].map(String)
-    this.#child = killOnExit(spawn('redis-server', options, { stdio: 'ignore' }))
-    while (!await isListening(this.port)) await sleep(10)
+    this.#process.restart()
+    await this.#accepts()
   }
 
   async kill (): Promise<void> {
-    const child = this.#child
-    this.#child = undefined
-    if (child === undefined) return
-    child.kill('SIGKILL')
-    await once(child, 'exit')
+    await this.#process.kill()
   }
 
   /** Creates a relay, whose close() does not wait for a server that is down. */
@@ -73,16 +70,8 @@ export class RedisServer {
       }
     })
   }
-}
 
-async function isListening (port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1')
-  try {
-    await once(socket, 'connect')
-    return true
-  } catch {
-    return false
-  } finally {
-    socket.destroy()
+  async #accepts (): Promise<void> {
+    while (!await accepts(this.port)) await sleep(10)
   }
 }

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
-import { connect, createServer } from 'node:net'
+import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { accepts } from '../../helpers/ports.js'
 
 const START_TIMEOUT = 20_000
-const HOST = '127.0.0.1'
 
 /** Returns two free ports. Both are bound before either is released, so that they differ. */
 export async function findPorts () {
@@ -31,16 +31,4 @@ async function listen () {
   const server = createServer().listen(0)
   await once(server, 'listening')
   return server
-}
-
-async function accepts (port) {
-  const socket = connect(port, HOST)
-  try {
-    await once(socket, 'connect')
-    return true
-  } catch {
-    return false
-  } finally {
-    socket.destroy()
-  }
 }

@@ -102,6 +102,37 @@ void t.test('no probe is sent within 100 ms after a connection was made', async 
   t.same(emitter.log, [`on ${TOPIC}`])
 })
 
+void t.test('no probe is sent while ioredis checks a connection, for 5 s at most', async (t) => {
+  const wait = mockClock(t)
+  for (const checkTime of [250, 60_000]) {
+    const subConn = { status: 'connect' }
+    const emitter = Object.assign(new ManualEmitter(), { subConn })
+    const probe = new RelayProbe(emitter, '7', () => {}, () => {})
+    probe.start(false)
+    for (let time = 0; time < Math.min(checkTime, 4990); time += 10) {
+      t.same(emitter.log, [], `after ${time} ms`)
+      wait(10)
+    }
+    if (checkTime === 250) subConn.status = 'ready'
+    wait(100)
+    t.same(emitter.log, [`on ${TOPIC}`])
+    probe.stop()
+  }
+})
+
+void t.test('a probe whose connection has failed is repeated 100 ms after the next one was made', async (t) => {
+  const wait = mockClock(t)
+  const { emitter, probe, events } = create()
+  probe.start(false)
+  emitter.reply()
+  probe.start(true)
+  probe.start(false)
+  probe.connected()
+  wait(100)
+  t.same(emitter.log.slice(2), [`removeListener ${TOPIC}`, `on ${TOPIC}`])
+  t.same(events, [], 'no time limit has passed')
+})
+
 void t.test('after stop() no probe is sent and no echo counts', async (t) => {
   const { emitter, probe, events } = create()
   probe.start(false)

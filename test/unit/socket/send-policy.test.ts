@@ -195,7 +195,7 @@ void t.test('a published message between fragments is decided about for itself, 
   socket.bufferedAmount = 0
   t.ok(send(false))
   socket.bufferedAmount = LIMIT + 1
-  t.equal(policy.decide(true, published), 'drop', 'it is not closed for a message that has not begun')
+  t.equal(policy.decide(true, published.options), 'drop', 'it is not closed for a message that has not begun')
   t.notOk(send(false))
   t.same(socket.closes, [[1008, 'slow consumer']])
 })
@@ -204,7 +204,7 @@ void t.test('a published message between the fragments of a dropped one is sent,
   const { socket, policy, send } = setUp('drop')
   t.notOk(send(false))
   socket.bufferedAmount = 0
-  t.equal(policy.decide(true, prepareMessage('published')), 'send')
+  t.equal(policy.decide(true, prepareMessage('published').options), 'send')
   t.notOk(send(true))
   t.ok(send(true))
 })
@@ -212,10 +212,10 @@ void t.test('a published message between the fragments of a dropped one is sent,
 void t.test('a published message that a class sends in fragments is dropped as a whole', async (t) => {
   const { socket, policy } = setUp('drop')
   const published = prepareMessage('published')
-  t.equal(policy.decide(false, published), 'drop')
+  t.equal(policy.decide(false, published.options), 'drop')
   socket.bufferedAmount = 0
-  t.equal(policy.decide(true, published), 'drop')
-  t.equal(policy.decide(true, published), 'send')
+  t.equal(policy.decide(true, published.options), 'drop')
+  t.equal(policy.decide(true, published.options), 'send')
 })
 
 void t.test('isExceeded is true while more than sendLimit waits', async (t) => {

@@ -68,6 +68,31 @@ void t.test('the set of topics is read-only, also while it is empty', async (t) 
   t.throws(() => (topics.topicsOf(socket.socket) as Set<string>).add('b'), TypeError)
 })
 
+void t.test('a set of topics that was read before the first subscription follows all changes, until the socket closes', async (t) => {
+  const [topics, [{ socket }]] = [new Topics(), createSockets(1) as [FakeSocket]]
+  const kept = topics.topicsOf(socket)
+  topics.subscribe(socket, 'a')
+  t.same([...kept], ['a'])
+  topics.unsubscribe(socket, 'a')
+  t.same([...kept], [])
+  topics.subscribe(socket, 'b')
+  t.same([...kept], ['b'])
+  t.equal(topics.topicsOf(socket), kept)
+  topics.removeSocket(socket)
+  t.same([...kept], [])
+})
+
+void t.test('a callback of subscribe() that is not a function is FST_WS_INVALID_OPTION, and null counts as omitted', async (t) => {
+  const { topics, sockets: [socket] } = setUp(1) as { topics: Topics, sockets: [FakeSocket] }
+  const calls = addRelay(topics)
+  t.throws(() => topics.subscribe(socket.socket, 'b', 5 as never), {
+    code: 'FST_WS_INVALID_OPTION', message: 'option "callback" of subscribe() must be a function, got 5'
+  })
+  t.same([...topics.topicsOf(socket.socket)], ['a'])
+  topics.subscribe(socket.socket, 'b', null as never)
+  t.same(calls, [['subscribe', 'b', undefined]])
+})
+
 void t.test('a socket that is closing does not subscribe, and its callback is not called', async (t) => {
   const { topics, sockets: [socket] } = setUp(1) as { topics: Topics, sockets: [FakeSocket] }
   socket.readyState = 2

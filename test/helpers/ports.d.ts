@@ -1,0 +1,1 @@
+export function accepts (port: number): Promise<boolean>
