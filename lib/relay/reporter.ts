@@ -30,6 +30,7 @@ export class RelayReporter implements RelayObserver {
   readonly #topics: Pick<Topics, 'deliver'>
   readonly #onRelayError: RelayErrorHandler | undefined
   #isFailing = false
+  #hasReceivedInvalid = false
   #recovery: NodeJS.Timeout | undefined
 
   constructor (
@@ -45,12 +46,9 @@ export class RelayReporter implements RelayObserver {
   }
 
   failed (error: Error, operation: RelayOperation, topic: string | undefined): void {
-    clearTimeout(this.#recovery)
-    this.#recovery = undefined
-    if (!this.#isFailing) {
-      this.#isFailing = true
-      logError(this.#fastify.log, error, 'the relay has failed: published messages may not reach other nodes', 'warn')
-    }
+    // An invalid message is no outage: it must not hide the log of one.
+    if (operation === 'receive') this.#logInvalid(error)
+    else this.#logOutage(error)
     if (channels.relayError.hasSubscribers) {
       channels.relayError.publish({ fastify: this.#fastify, error, operation, topic })
     }
@@ -59,6 +57,20 @@ export class RelayReporter implements RelayObserver {
 
   succeeded (): void {
     if (this.#isFailing) this.#recovery ??= setTimeout(() => this.#recover(), RECOVERY_TIME).unref()
+  }
+
+  #logOutage (error: Error): void {
+    clearTimeout(this.#recovery)
+    this.#recovery = undefined
+    if (this.#isFailing) return
+    this.#isFailing = true
+    logError(this.#fastify.log, error, 'the relay has failed: published messages may not reach other nodes', 'warn')
+  }
+
+  #logInvalid (error: Error): void {
+    if (this.#hasReceivedInvalid) return
+    this.#hasReceivedInvalid = true
+    logError(this.#fastify.log, error, 'the relay has delivered an invalid message', 'warn')
   }
 
   #recover (): void {

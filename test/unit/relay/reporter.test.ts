@@ -51,6 +51,16 @@ void t.test('each error goes to onRelayError and to the channel, and the first o
   t.same(logs, [FAILED])
 })
 
+void t.test('an invalid message is logged once, and does not hide an outage', async (t) => {
+  const { reporter, logs } = createReporter()
+  reporter.failed(failure, 'receive', 'news')
+  reporter.failed(failure, 'receive', 'news')
+  reporter.succeeded()
+  mock.timers.tick(10_000)
+  reporter.failed(failure, 'publish', 'news')
+  t.same(logs, ['warn the relay has delivered an invalid message', FAILED])
+})
+
 void t.test('the log has a line when the relay works again, and none has failed for 6 s', async (t) => {
   const { reporter, logs } = createReporter()
   reporter.succeeded()
