@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { EventEmitter } from 'node:events'
 import type { RelayEmitter, RelayListener } from '../../types/index.ts'
 import { Backoff } from '../backoff.ts'
 import { FST_WS_RELAY_TIMEOUT } from '../errors.ts'
+import { isBeingChecked } from '../internals/mqemitter.ts'
 import { callRelay } from './call.ts'
 import { topicOfNode } from './envelope.ts'
 import { RETRIES } from './subscriptions.ts'
@@ -38,7 +38,7 @@ export class RelayProbe {
     this.#topic = topicOfNode(id)
     this.#onEcho = onEcho
     this.#onFailure = onFailure
-    if (this.#isBeingChecked) this.#connectedAt = performance.now()
+    if (isBeingChecked(this.#emitter)) this.#connectedAt = performance.now()
   }
 
   /**
@@ -84,7 +84,7 @@ export class RelayProbe {
     const age = performance.now() - this.#connectedAt
     if (age < CHECK_TIME) return this.#schedule(CHECK_TIME - age)
     // A server that does not answer is to be reported.
-    if (this.#isBeingChecked && age < ECHO_TIMEOUT) return this.#schedule(CHECK_TIME)
+    if (isBeingChecked(this.#emitter) && age < ECHO_TIMEOUT) return this.#schedule(CHECK_TIME)
     const message = { topic: this.#topic, id: randomUUID() }
     const listener: RelayListener = (_message, done) => {
       this.#echo()
@@ -108,24 +108,10 @@ export class RelayProbe {
     })
   }
 
-  /** True while ioredis checks the connection for subscriptions. mqemitter-redis does not document the property. */
-  get #isBeingChecked (): boolean {
-    const { subConn } = this.#emitter as { subConn?: { status?: unknown } }
-    return subConn?.status === 'connect'
-  }
-
   #echo (): void {
     if (!this.#isRunning) return
     this.stop()
     this.#backoff.onOpen()
     this.#onEcho()
   }
-}
-
-/**
- * Returns the emitter of errors of the connection: `state` of mqemitter-redis, `status` of mqemitter-mongodb. Neither
- * is documented. An error without a listener would end the process.
- */
-export function stateOf ({ state, status }: { state?: unknown, status?: unknown }): EventEmitter | undefined {
-  return [state, status].find((value) => value instanceof EventEmitter)
 }

@@ -3,19 +3,17 @@ import type { EventEmitter } from 'node:events'
 import type { RelayEmitter, RelayMessage, RelayOperation, RelayStats } from '../../types/index.ts'
 import { ignoreError, toError } from '../error-handling.ts'
 import { FST_WS_INVALID_RELAY_MESSAGE, FST_WS_RELAY_OVERLOADED, FST_WS_RELAY_TIMEOUT } from '../errors.ts'
+import { connectionStateOf, onConnection } from '../internals/mqemitter.ts'
 import { callRelay } from './call.ts'
 import { createEnvelope, decodeData, isEnvelope } from './envelope.ts'
 import type { Envelope } from './envelope.ts'
 import { Outgoing } from './outgoing.ts'
-import { RelayProbe, stateOf } from './probe.ts'
+import { RelayProbe } from './probe.ts'
 import type { Subscription } from './subscription.ts'
 import { Subscriptions } from './subscriptions.ts'
 
 /** With the `shutdownTimeout` of 5 s before it, less than the 10 s after which Docker kills a process. */
 const CLOSE_TIMEOUT = 2000
-
-/** Events of `state` of mqemitter-redis. */
-const CONNECTED = ['subConnect', 'pubConnect']
 
 export interface RelayObserver {
   /** Delivers a message of another node to the local subscribers. */
@@ -37,6 +35,7 @@ export class Relay {
   readonly #subscriptions: Subscriptions
   readonly #state: EventEmitter | undefined
   readonly #probe: RelayProbe | undefined
+  readonly #forgetConnections: (() => void) | undefined
   readonly #errors: Record<RelayOperation, number> = {
     close: 0, connect: 0, publish: 0, receive: 0, subscribe: 0, unsubscribe: 0
   }
@@ -56,7 +55,7 @@ export class Relay {
       succeeded: () => observer.succeeded(),
       failed: (error, operation, topic) => this.#fail(error, operation, topic)
     })
-    this.#state = stateOf(emitter as object)
+    this.#state = connectionStateOf(emitter as object)
     if (this.#state === undefined) return
     const onFailure = (error: Error): void => this.#fail(error, 'connect', undefined)
     this.#probe = new RelayProbe(emitter, this.#id, () => this.#resume(), onFailure)
@@ -64,7 +63,7 @@ export class Relay {
     this.#isReady = false
     this.#subscriptions.suspend()
     this.#state.on('error', this.#onStateError)
-    for (const name of CONNECTED) this.#state.on(name, this.#onConnected)
+    this.#forgetConnections = onConnection(this.#state, this.#onConnected)
   }
 
   /**
@@ -130,7 +129,7 @@ export class Relay {
     // Without a listener, an error of the emitter would end the process.
     if (this.#state?.listenerCount('error') === 1) this.#state.on('error', ignoreError)
     this.#state?.removeListener('error', this.#onStateError)
-    for (const name of CONNECTED) this.#state?.removeListener(name, this.#onConnected)
+    this.#forgetConnections?.()
   }
 
   stats (): RelayStats {

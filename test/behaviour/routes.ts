@@ -152,7 +152,8 @@ export function testRoutes (transport: Transport): void {
 
   scenario('sendLimit and slowConsumer of a route apply to that route only', (app) => {
     const send = (socket: { send (data: Buffer, done?: (error?: Error) => void): void }): void => {
-      socket.send(Buffer.alloc(4 * MIB))
+      // More than the 4 MiB that Linux takes at once over TCP, and less than the default of sendLimit.
+      socket.send(Buffer.alloc(12 * MIB))
       socket.send(Buffer.from('late'), (error) => app.server.emit('late', Reflect.get(error ?? {}, 'code')))
     }
     app.get('/drop', { websocket: { sendLimit: KIB, slowConsumer: 'drop' } }, send)

@@ -67,11 +67,11 @@ for (const transport of ALL) {
     await checkEcho(t, fixture)
 
     const accepted = nextText(socket)
-    await project.write('accepted.js', acceptedModule('second'))
+    await project.write('accepted.js', acceptedModule('second'), accepted)
     t.match(JSON.parse(await accepted), { type: 'update', updates: [{ acceptedPath: '/accepted.js', path: '/main.js' }] })
 
     const reloaded = nextText(socket)
-    await project.write('reloaded.js', reloadedModule('second'))
+    await project.write('reloaded.js', reloadedModule('second'), reloaded)
     t.match(JSON.parse(await reloaded), { type: 'full-reload' })
 
     const received: unknown[] = []

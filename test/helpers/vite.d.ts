@@ -9,6 +9,6 @@ export class ViteProject {
   readonly root: string
   start (server: Server, appType: 'custom' | 'spa', path?: string): Promise<ViteDevServer>
   untilWatched (vite: ViteDevServer): Promise<void>
-  write (name: string, text: string): Promise<void>
+  write (name: string, text: string, noticed?: Promise<unknown>): Promise<void>
   remove (): Promise<void>
 }

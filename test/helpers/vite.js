@@ -63,8 +63,22 @@ export class ViteProject {
     while (Object.keys(FILES).some((name) => !watcher.getWatched()[this.root]?.includes(name))) await nextTurn()
   }
 
-  async write (name, text) {
-    await writeFile(join(this.root, name), text)
+  /**
+   * Writes a file.
+   *
+   * @param noticed resolves when Vite has noticed it. Until then the file is written again every 5 s: the watcher of
+   * Vite can miss a change
+   */
+  async write (name, text, noticed) {
+    const path = join(this.root, name)
+    await writeFile(path, text)
+    if (noticed === undefined) return
+    const timer = setInterval(() => writeFile(path, text), 5000)
+    try {
+      await noticed
+    } finally {
+      clearInterval(timer)
+    }
   }
 
   async remove () {

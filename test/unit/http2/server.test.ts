@@ -36,9 +36,9 @@ void t.test('Extended CONNECT, 1024 streams and the limit of header lists are ad
 void t.test('maxSessionMemory is raised to what the settings of the server and of the options need', async (t) => {
   const server = createServer({ settings: { maxConcurrentStreams: 7, maxHeaderListSize: 1_000_000 } })
   t.equal(advertiseExtendedConnect(server, {}, BUDGET), undefined)
-  t.equal(readServerOptions(server).maxSessionMemory, 19 + 7 + 1)
+  t.equal(readServerOptions(server).maxSessionMemory, 19 + 7 + 1 + 1)
   const other = createServer({ settings: { maxHeaderListSize: 1_000_000 }, maxSessionMemory: 10 })
-  t.match(advertiseExtendedConnect(other, { maxConcurrentStreams: 9 }, BUDGET), /9 streams .* need 29 MB/)
+  t.match(advertiseExtendedConnect(other, { maxConcurrentStreams: 9 }, BUDGET), /9 streams .* need 30 MB/)
 })
 
 void t.test('the maxConcurrentStreams of the server and of the options are kept, and so are other settings', async (t) => {

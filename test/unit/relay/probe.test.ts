@@ -1,8 +1,7 @@
-import { EventEmitter } from 'node:events'
 import { mock } from 'node:test'
 import t from 'tap'
 import type { Test } from 'tap'
-import { RelayProbe, stateOf } from '../../../lib/relay/probe.ts'
+import { RelayProbe } from '../../../lib/relay/probe.ts'
 import { ManualEmitter } from './manual-emitter.ts'
 
 const TOPIC = 'fastify-websocket-h2.node-7'
@@ -144,11 +143,4 @@ void t.test('after stop() no probe is sent and no echo counts', async (t) => {
   probe.removeListener()
   probe.removeListener()
   t.equal(emitter.log.length, 2)
-})
-
-void t.test('stateOf() returns the emitter "state" or "status" of a relay', async (t) => {
-  const emitter = new EventEmitter()
-  t.equal(stateOf({ state: emitter }), emitter)
-  t.equal(stateOf({ state: 'open', status: emitter }), emitter)
-  t.equal(stateOf({ state: 'open' }), undefined)
 })
