@@ -1,6 +1,5 @@
 import type { RelayEmitter, RelayListener, RelayMessage, RelayOperation } from '../../types/index.ts'
 import { Backoff } from '../backoff.ts'
-import { FST_WS_RELAY_TIMEOUT } from '../errors.ts'
 import { callRelay } from './call.ts'
 import { Subscription } from './subscription.ts'
 
@@ -171,21 +170,13 @@ export class Subscriptions {
     operation: 'subscribe' | 'unsubscribe', subscription: Subscription,
     method: (callback: (error?: Error | null) => void) => unknown, succeed: () => void
   ): void {
-    let hasEnded = false
-    const end = (error: Error | undefined): void => {
-      if (hasEnded) return
-      hasEnded = true
-      clearTimeout(timer)
-      this.#running--
-      subscription.isBusy = false
-      if (this.#isClosed) return
-      this.#ended(operation, subscription, error, succeed)
-    }
-    const onTimeout = (): void => end(new FST_WS_RELAY_TIMEOUT(operation, OPERATION_TIMEOUT))
-    const timer = setTimeout(onTimeout, OPERATION_TIMEOUT).unref()
     this.#running++
     subscription.isBusy = true
-    callRelay(operation === 'subscribe' ? 'on' : 'removeListener', method, end)
+    callRelay(operation === 'subscribe' ? 'on' : 'removeListener', method, (error) => {
+      this.#running--
+      subscription.isBusy = false
+      if (!this.#isClosed) this.#ended(operation, subscription, error, succeed)
+    }, { operation, time: OPERATION_TIMEOUT })
   }
 
   #ended (

@@ -1,3 +1,4 @@
+import { mock } from 'node:test'
 import t from 'tap'
 import { callRelay } from '../../../lib/relay/call.ts'
 import type { RelayCallback } from '../../../index.ts'
@@ -32,4 +33,18 @@ void t.test('a result that is no Error becomes one', async (t) => {
   t.same(await call((callback) => callback('down' as never)), ['the relay\'s emit() threw \'down\''])
   // eslint-disable-next-line prefer-promise-reject-errors -- a relay of the user may do so
   t.same(await call(async () => await Promise.reject(undefined)), ['the relay\'s emit() failed without an error'])
+})
+
+void t.test('after a time limit the result is FST_WS_RELAY_TIMEOUT', async (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  const results: unknown[] = []
+  let callBack: RelayCallback | undefined
+  callRelay('on', (callback) => { callBack = callback }, (error) => results.push(error), { operation: 'subscribe', time: 100 })
+  mock.timers.tick(99)
+  t.same(results, [])
+  mock.timers.tick(1)
+  callBack!()
+  t.match(results, [{ code: 'FST_WS_RELAY_TIMEOUT', message: /subscribe/ }])
+  t.equal(results.length, 1)
 })
