@@ -177,7 +177,8 @@ function toExcluded (except: PublishOptions['except'] | null): (socket: WebSocke
 }
 
 function passes ({ socket, request }: SocketRecord, filter: BroadcastOptions['filter']): boolean {
-  const result: unknown = filter?.(socket, request) ?? filter === undefined
+  if (filter === undefined) return true
+  const result: unknown = filter(socket, request)
   if (!isPromise(result)) return Boolean(result)
   // The promise is not awaited. An unhandled rejection would end the process.
   result.then(undefined, () => {})
