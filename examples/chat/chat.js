@@ -1,12 +1,6 @@
+import { MESSAGE, PARAMS, parse } from './input.js'
 import { addLogin, requireLogin } from './login.js'
 import { Rooms } from './rooms.js'
-
-const ROOM = { type: 'string', pattern: '^[a-z0-9-]{1,24}$' }
-const MESSAGE = objectOf({
-  // The page chooses it, to recognize its own message. The server never looks anything up by it.
-  id: { type: 'string', format: 'uuid' },
-  text: { type: 'string', maxLength: 500, pattern: '\\S' }
-})
 
 /** A socket may send this many messages at once, and then one for each interval, in ms. */
 const BURST = 20
@@ -19,7 +13,7 @@ export async function chat (app, { secret }) {
 
   app.get('/rooms/:room', {
     websocket: true,
-    schema: { params: objectOf({ room: ROOM }) },
+    schema: { params: PARAMS },
     onRequest: requireLogin
   }, join)
 
@@ -52,18 +46,6 @@ export async function chat (app, { secret }) {
       room.remember(message)
       app.websocketServer.publish(topic, message)
     }
-  }
-}
-
-function objectOf (properties) {
-  return { type: 'object', properties, required: Object.keys(properties) }
-}
-
-function parse (data) {
-  try {
-    return JSON.parse(data)
-  } catch {
-    return undefined
   }
 }
 
