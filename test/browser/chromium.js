@@ -20,7 +20,7 @@ const { CHROMIUM = '/usr/bin/chromium', SCREENSHOT } = process.env
 const TIME_LIMIT = 240_000
 
 const checks = new Checks()
-const timer = setTimeout(onTimeout, TIME_LIMIT)
+const timer = checks.limit(TIME_LIMIT)
 
 try {
   await testInChromium()
@@ -94,9 +94,4 @@ async function takeScreenshots (page) {
     await page.emulateMedia({ colorScheme })
     await page.screenshot({ path: SCREENSHOT.replace(/(\.\w+)?$/, `-${colorScheme}$1`), fullPage: true })
   }
-}
-
-function onTimeout () {
-  checks.failCurrent(new Error(`timed out after ${TIME_LIMIT / 1000} s`))
-  process.exit(checks.finish())
 }

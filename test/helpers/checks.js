@@ -23,8 +23,12 @@ export class Checks {
     console.log(`not ok ${name}\n${String(error?.stack ?? error).replace(/^/gm, '  ')}`)
   }
 
-  failCurrent (error) {
-    this.fail(this.#current, error)
+  /** Ends the process with a failure of the current check after a time, in ms. Returns the timer. */
+  limit (time) {
+    return setTimeout(() => {
+      this.fail(this.#current, new Error(`timed out after ${time / 1000} s`))
+      process.exit(this.finish())
+    }, time)
   }
 
   /** Prints both counts and returns the exit code. */

@@ -1,1 +1,2 @@
 export function accepts (port: number): Promise<boolean>
+export function findPort (): Promise<number>

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { connect, createServer } from 'node:net'
 
 /** Returns whether a server accepts connections on a port of 127.0.0.1. */
 export async function accepts (port) {
@@ -12,4 +12,13 @@ export async function accepts (port) {
   } finally {
     socket.destroy()
   }
+}
+
+/** Returns a port of 127.0.0.1 that nothing listens on. */
+export async function findPort () {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address()
+  await once(server.close(), 'close')
+  return port
 }

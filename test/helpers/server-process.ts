@@ -1,10 +1,8 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import type { Test } from 'tap'
 import { kill, killOnExit } from './child-processes.js'
+import { findPort } from './ports.js'
 
 /** A server on a free port of 127.0.0.1, which ends with the test, and that a test can kill and restart. */
 export class ServerProcess {
@@ -15,10 +13,7 @@ export class ServerProcess {
 
   /** @param createArgs receives the port, and returns the arguments of the program */
   static async start (t: Test, file: string, createArgs: (port: string) => string[]): Promise<ServerProcess> {
-    const probe = createServer().listen(0, '127.0.0.1')
-    await once(probe, 'listening')
-    const { port } = probe.address() as AddressInfo
-    probe.close()
+    const port = await findPort()
     const server = new ServerProcess(port, file, createArgs(String(port)))
     t.teardown(async () => await server.kill())
     server.restart()

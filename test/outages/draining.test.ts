@@ -6,8 +6,9 @@ import t from 'tap'
 import websocket from '../../index.ts'
 import type { Reconnecting } from '../../lib/client/index.ts'
 import { createNetworkPath } from '../helpers/network-path.ts'
+import { findPort } from '../helpers/ports.js'
 import { waitUntil } from '../helpers/waiting.ts'
-import { WAYS, findPort, reconnecting } from './setup.ts'
+import { WAYS, reconnecting } from './setup.ts'
 import type { Recorded } from './setup.ts'
 
 const CLIENTS = 20

@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { kill } from '../helpers/child-processes.js'
 import { addEcho } from '../helpers/echo.ts'
+import { findPort } from '../helpers/ports.js'
 import { H2_TLS, start } from '../helpers/transports.ts'
-import { findPort } from './setup.ts'
 
 const CASES: Array<[title: string, options: object, event: string]> = [
   ['with a shared session that is idle', { session: 'shared' }, 'open'],

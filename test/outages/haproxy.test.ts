@@ -9,8 +9,9 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { kill, killOnExit } from '../helpers/child-processes.js'
 import { addEcho } from '../helpers/echo.ts'
+import { findPort } from '../helpers/ports.js'
 import { H2C, start } from '../helpers/transports.ts'
-import { WAYS, exchange, findPort, killBelow, openAndExchange } from './setup.ts'
+import { WAYS, exchange, killBelow, openAndExchange } from './setup.ts'
 
 const CLEARTEXT = WAYS.filter(({ transport }) => !transport.secure)
 

@@ -5,8 +5,9 @@ import t from 'tap'
 import websocket from '../../index.ts'
 import { addEcho } from '../helpers/echo.ts'
 import { createNetworkPath } from '../helpers/network-path.ts'
+import { findPort } from '../helpers/ports.js'
 import { H1 } from '../helpers/transports.ts'
-import { WAYS, exchange, findPort, killBelow, openAndExchange, reconnecting, startServer } from './setup.ts'
+import { WAYS, exchange, killBelow, openAndExchange, reconnecting, startServer } from './setup.ts'
 
 /** A process takes long to start. */
 const KILLED = WAYS.filter(({ transport, options }) => transport === H1 || options.session === 'shared')

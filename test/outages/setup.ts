@@ -1,8 +1,6 @@
 import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 import { connect } from '../../lib/client/index.ts'
@@ -69,15 +67,6 @@ export async function killBelow ({ socket }: Recorded, child: ChildProcess): Pro
 export async function exchange ({ socket }: Recorded, text: string): Promise<void> {
   socket.send(text, (error) => { if (error != null) socket.emit('error', error) })
   await once(socket, 'message')
-}
-
-/** Returns a port of this machine that nothing listens on. */
-export async function findPort (): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  await once(server.close(), 'close')
-  return port
 }
 
 /** Starts a server process, and waits until it listens. */
