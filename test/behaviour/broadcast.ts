@@ -109,7 +109,7 @@ export function testBroadcast (transport: Transport): void {
     t.match(websocketServer.stats(), { messages: { sent: 6 }, bytes: { sent: 6 * 18 } })
   })
 
-  scenario('a prepared message is binary or text, as prepare() was told, and does not change with its data', addTopics, async (t, fixture) => {
+  scenario('a prepared message is binary or text, as the options of prepare() say, and does not change with its data', addTopics, async (t, fixture) => {
     const { app: { websocketServer } } = fixture
     const client = await fixture.open('/topics/a')
     const data = Buffer.from('abc')
