@@ -1,7 +1,14 @@
 /**
- * A TCP proxy that simulates a path with a long round-trip time: `delay-proxy.js PORT RTT`. It delays each chunk by
- * half the round-trip time, in both directions, and keeps their order. Only the amount of data in flight is limited.
+ * TCP proxies that simulate a path with a long round-trip time: `delay-proxy.js RTT PORT…`, with a proxy for each port.
+ * Each chunk is delayed by half the round-trip time, in both directions, and keeps its place. The first chunk of a
+ * connection is delayed by one round trip more, which is that of TCP's handshake: the kernel accepts a connection before
+ * this process sees it. Only the amount of data in flight is limited.
+ *
+ * Runs as a child process. It sends { ports } when it listens, or { error }. The message { rtt } sets another round-trip
+ * time. { count: true } is answered with { counts }: connections and bytes of each proxy. A port may be written as
+ * TARGET:LISTEN, to listen on that port of localhost.
  */
+import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 
 // On a real path a connection carries at most 4 MiB per round trip: Linux keeps no more data unacknowledged by default
@@ -9,24 +16,58 @@ import { connect, createServer } from 'node:net'
 // Half of it, because an acknowledgement would still be on its way back for half of the round trip.
 const CAPACITY = 2 * 1024 * 1024
 
-const [port, rtt] = process.argv.slice(2).map(Number)
+let rtt = Number(process.argv[2])
 
-const proxy = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
-  const server = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
-  forward(client, server)
-  forward(server, client)
-})
+class DelayProxy {
+  /** Connections that were accepted, and bytes that clients sent and received. */
+  counts = { connections: 0, sent: 0, received: 0 }
+  #target
+  #servers = []
 
-function forward (from, to) {
+  constructor (target) {
+    this.#target = target
+  }
+
+  /** Listens on the IPv4 and, if the machine has it, the IPv6 address of localhost. Returns the port. */
+  async listen (port) {
+    await this.#listen({ port, host: '127.0.0.1' })
+    const address = this.#servers[0].address()
+    await this.#listen({ port: address.port, host: '::1' }).catch((error) => {
+      if (error.code === 'EADDRINUSE') throw error
+    })
+    return address.port
+  }
+
+  async #listen (options) {
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.#accept(client))
+    server.listen(options)
+    await once(server, 'listening')
+    this.#servers.push(server)
+  }
+
+  #accept (client) {
+    const connectedAt = performance.now() + rtt
+    const server = connect({ port: this.#target, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
+    this.counts.connections++
+    forward(client, server, connectedAt, (bytes) => { this.counts.sent += bytes })
+    forward(server, client, connectedAt, (bytes) => { this.counts.received += bytes })
+  }
+}
+
+function forward (from, to, connectedAt, count) {
   const queue = []
   let queuedBytes = 0
+  let lastDue = 0
   let timer
 
   function enqueue (chunk) {
-    queue.push({ chunk, due: performance.now() + rtt / 2 })
+    const now = performance.now()
+    // A shorter round-trip time must not let a chunk overtake the one before it.
+    lastDue = Math.max(now, connectedAt, lastDue - rtt / 2) + rtt / 2
+    queue.push({ chunk, due: lastDue })
     queuedBytes += chunk?.length ?? 0
     if (queuedBytes > CAPACITY) from.pause()
-    timer ??= setTimeout(writeDue, rtt / 2)
+    if (timer === undefined) writeDue()
   }
 
   function writeDue () {
@@ -41,6 +82,7 @@ function forward (from, to) {
       const { chunk } = queue.shift()
       if (chunk === null) return to.end()
       queuedBytes -= chunk.length
+      count(chunk.length)
       to.write(chunk)
     }
     if (queuedBytes <= CAPACITY) from.resume()
@@ -50,7 +92,7 @@ function forward (from, to) {
   from.on('end', () => enqueue(null))
   to.on('drain', () => { if (timer === undefined) writeDue() })
 
-  // The load generator destroys its connections, so an error is expected here, and either end destroys the other.
+  // A client may destroy its connection, so an error is expected here, and either end destroys the other.
   from.on('error', () => {})
   from.on('close', () => {
     clearTimeout(timer)
@@ -58,5 +100,19 @@ function forward (from, to) {
   })
 }
 
-proxy.listen(0, '127.0.0.1', () => process.send({ port: proxy.address().port }))
+const targets = process.argv.slice(3).map((argument) => argument.split(':').map(Number))
+const proxies = targets.map(([target]) => new DelayProxy(target))
+
+process.on('message', (message) => {
+  if (message.rtt !== undefined) rtt = message.rtt
+  if (message.count) process.send({ counts: proxies.map(({ counts }) => counts) })
+})
 process.once('disconnect', () => process.exit())
+
+try {
+  const ports = []
+  for (const [index, proxy] of proxies.entries()) ports.push(await proxy.listen(targets[index][1] ?? 0))
+  process.send({ ports })
+} catch ({ code, message, port }) {
+  process.send({ error: { code, message, port } })
+}

@@ -58,9 +58,9 @@ class Processes {
   async delayedPort (port, rtt) {
     if (!rtt) return port
     return this.#startOnce(`proxy ${port} ${rtt}`, async () => {
-      const child = this.#fork('delay-proxy.js', [port, rtt])
-      const ready = await this.#whenReady(child, once(child, 'message'))
-      return ready.port
+      const child = this.#fork('delay-proxy.js', [rtt, port])
+      const { ports } = await this.#whenReady(child, once(child, 'message'))
+      return ports[0]
     })
   }
 
