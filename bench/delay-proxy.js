@@ -4,9 +4,9 @@
  * connection is delayed by one round trip more, which is that of TCP's handshake: the kernel accepts a connection before
  * this process sees it. Only the amount of data in flight is limited.
  *
- * Runs as a child process. It sends { ports } when it listens, or { error }. The message { rtt } sets another round-trip
- * time. { count: true } is answered with { counts }: connections and bytes of each proxy. A port may be written as
- * TARGET:LISTEN, to listen on that port of localhost.
+ * Runs as a child process. It sends { ports } when it listens, or { error }. It answers a message with the connections and
+ * the bytes of each proxy: { name: 'delay', value: RTT } sets another round-trip time before, and { name: 'count' } does
+ * not. A port may be written as TARGET:LISTEN, to listen on that port of localhost.
  */
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
@@ -103,10 +103,12 @@ function forward (from, to, connectedAt, count) {
 const targets = process.argv.slice(3).map((argument) => argument.split(':').map(Number))
 const proxies = targets.map(([target]) => new DelayProxy(target))
 
-process.on('message', (message) => {
-  if (message.rtt !== undefined) rtt = message.rtt
-  if (message.count) process.send({ counts: proxies.map(({ counts }) => counts) })
+process.on('message', ({ name, value }) => {
+  if (name === 'delay') rtt = value
+  process.send(proxies.map(({ counts }) => counts))
 })
+// Ctrl-C reaches all processes of a terminal. The parent process ends this one.
+process.on('SIGINT', () => {})
 process.once('disconnect', () => process.exit())
 
 try {

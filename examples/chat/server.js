@@ -27,7 +27,7 @@ await app.register(fastifyWebsocketH2, {
 
 await app.register(servePage, {
   directory: new URL('page/', import.meta.url),
-  scripts: { '/room.js': new URL('page/room.js', import.meta.url) }
+  files: { '/room.js': new URL('page/room.js', import.meta.url) }
 })
 await app.register(chat, { secret })
 await listen(app, 'npm run example:chat')

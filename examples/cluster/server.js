@@ -35,7 +35,7 @@ await addLogin(app, SECRET)
 // The page of examples/chat, with another module for the messages.
 await app.register(servePage, {
   directory: new URL('../chat/page/', import.meta.url),
-  scripts: { '/room.js': new URL('page/room.js', import.meta.url) }
+  files: { '/room.js': new URL('page/room.js', import.meta.url) }
 })
 
 app.get('/health', {

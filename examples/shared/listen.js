@@ -7,21 +7,34 @@ export async function listen (app, command) {
   try {
     await app.listen({ host: 'localhost', port })
   } catch (error) {
-    fail(error.code === 'EADDRINUSE'
-      ? `Port ${port} is taken. Set PORT to a free one, for example: PORT=${port === 8444 ? 8445 : 8444} ${command}`
-      : `Cannot listen on port ${port}: ${error.message}`)
+    failToListen(error, port, command)
   }
-  console.log(`Open https://localhost:${app.server.address().port} (its certificate is self-signed: the browser will warn)`)
-
-  // After Ctrl-C, SIGINT may arrive twice: from the terminal, and from npm. app.close() may be called twice.
-  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => app.close())
+  announce(app.server.address().port)
+  onInterrupt(() => app.close())
 }
 
-/** Returns the port in PORT. Without it, this is 8443. */
-export function readPort () {
-  const value = process.env.PORT || '8443'
+/** Returns the port in an environment variable, or the default. */
+export function readPort (name = 'PORT', defaultPort = 8443) {
+  const value = process.env[name] || String(defaultPort)
   if (/^\d{1,5}$/.test(value) && Number(value) < 65536) return Number(value)
-  return fail(`PORT must be an integer from 0 to 65535, got ${JSON.stringify(value)}`)
+  return fail(`${name} must be an integer from 0 to 65535, got ${JSON.stringify(value)}`)
+}
+
+/** Prints the address of an example. */
+export function announce (port) {
+  console.log(`Open https://localhost:${port} (its certificate is self-signed: the browser will warn)`)
+}
+
+/** Calls a function after Ctrl-C. It may be called twice: SIGINT may arrive from the terminal, and from npm. */
+export function onInterrupt (close) {
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, close)
+}
+
+/** Prints why an example cannot listen on a port, and exits. */
+export function failToListen ({ code, message }, port, command) {
+  fail(code === 'EADDRINUSE'
+    ? `Port ${port} is taken. Set PORT to a free one, for example: PORT=${port === 8444 ? 8445 : 8444} ${command}`
+    : `Cannot listen on port ${port}: ${message}`)
 }
 
 /** Prints an error, and exits. */
