@@ -1,13 +1,13 @@
 import neostandard, { plugins } from 'neostandard'
 
 export default [
-  ...neostandard({ ts: true, ignores: ['dist', '.tap', '.cache', 'node_modules'] }),
+  ...neostandard({ ts: true, ignores: ['dist', '.tap', '.cache', '**/node_modules'] }),
   {
     files: ['index.ts', 'lib/**/*.ts', 'types/**/*.ts', 'test/**/*.ts'],
     plugins: { '@typescript-eslint': plugins['typescript-eslint'].plugin },
     languageOptions: {
       parser: plugins['typescript-eslint'].parser,
-      parserOptions: { project: './tsconfig.lint.json' }
+      parserOptions: { project: ['./tsconfig.lint.json', './test/ecosystem/tsconfig.json'] }
     },
     rules: {
       '@typescript-eslint/no-floating-promises': 'error',

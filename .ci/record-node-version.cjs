@@ -1,4 +1,4 @@
-// Preloaded into every process of `npm test`: appends the Node version of each test file to NODE_VERSIONS_FILE.
+// Preloaded into every process of `npm run test:all`: appends the Node version of each test file to NODE_VERSIONS_FILE.
 const { appendFileSync } = require('node:fs')
 const { isMainThread } = require('node:worker_threads')
 

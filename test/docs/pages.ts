@@ -54,13 +54,13 @@ const HTML_COMMENT = /<!--[^]*?-->/g
 export const pages = ['README.md', 'SECURITY.md', ...list('docs', '.md').filter((path) => !path.startsWith(UPSTREAM))]
   .map(readPage)
 
-/** The files of a directory, and of those in it, that have an extension. */
+/** The files of a directory, and of those in it except node_modules, that have an extension. */
 export function list (directory: string, extension: string): string[] {
   const url = new URL(`${directory}/`, ROOT)
   if (!existsSync(url)) return []
   return readdirSync(url, { withFileTypes: true }).flatMap((entry) => {
     const path = `${directory}/${entry.name}`
-    if (entry.isDirectory()) return list(path, extension)
+    if (entry.isDirectory()) return entry.name === 'node_modules' ? [] : list(path, extension)
     return entry.name.endsWith(extension) ? [path] : []
   }).sort()
 }

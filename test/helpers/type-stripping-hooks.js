@@ -44,5 +44,6 @@ async function compile (file) {
 
 function listSources () {
   return SOURCES.flatMap((name) => readdirSync(new URL(name, ROOT), { recursive: true })
-    .filter((path) => /(?<!\.d)\.ts$/.test(path)).map((path) => fileURLToPath(new URL(`${name}/${path}`, ROOT))))
+    .filter((path) => /(?<!\.d)\.ts$/.test(path) && !path.includes('node_modules'))
+    .map((path) => fileURLToPath(new URL(`${name}/${path}`, ROOT))))
 }

@@ -18,6 +18,7 @@ main () {
   [[ -n ${FIREFOX:-} ]] || programs+=(firefox-esr)
   install_packages "${programs[@]}"
   install_python
+  node test/helpers/install-packages.js test/interop/agents
   npm install --no-save --prefix "$CACHE" "undici@$UNDICI" "deno@$DENO" "bun@$BUN"
   for major in 24 26; do bash test/helpers/install-node.sh "$major"; done
   install_java
