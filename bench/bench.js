@@ -3,8 +3,9 @@
  *
  *   npm run bench -- [--quick] [--out DIRECTORY] [--server-node PATH] [--profiles DIRECTORY] [--tables] [scenario ...]
  *
- * A scenario is selected by its name or by the beginning of its name. Without any, all scenarios run, which takes about
- * a quarter of an hour.
+ * A scenario is selected by its name or by the beginning of its name. `gains` selects those of the chart in README.md,
+ * and writes to bench/results/node-MAJOR-gains by default. Without any name, all scenarios run, which takes about a
+ * quarter of an hour.
  *
  * --quick        measures briefly, for a first impression; do not publish these numbers
  * --out          writes the results to this directory, as JSON, as Markdown tables and as charts; a run of all
@@ -15,6 +16,7 @@
  */
 import { parseArgs } from 'node:util'
 import { FULL, QUICK } from './durations.js'
+import { gainScenarios } from './gains.js'
 import { withProcesses } from './processes.js'
 import { formatScenario } from './report.js'
 import { createReport, writeReport } from './results.js'
@@ -49,7 +51,7 @@ async function main (processes) {
     if (options.tables) for (const [variant, table] of Object.entries(tables)) console.log(`${variant}:\n${table}`)
   }
 
-  const out = options.out ?? (names.length === 0 && !options.quick ? `bench/results/node-${major}` : undefined)
+  const out = options.out ?? defaultDirectory(major)
   if (out !== undefined) console.log(`written: ${(await writeReport(report, out)).join(', ')}`)
 }
 
@@ -58,7 +60,14 @@ function selectScenarios () {
   return [...new Set(names.flatMap(findScenarios))]
 }
 
+/** Returns the directory in bench/results of a run whose results are published. */
+function defaultDirectory (major) {
+  const suffix = new Map([['', ''], ['gains', '-gains']]).get(names.join(' '))
+  return options.quick || suffix === undefined ? undefined : `bench/results/node-${major}${suffix}`
+}
+
 function findScenarios (wanted) {
+  if (wanted === 'gains') return scenarios.filter(({ name }) => gainScenarios.includes(name))
   const exact = scenarios.filter(({ name }) => name === wanted)
   const found = exact.length > 0 ? exact : scenarios.filter(({ name }) => name.startsWith(wanted))
   if (found.length > 0) return found

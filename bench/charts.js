@@ -1,7 +1,9 @@
 /** Draws the charts of a report as SVG, with Vega-Lite. A chart without any data is omitted. */
 import * as vega from 'vega'
 import { compile } from 'vega-lite'
-import { computeAdvantages, computeRates, describeScenario, formatValue, groupResults } from './report.js'
+import { computeGains, hasAllGains } from './gains.js'
+import { formatValue } from './metrics.js'
+import { computeAdvantages, computeRates, describeScenario, groupResults } from './report.js'
 
 const WIDTH = 696
 const ROW_HEIGHT = 17
@@ -13,6 +15,11 @@ const COLOURS = { h1: '#d55e00', h2: '#0072b2', ...OTHERS }
 const INK = '#1f2328'
 const MUTED = '#6e7781'
 const FAINT = '#e8ebef'
+// Replaces colours where a reader prefers dark pages. Elsewhere the chart has a white background.
+const DARK_COLOURS = { white: '#0d1117', [INK]: '#e6edf3', [MUTED]: '#9198a1', [FAINT]: '#30363d', '#0072b2': '#4493f8' }
+const DARK = `<style>@media (prefers-color-scheme: dark) { ${Object.entries(DARK_COLOURS).map(([light, dark]) => (
+  `[fill="${light}"] { fill: ${dark} } [stroke="${light}"] { stroke: ${dark} }`
+)).join(' ')} }</style>`
 const TEXT = { labelColor: INK, labelFontSize: 11, labelLimit: 0, title: null }
 
 // Without a canvas, Vega overestimates the width of text, so the layout of a chart must not depend on text.
@@ -34,6 +41,7 @@ export async function drawCharts ({ results }) {
   const note = 'Medians of rounds; lines: lowest to highest round.'
   const title = (text, ...lines) => ({ text, subtitle: [...lines, note] })
   const charts = {
+    'gains.svg': [drawGains(computeGains(results))],
     'ratios.svg': [drawRatios(results, title(
       'WebSockets over HTTP/2 compared with HTTP/1.1',
       'How many times better HTTP/2 is. Above 1: a higher rate or a lower cost.',
@@ -67,8 +75,51 @@ export async function drawCharts ({ results }) {
 async function draw (vconcat) {
   const { spec } = compile({ vconcat, spacing: 30, resolve: { scale: { color: 'independent' } }, config: CONFIG })
   const svg = await new vega.View(vega.parse(spec), { renderer: 'none' }).toSVG()
-  // Rounded corners, because the white background is visible on a dark page.
-  return svg.replace('fill="white"', 'fill="white" rx="8"')
+  // Rounded corners, because the background is visible on a page of another colour.
+  return svg.replace('fill="white"', 'fill="white" rx="8"').replace('</svg>', `${DARK}</svg>`)
+}
+
+/** Draws two bars for each gain, with the values at their ends. The chart is for readers who see it first. */
+function drawGains (gains) {
+  if (!hasAllGains(gains)) return
+
+  const [bar, gap, block, left, right] = [20, 4, 84, 76, WIDTH - 150]
+  const texts = []
+  const bars = gains.flatMap(({ title, metric, phrase, ...values }, index) => {
+    const top = index * block
+    texts.push({ x: 0, y: top + 12, text: title, weight: 'bold' }, { x: WIDTH, y: top + 12, text: phrase, weight: 'bold' })
+    return [['h2', 'HTTP/2'], ['h1', 'HTTP/1.1']].map(([transport, label], row) => {
+      const y = top + 26 + row * (bar + gap)
+      const x2 = left + Math.max(2, (right - left) * values[transport] / Math.max(values.h1, values.h2))
+      const text = formatValue(values[transport], metric)
+      const middle = { y: y + bar / 2, weight: 'normal' }
+      texts.push({ ...middle, x: 0, text: label }, { ...middle, x: x2 + 8, text })
+      return { x: left, x2, y, y2: y + bar, colour: COLOURS[transport] }
+    })
+  })
+  const position = (field, size) => (
+    { field, type: 'quantitative', axis: null, scale: { domain: [0, size], range: [0, size], nice: false } }
+  )
+  const height = gains.length * block - 12
+  const encoding = { x: position('x', WIDTH), y: position('y', height) }
+  const drawTexts = (align, filter) => ({
+    data: { values: texts.filter(filter) },
+    mark: { type: 'text', align, baseline: 'middle', fontSize: 13.5, fontWeight: { expr: 'datum.weight' }, color: INK },
+    encoding: { ...encoding, text: { field: 'text' } }
+  })
+  return {
+    width: WIDTH,
+    height,
+    layer: [
+      {
+        data: { values: bars },
+        mark: { type: 'rect', cornerRadius: 2 },
+        encoding: { ...encoding, x2: { field: 'x2' }, y2: { field: 'y2' }, color: { field: 'colour', scale: null } }
+      },
+      drawTexts('left', ({ x }) => x < WIDTH),
+      drawTexts('right', ({ x }) => x === WIDTH)
+    ]
+  }
 }
 
 /** Draws a row for each scenario and a panel for each kind of metric, and a dot: how many times better HTTP/2 is. */

@@ -57,10 +57,16 @@ class Processes {
   /** Returns a port from which a proxy forwards to the given one, with a round-trip time of `rtt` ms. */
   async delayedPort (port, rtt) {
     if (!rtt) return port
+    const proxy = await this.delayProxy(port, rtt)
+    return proxy.port
+  }
+
+  /** Returns the proxy that forwards to a port with a round-trip time of `rtt` ms. */
+  delayProxy (port, rtt) {
     return this.#startOnce(`proxy ${port} ${rtt}`, async () => {
       const child = this.#fork('delay-proxy.js', [rtt, port])
       const { ports } = await this.#whenReady(child, once(child, 'message'))
-      return ports[0]
+      return new DelayProxy(child, ports[0])
     })
   }
 
@@ -108,6 +114,24 @@ class Processes {
     const path = join(this.#directory, name)
     writeFileSync(path, content)
     return path
+  }
+}
+
+/** A process of delay-proxy.js. */
+class DelayProxy {
+  port
+  #child
+
+  constructor (child, port) {
+    this.#child = child
+    this.port = port
+  }
+
+  /** Resolves to the number of connections that the proxy has accepted, and of bytes that it has received. */
+  async counts () {
+    this.#child.send({ name: 'counts' })
+    const [[{ connections, sent, received }]] = await once(this.#child, 'message')
+    return { connections, bytes: sent + received }
   }
 }
 

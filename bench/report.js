@@ -1,30 +1,15 @@
 /** Formats the results of a benchmark: as a Markdown document, and as text for the terminal. */
+import { formatGains } from './gains.js'
+import { METRICS, formatNumber, labelMetric } from './metrics.js'
 
 const KiB = 1024
 const GiB = 1024 ** 3
-
-/**
- * The metrics, in the order of their columns. Values are divided by `per` to be shown in `unit`. The chart of ratios
- * has one panel for each `kind`, and shows the first metric of that kind that a scenario has.
- */
-export const METRICS = {
-  p50: { title: 'median latency', unit: 'µs', better: 'lower', kind: 'Latency' },
-  p99: { title: '99th percentile of latency', unit: 'µs', better: 'lower', kind: '99 % latency' },
-  p999: { title: '99.9th percentile of latency', unit: 'µs', better: 'lower' },
-  time: { title: 'duration', unit: 'ms', better: 'lower', kind: 'Latency' },
-  rate: { title: 'messages answered', unit: 'messages/s', better: 'higher', kind: 'Rate' },
-  requests: { title: 'requests answered', unit: 'requests/s', better: 'higher', kind: 'Rate' },
-  throughput: { title: 'payload transferred', unit: 'MB/s', better: 'higher', kind: 'Rate' },
-  handshakes: { title: 'sockets opened', unit: 'handshakes/s', better: 'higher', kind: 'Rate' },
-  cpu: { title: 'server CPU per message, request or handshake', unit: 'µs', better: 'lower', kind: 'CPU, memory' },
-  rss: { title: 'resident memory per idle socket', unit: 'KiB', per: KiB, better: 'lower', kind: 'CPU, memory' },
-  heap: { title: 'JavaScript heap per idle socket', unit: 'KiB', per: KiB, better: 'lower', kind: 'CPU, memory' }
-}
 
 const GROUPS = {
   get: 'GET requests',
   echo: 'Echo',
   load: 'Echo under full load',
+  page: 'Pages',
   handshake: 'Handshakes',
   idle: 'Idle sockets',
   'fan-out': 'Fan-out',
@@ -40,20 +25,6 @@ const GROUPS = {
 const SIZES = { b: [1, 'B'], k: [KiB, 'KiB'], m: [KiB ** 2, 'MiB'] }
 const ARROWS = { lower: '↓', higher: '↑' }
 const BOUNDS = { most: '≤', least: '≥' }
-const NO_VALUE = '–'
-
-const threeDigits = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 })
-
-export function formatNumber (value) {
-  return Number.isFinite(value) ? threeDigits.format(value) : NO_VALUE
-}
-
-/** Returns a value with the unit of its metric, or in ms where that is easier to read. */
-export function formatValue (value, metric) {
-  const { unit, per = 1 } = METRICS[metric]
-  if (unit === 'µs' && value >= 1000) return `${formatNumber(value / 1000)} ms`
-  return `${formatNumber(value / per)} ${unit}`
-}
 
 /** Returns the title of the scenario that a result is of. */
 export function describeScenario ({ title, secure }) {
@@ -109,6 +80,7 @@ export function formatReport (report) {
   const rounds = `${durations.rounds} rounds (more or fewer in some scenarios)`
   return `${[
     `# Benchmark of ${date}`,
+    ...formatGains(results),
     [
       `- Machine: ${machine.cpu}, ${machine.cores} cores, ${formatNumber(machine.memory / GiB)} GiB, ${machine.os}`,
       `- Versions: ${Object.entries(versions).map((entry) => entry.join(' ')).join(', ')}`,
@@ -155,7 +127,7 @@ function formatTargets (results) {
 
 function formatGroup (title, results) {
   const metrics = metricsOf(results)
-  const head = metrics.map((metric) => `${metric}, ${METRICS[metric].unit} ${ARROWS[METRICS[metric].better]}`)
+  const head = metrics.map((metric) => `${labelMetric(metric)} ${ARROWS[METRICS[metric].better]}`)
   const rows = results.flatMap((result) => [...tabulate(result, metrics)].map(({ label, cells, isBold }, index) => [
     index === 0 ? describeScenario(result) : '',
     ...[label, ...cells].map((cell) => isBold && cell !== '' ? `**${cell}**` : cell)
@@ -172,7 +144,7 @@ function formatGroup (title, results) {
 export function formatScenario (result) {
   const metrics = metricsOf([result])
   const rows = [
-    ['', ...metrics.map((metric) => `${metric}, ${METRICS[metric].unit}`)],
+    ['', ...metrics.map(labelMetric)],
     ...[...tabulate(result, metrics)].map(({ label, cells }) => [label, ...cells])
   ]
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)))

@@ -20,10 +20,15 @@ export class Client {
   port
   isSecure
   #connections = []
+  #idle = new Set()
+  #resumesTls
+  #tlsSession
 
-  constructor (port, isSecure) {
+  /** @param options `resumesTls`: later connections resume the TLS session of the first, as those of a browser do */
+  constructor (port, isSecure, { resumesTls = false } = {}) {
     this.port = port
     this.isSecure = isSecure
+    this.#resumesTls = resumesTls
     this.failed = new Promise((resolve, reject) => { this.fail = reject })
     this.failed.catch(() => {})
   }
@@ -41,9 +46,10 @@ export class Client {
   connect (protocol, read, flush) {
     const options = { host: '127.0.0.1', port: this.port, highWaterMark: HIGH_WATER_MARK }
     const connection = this.isSecure
-      ? connectTls({ ...options, ALPNProtocols: [protocol], rejectUnauthorized: false })
+      ? connectTls({ ...options, ALPNProtocols: [protocol], rejectUnauthorized: false, session: this.#tlsSession })
       : connectTcp(options)
     connection.setNoDelay()
+    if (this.#resumesTls) connection.once('session', (session) => { this.#tlsSession ??= session })
     connection.on('secureConnect', () => {
       // A server without ALPN, such as Bun.serve, uses HTTP/1.1.
       if ((connection.alpnProtocol || 'http/1.1') !== protocol) this.fail(new Error(`the server does not support ${protocol}`))
@@ -61,9 +67,16 @@ export class Client {
     })
     connection.on('drain', flush)
     connection.on('error', this.fail)
-    connection.on('close', () => this.fail(new Error('the server closed the connection')))
+    connection.on('close', () => {
+      if (!this.#idle.has(connection)) this.fail(new Error('the server closed the connection'))
+    })
     this.#connections.push(connection)
     return connection
+  }
+
+  /** Marks a connection as idle: the server may close it. */
+  markIdle (connection) {
+    this.#idle.add(connection)
   }
 
   close () {

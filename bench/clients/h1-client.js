@@ -5,6 +5,21 @@ import { PONG_FRAME } from './websocket-frames.js'
 
 /** Opens a connection for each socket, with an Upgrade request (RFC 6455 section 4.1). */
 export class H1Client extends Client {
+  /** Sends a GET request on a connection of its own, which stays open. Resolves when the response is complete. */
+  get (path) {
+    return new Promise((resolve) => {
+      let response = ''
+      const connection = this.connect('http/1.1', (chunk) => {
+        response += chunk.toString('latin1')
+        const [, length, body] = /content-length: (\d+)\r\n[^]*?\r\n\r\n([^]*)/i.exec(response) ?? []
+        if (body?.length !== Number(length)) return
+        this.markIdle(connection)
+        resolve()
+      }, () => {})
+      connection.write(`GET ${path} HTTP/1.1\r\nHost: ${this.authority}\r\n\r\n`)
+    })
+  }
+
   open (path, bytes = 0) {
     return new Promise((resolve) => {
       const socket = new H1Socket(bytes, resolve)

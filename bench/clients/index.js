@@ -9,10 +9,10 @@ const PACKAGE = { h1: PackageH1Client, h2: PackageH2Client }
 /**
  * Returns clients for the transport of a variant. They connect to the port that the server has for it.
  *
- * @param variant `usesPackageClient`: use the client of the package, instead of the load generator's; `window`: receive
- * window of a stream of the load generator, in bytes
+ * @param variant `usesPackageClient`: use the client of the package, instead of the load generator's; other properties
+ * are options of the client
  */
-export function createClients (count, { transport, usesPackageClient, packageRoot, window }, ports, isSecure) {
+export function createClients (count, { transport, usesPackageClient, ...options }, ports, isSecure) {
   const { [transport]: Client } = usesPackageClient ? PACKAGE : LOAD_GENERATOR
-  return Array.from({ length: count }, () => new Client(ports[transport], isSecure, { packageRoot, window }))
+  return Array.from({ length: count }, () => new Client(ports[transport], isSecure, options))
 }

@@ -100,6 +100,29 @@ void t.test('charts are SVG and contain the labels of scenarios, variants and va
   expectLabels('throughput.svg', ['16 KiB', 'one socket: MB/s', '90 MB/s'])
 })
 
+const gains = [
+  compare('page/rtt50', 'a page', { connections: 65, last: 300 }, 1 / 65),
+  compare('idle/1000', '1000 idle sockets', { rss: 40 * 1024 }, 0.5),
+  compare('load/64b-64-on-one-x1', '64 sockets', { rate: 20_000 }, 3)
+]
+
+void t.test('a report begins with what HTTP/2 gains', async (t) => {
+  const text = formatReport(report(echo, ...gains))
+  t.ok(text.indexOf('## What HTTP/2 gains') < text.indexOf('- Machine'))
+  t.match(text, '| TCP connections of a page with 64 sockets | 1 | 65 | 65 times fewer |')
+  t.match(text, '| Server memory of an idle socket | 20 KiB | 40 KiB | 2 times less |')
+  t.match(text, '| Messages of 64 sockets per second | 60,000 messages/s | 20,000 messages/s | 3 times more |')
+  t.notMatch(formatReport(report(beside)), 'What HTTP/2 gains', 'a report without them has no such section')
+})
+
+void t.test('the chart of gains has both transports and their values, and is readable on dark pages', async (t) => {
+  const svg = (await drawCharts(report(...gains))).get('gains.svg')!
+  for (const text of ['TCP connections', '65 times fewer', 'HTTP/1.1', '4.62 ms', '60,000 messages/s']) t.match(svg, text)
+  t.match(svg, 'prefers-color-scheme: dark')
+  t.notMatch(svg, /NaN|undefined/)
+  t.notOk((await drawCharts(report(...gains.slice(1)))).has('gains.svg'), 'it is drawn only if all gains were measured')
+})
+
 void t.test('a chart without data is omitted', async (t) => {
   t.same([...(await drawCharts(report())).keys()], [])
   t.same([...(await drawCharts(report(beside))).keys()], [])
@@ -108,7 +131,8 @@ void t.test('a chart without data is omitted', async (t) => {
 
 void t.test('results that were written earlier can be formatted and drawn', async (t) => {
   const directory = new URL('../../bench/results/', import.meta.url)
-  for (const name of readdirSync(directory)) {
+  const names = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory())
+  for (const { name } of names) {
     const written = JSON.parse(readFileSync(new URL(`${name}/results.json`, directory), 'utf8')) as Report
     const text = formatReport(written)
     const charts = await drawCharts(written)

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { read, readPage } from './pages.ts'
+import { ROOT, read, readPage } from './pages.ts'
 
 interface Result {
   name: string
@@ -21,6 +21,17 @@ const ROWS: Record<string, [scenario: string, metric: string]> = {
   'memory of an idle socket, of 1,000': ['idle-1000', 'rss'],
   'JavaScript heap of an idle socket, of 1,000': ['idle-1000', 'heap']
 }
+
+// The path is computed, because TypeScript has no types for the benchmark, which is JavaScript.
+const { pages } = await import(new URL('bench/docs.js', ROOT).href) as { pages: Map<string, (text: string) => string> }
+
+void t.test('README.md and docs/numbers.md: the gains of HTTP/2 are those of bench/results', async (t) => {
+  for (const [path, write] of pages) {
+    const text = read(path)
+    t.match(text, /!\[WebSockets over HTTP\/2 and HTTP\/1\.1 compared\. [^\]]*: \d[^\]]*\]/, `${path} has the chart`)
+    t.equal(text, write(text), `${path} is up to date: if it is not, run node bench/docs.js`)
+  }
+})
 
 void t.test('docs/numbers.md: the ratios of the gateway are those of bench/results', async (t) => {
   const { header, rows } = readPage('docs/numbers.md').tables.find(({ section }) => /gateway/.test(section))!

@@ -1,0 +1,45 @@
+/** The metrics of the benchmark, and how their values are written. */
+
+const KiB = 1024
+const NO_VALUE = '–'
+
+/**
+ * The metrics, in the order of their columns. Values are divided by `per` to be shown in `unit`. The chart of ratios
+ * has one panel for each `kind`, and shows the first metric of that kind that a scenario has.
+ */
+export const METRICS = {
+  p50: { title: 'median latency', unit: 'µs', better: 'lower', kind: 'Latency' },
+  p99: { title: '99th percentile of latency', unit: 'µs', better: 'lower', kind: '99 % latency' },
+  p999: { title: '99.9th percentile of latency', unit: 'µs', better: 'lower' },
+  time: { title: 'duration', unit: 'ms', better: 'lower', kind: 'Latency' },
+  first: { title: 'time until the first socket is open', unit: 'ms', better: 'lower' },
+  last: { title: 'time until the last socket is open', unit: 'ms', better: 'lower' },
+  connections: { title: 'TCP connections, and TLS handshakes', unit: '', better: 'lower' },
+  wire: { title: 'bytes of these connections, with TLS', unit: 'KiB', per: KiB, better: 'lower' },
+  rate: { title: 'messages answered', unit: 'messages/s', better: 'higher', kind: 'Rate' },
+  requests: { title: 'requests answered', unit: 'requests/s', better: 'higher', kind: 'Rate' },
+  throughput: { title: 'payload transferred', unit: 'MB/s', better: 'higher', kind: 'Rate' },
+  handshakes: { title: 'sockets opened', unit: 'handshakes/s', better: 'higher', kind: 'Rate' },
+  cpu: { title: 'server CPU per message, request or handshake', unit: 'µs', better: 'lower', kind: 'CPU, memory' },
+  rss: { title: 'resident memory per idle socket', unit: 'KiB', per: KiB, better: 'lower', kind: 'CPU, memory' },
+  heap: { title: 'JavaScript heap per idle socket', unit: 'KiB', per: KiB, better: 'lower', kind: 'CPU, memory' }
+}
+
+const threeDigits = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 })
+
+/** Returns a number with three digits. */
+export function formatNumber (value) {
+  return Number.isFinite(value) ? threeDigits.format(value) : NO_VALUE
+}
+
+/** Returns a value with the unit of its metric, or in ms where that is easier to read. */
+export function formatValue (value, metric) {
+  const { unit, per = 1 } = METRICS[metric]
+  if (unit === 'µs' && value >= 1000) return `${formatNumber(value / 1000)} ms`
+  return `${formatNumber(value / per)} ${unit}`.trimEnd()
+}
+
+/** Returns the name of a metric with its unit. */
+export function labelMetric (metric) {
+  return [metric, METRICS[metric].unit].filter(Boolean).join(', ')
+}
