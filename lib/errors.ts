@@ -1,9 +1,6 @@
 import { createError } from '@fastify/error'
 
-/**
- * Error of a second registration on one server: both would answer the same handshake. Thrown by `register` and by
- * `serveExtendedConnect`.
- */
+/** Error of a second registration on one server. Thrown by `register` and by `serveExtendedConnect`. */
 export const FST_WS_ALREADY_REGISTERED = createError(
   'FST_WS_ALREADY_REGISTERED',
   'fastify-websocket-h2, @fastify/websocket or serveExtendedConnect() already serves this server: use one of them, once. Register a plugin on an instance that encloses all websocket routes (see docs/migration.md and docs/gateway.md)'
@@ -15,10 +12,7 @@ export const FST_WS_REGISTERED_TOO_LATE = createError<[urls: string]>(
   'fastify-websocket-h2 does not serve these websocket routes: %s. They were added before it was registered, or outside of its scope. Call "await app.register(websocket)" before you add routes, or add them in a plugin that is registered after it, on an instance that encloses all websocket routes (see docs/routes.md)'
 )
 
-/**
- * Error of an invalid or unknown option. Thrown by `register`, by adding a route, by `connect`, `injectWS` and
- * `serveExtendedConnect`.
- */
+/** Error of an invalid or unknown option: of `register`, a route, `connect`, `injectWS` or `serveExtendedConnect`. */
 export const FST_WS_INVALID_OPTION = createError<[name: string, expected: string, received: string]>(
   'FST_WS_INVALID_OPTION',
   'option %s must be %s, got %s',
@@ -217,4 +211,10 @@ export const FST_WS_RELAY_TIMEOUT = createError<[operation: string, timeout: num
 export const FST_WS_INVALID_RELAY_MESSAGE = createError<[topic: string]>(
   'FST_WS_INVALID_RELAY_MESSAGE',
   'the relay delivered an invalid message on "%s": something else publishes there, or the nodes have different versions of fastify-websocket-h2 (see docs/topics.md)'
+)
+
+/** Error of a runtime whose own ws lacks parts that the plugin needs, such as Bun. Thrown by `register`. */
+export const FST_WS_UNSUPPORTED_RUNTIME = createError(
+  'FST_WS_UNSUPPORTED_RUNTIME',
+  'this runtime has a ws of its own, without the receiver that the plugin needs: use Node.js (see docs/faq.md)'
 )

@@ -15,6 +15,8 @@ export interface Vulnerability {
   readonly unfixed: readonly number[]
 }
 
+type RuntimeVersions = Pick<NodeJS.ProcessVersions, 'node'> & { bun?: string, deno?: string }
+
 /** Last releases of the lines that Node.js does not support. Later ones are not from Node.js, and may have fixes. */
 const LAST_RELEASES = new Map([[20, '20.20.2'], [21, '21.7.3'], [23, '23.11.1'], [25, '25.9.0']])
 
@@ -146,9 +148,12 @@ export function vulnerabilitiesOf (version: string): Vulnerability[] {
 /**
  * Logs a warning if peers can attack a server through a vulnerability of the running Node.js, once in a process.
  *
- * @param version of Node.js, that is running by default
+ * @param versions of the runtime. Bun and Deno also have the version of Node.js that they imitate, but not its faults
  */
-export function warnOfNodeVersion (server: Server, log: FastifyBaseLogger, version = process.versions.node): void {
+export function warnOfNodeVersion (
+  server: Server, log: FastifyBaseLogger, { node: version, bun, deno }: RuntimeVersions = process.versions
+): void {
+  if (bun !== undefined || deno !== undefined) return
   const found = vulnerabilitiesOf(version).filter(({ concerns }) => isConcerned(server, concerns))
   const [worst, ...others] = found
   // Several copies of the package in a process warn once.

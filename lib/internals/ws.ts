@@ -27,6 +27,14 @@ export function loadWs (load = (name: string): unknown => createRequire(import.m
 }
 
 /**
+ * Returns whether ws has the receiver that the functions below use. Bun 1.4 replaces ws by a module whose receiver has
+ * no methods: each socket would open, and close with 1006.
+ */
+export function hasReceiver ({ Receiver }: object & { Receiver?: { prototype: object } } = imported): boolean {
+  return Receiver !== undefined && '_write' in Receiver.prototype
+}
+
+/**
  * Returns a ws server with other options, which shares everything else with the given one: clients, listeners, state.
  *
  * ws reads the options of a socket from `server.options` during the handshake. The documented way, a second server,

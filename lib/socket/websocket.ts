@@ -2,13 +2,14 @@ import { captureRejectionSymbol } from 'node:events'
 import type { WebSocket as WsWebSocket } from 'ws'
 import type { HttpVersion, PreparedMessage as PublicMessage } from '../../types/index.ts'
 import { channels } from '../channels.ts'
+import { FST_WS_UNSUPPORTED_RUNTIME } from '../errors.ts'
 import { countBytes } from '../frames/count-bytes.ts'
 import { countSends, heldBytesOf, isLast, shortenWrites } from '../frames/frame-writer.ts'
 import type { Data, SendCallback, SendOptions } from '../frames/frame-writer.ts'
 import { PreparedMessage } from '../frames/prepared-message.ts'
 import { guardReceiver } from '../frames/ws-receiver.ts'
 import { enableCaptureRejections } from '../internals/events.ts'
-import { hasReceivedClose } from '../internals/ws.ts'
+import { hasReceivedClose, hasReceiver } from '../internals/ws.ts'
 import { isPromise } from '../options/validate.ts'
 import { kAttachConnection, kConfigure, kDeliver, kHandlerDone, kIsSlow } from '../symbols.ts'
 import { CloseCode } from './close-code.ts'
@@ -25,6 +26,7 @@ import { createTopicSocketClass, kSetTopics } from './topic-socket.ts'
 
 /** Creates the class of the plugin's sockets. It extends the class of ws, or a class of the user that extends it. */
 export function createSocketClass (Base: typeof WsWebSocket): typeof WsWebSocket {
+  if (!hasReceiver()) throw new FST_WS_UNSUPPORTED_RUNTIME()
   return class extends createTopicSocketClass(Base) implements PluginSocket {
     readonly #sendPolicy = new SendPolicy(this)
     #connection: Connection | undefined

@@ -51,12 +51,12 @@ function idsOf (version: string): string[] {
 }
 
 /** Returns what is logged for a server on a version of Node, in a process that has logged no such warning yet. */
-function warningsFor (t: Test, server: Server, version: string): string[] {
+function warningsFor (t: Test, server: Server, node: string, runtime = {}): string[] {
   reset(t)
   const warnings: string[] = []
   const log = { warn: (line: string) => { warnings.push(line) } } as unknown as FastifyBaseLogger
-  warnOfNodeVersion(server, log, version)
-  warnOfNodeVersion(server, log, version)
+  warnOfNodeVersion(server, log, { node, ...runtime })
+  warnOfNodeVersion(server, log, { node, ...runtime })
   return warnings
 }
 
@@ -124,6 +124,11 @@ void t.test('warnOfNodeVersion: a server over TLS is also warned of vulnerabilit
 
 void t.test('warnOfNodeVersion: a server without HTTP/2 and TLS is not warned', async (t) => {
   t.same(warningsFor(t, createHttp1Server(), '20.19.0'), [])
+})
+
+void t.test('warnOfNodeVersion: another runtime, which has the version of Node.js that it imitates, is not warned of', async (t) => {
+  t.same(warningsFor(t, createServer(), '20.20.2', { bun: '1.4.5' }), [])
+  t.same(warningsFor(t, createServer(), '20.20.2', { deno: '2.9.6' }), [])
 })
 
 void t.test('warnOfNodeVersion: a version without vulnerabilities is not warned of', async (t) => {

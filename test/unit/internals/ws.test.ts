@@ -9,9 +9,9 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
 import {
-  addBufferedBytes, hasReceivedClose, hasReceiverFailed, hookReceiver, hookSender, interceptEnd, isHandshakeTimeout,
-  isInMessage, isQueueing, loadWs, overrideOptions, sendsImmediately, wsEmit, wsEmitMessage, wsReceiverOf, wsSend,
-  wsSenderOf, wsWrite
+  addBufferedBytes, hasReceivedClose, hasReceiver, hasReceiverFailed, hookReceiver, hookSender, interceptEnd,
+  isHandshakeTimeout, isInMessage, isQueueing, loadWs, overrideOptions, sendsImmediately, wsEmit, wsEmitMessage,
+  wsReceiverOf, wsSend, wsSenderOf, wsWrite
 } from '../../../lib/internals/ws.ts'
 import { hasFastProperties } from '../../helpers/fast-properties.ts'
 import { MemoryConnection } from '../../helpers/memory-connection.ts'
@@ -75,6 +75,11 @@ void t.test('loadWs: returns the imported classes without import.meta.url, as in
   const directory = t.testdir({ 'ws.ts': source.replaceAll('import.meta', '({} as { url: string })') })
   const bundled = await import(pathToFileURL(join(directory, 'ws.ts')).href)
   t.match(bundled.loadWs(), { WebSocket, WebSocketServer })
+})
+
+void t.test('hasReceiver: is true for ws, and false for a class without methods, as Bun has', async (t) => {
+  t.equal(hasReceiver(), true)
+  t.equal(hasReceiver({ Receiver: class {} }), false)
 })
 
 void t.test('overrideOptions: the server has the other options, and the listeners and clients of the given one', async (t) => {
