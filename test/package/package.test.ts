@@ -1,15 +1,44 @@
+import { existsSync } from 'node:fs'
 import { readFile, readdir } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import t from 'tap'
+import { pages } from '../docs/pages.ts'
 import { createProject, root, run } from './project.ts'
 
 t.setTimeout(600_000)
 const { directory: project, installed } = await createProject(t)
+const files = await listFiles(installed)
+/** Pages for contributors, which are not in the package. */
+const REPOSITORY_PAGES = ['CONTRIBUTING.md']
 
-void t.test('the package contains the built files and those that npm adds', async (t) => {
+void t.test('the package contains the built files, the documentation and those that npm adds', async (t) => {
   const sources = ['index.ts', ...await listSources('lib'), ...await listSources('types')]
   const built = sources.flatMap((source) => ['js', 'd.ts'].map((ext) => `dist/${source.replace(/ts$/, ext)}`))
-  t.same(await listFiles(installed), [...built, 'LICENSE', 'README.md', 'package.json'].sort())
+  const documentation = ['CHANGELOG.md', ...pages.map(({ path }) => path)]
+  t.same(files, [...built, ...documentation, 'LICENSE', 'package.json'].sort())
+})
+
+void t.test('no file of the package names a source map, which is not in it', async (t) => {
+  for (const file of files) {
+    if (file.startsWith('dist/')) t.notMatch(await readInstalled(file), /^\/\/# sourceMappingURL=/m, file)
+  }
+})
+
+void t.test('the pages of docs that errors and types name are in the package', async (t) => {
+  const texts = await Promise.all(files.filter((file) => file.startsWith('dist/')).map(readInstalled))
+  const named = new Set(texts.flatMap((text) => text.match(/\bdocs\/[\w/-]+\.md/g) ?? []))
+  t.ok(named.size > 5)
+  t.same([...named].filter((page) => !files.includes(page) && !page.startsWith('docs/upstream/')), [])
+})
+
+void t.test('relative links of README.md lead to the package, or to the repository that npm resolves them with', async (t) => {
+  const { repository } = JSON.parse(await readInstalled('package.json'))
+  t.match(repository, { type: 'git', url: /^git\+https:\/\/github\.com\/[\w-]+\/[\w-]+\.git$/, directory: undefined })
+  const links = pages.find(({ path }) => path === 'README.md')!.links.filter((link) => !/^(?:https:|#)/.test(link))
+  const paths = links.map((link) => link.split('#')[0]!)
+  t.ok(paths.length > 20)
+  t.same(paths.filter((path) => !existsSync(join(root, path)) || /^[./]/.test(path)), [], 'files of the repository')
+  t.same(paths.filter((path) => /^(?:docs\/|[A-Z]+\.md$)/.test(path) && !files.includes(path)), REPOSITORY_PAGES)
 })
 
 void t.test('import of the package: it serves both HTTP versions', async () => {
@@ -35,6 +64,10 @@ async function npx (...parameters: string[]): Promise<{ code?: number, stdout: s
   await run('npm', ['rebuild', '--ignore-scripts', '--offline', 'fastify-websocket-h2'], { cwd: project })
   const args = ['--no', '--offline', 'fastify-websocket-h2', ...parameters]
   return await run('npx', args, { cwd: project }).catch((error) => error)
+}
+
+async function readInstalled (file: string): Promise<string> {
+  return await readFile(join(installed, file), 'utf8')
 }
 
 /** Returns the sources in a directory that are built: all but the type tests. */
