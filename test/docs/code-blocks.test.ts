@@ -31,6 +31,7 @@ const installed = join(directory, 'node_modules', 'fastify-websocket-h2')
 t.teardown(() => rm(directory, { recursive: true, force: true }))
 t.setTimeout(180_000)
 
+const recipes = list('examples/recipes', '.js')
 const blocks = pages.flatMap(({ blocks }) => blocks)
 const mistakes = compile(blocks.filter(({ language }) => CODE.includes(language)).flatMap(toSources), join(installed, 'dist'))
 await install()
@@ -59,6 +60,7 @@ for (const block of blocks) {
 async function checkCode (t: Test, runner: Runner, block: Block): Promise<void> {
   const [main, setup] = toSources(block)
   for (const { name } of toSources(block)) t.same(mistakes.get(name), [], 'its types are right')
+  if (fileOfRecipe(block) !== undefined || isDeclaration(block)) return
   if (kindOf(block) === 'fragment') await runner.runFragment(t, block, main!.name)
   else await runner.runProgram(t, block, main!.name, setup?.name)
 }
@@ -69,9 +71,22 @@ function kindOf ({ language, code }: Block): 'program' | 'fragment' | undefined 
   return IMPORT.test(code) || REQUIRE.test(code) ? 'program' : 'fragment'
 }
 
+/** A block that declares types, and that does nothing if it runs. */
+function isDeclaration ({ language, code }: Block): boolean {
+  return language === 'ts' && /^declare module /m.test(code)
+}
+
+/** Returns the file in examples/recipes that is this block. The tests of test/recipes run it. */
+function fileOfRecipe ({ code }: Block): string | undefined {
+  return recipes.find((path) => read(path).trim() === code.trim())
+}
+
 /** Returns the files to compile: the block, and the setup of a program. That of a fragment is in the same file. */
 function toSources (block: Block): Source[] {
   const { page, line, language, code, setup } = block
+  const recipe = fileOfRecipe(block)
+  // In its directory, because it imports files of examples/shared.
+  if (recipe !== undefined) return [{ name: `../../${recipe}`, text: code, offset: 0 }]
   const name = `${page.replace(/\W/g, '-')}-${line}`
   if (kindOf(block) === 'fragment') return [toFragment(`${name}.${language}`, setup, code)]
   const extension = IMPORT.test(code) ? language : `c${language}`

@@ -82,7 +82,7 @@ export async function checkOwnRoute (t: Test, { open, app }: Fixture): Promise<v
 }
 
 /** Returns a class with the interface of browsers: ws over HTTP/1.1, connect() on the session of a fixture else. */
-function createClientClass (fixture: Fixture): typeof WebSocket {
+export function createClientClass (fixture: Fixture): typeof WebSocket {
   function ClientWebSocket (url: string, protocols?: string | string[]): WebSocket {
     const { session } = fixture
     const options = { rejectUnauthorized: false, perMessageDeflate: false }

@@ -64,7 +64,7 @@ export const H2_TLS: Transport = {
   name: 'HTTP/2 over TLS', httpVersion: '2.0', secure: true, server: { http2: true, https: certificate }
 }
 
-/** Starts a server for one test. Connections that are open when the test ends are destroyed. */
+/** Starts a server with the plugin for one test: see `serve()`. */
 export async function start (
   t: Test, transport: Transport, routes: (app: FastifyInstance) => unknown, options: WebsocketPluginOptions = {},
   serverOptions: FastifyServerOptions = {}, level: 'debug' | 'info' = 'info'
@@ -73,6 +73,13 @@ export async function start (
   const app: FastifyInstance = fastify({ logger, ...serverOptions, ...transport.server })
   await app.register(websocket, options)
   await routes(app)
+  return await serve(t, transport, app, logs)
+}
+
+/** Makes an app listen for one test. Connections that are open when the test ends are destroyed. */
+export async function serve (
+  t: Test, transport: Transport, app: FastifyInstance, logs: LogLine[]
+): Promise<Fixture> {
   const connections = new Set<Socket>()
   app.server.on('connection', (socket: Socket) => connections.add(socket))
   await app.listen({ port: 0, host: '127.0.0.1' })
