@@ -7,7 +7,12 @@ export default [
     plugins: { '@typescript-eslint': plugins['typescript-eslint'].plugin },
     languageOptions: {
       parser: plugins['typescript-eslint'].parser,
-      parserOptions: { project: ['./tsconfig.lint.json', './test/ecosystem/tsconfig.json'] }
+      // Topics are declared for a whole program, so their tests are one of their own.
+      parserOptions: {
+        project: [
+          './tsconfig.lint.json', './test/ecosystem/tsconfig.json', './test/types/declared-topics/tsconfig.json'
+        ]
+      }
     },
     rules: {
       '@typescript-eslint/no-floating-promises': 'error',

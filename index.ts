@@ -192,7 +192,7 @@ type Plugin = typeof websocketH2 & {
  *
  * @throws FST_WS_INVALID_OPTION if an option is invalid
  * @throws FST_WS_ALREADY_REGISTERED if the server already has this plugin, or `@fastify/websocket`
- * @throws FST_WS_REGISTERED_TOO_LATE from `ready()` and `listen()` if a websocket route was added before, or outside
+ * @throws FST_WS_REGISTERED_TOO_LATE from `ready()` and `listen()` if a route was added before it, or out of its scope
  * @example
  * await app.register(fastifyWebsocketH2)
  * app.get('/echo', { websocket: true }, (socket, request) => {

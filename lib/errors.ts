@@ -36,8 +36,8 @@ export const FST_WS_INVALID_HANDLER = createError<[name: string, url: string, re
 
 /**
  * Error of a client that may only use HTTP/2, with a server that does not speak HTTP/2, or does not offer Extended
- * CONNECT (RFC 8441 section 3). Its `cause`, if any, is what shows that. Emitted as `'error'` by a socket of `connect`;
- * `injectWS` rejects with it.
+ * CONNECT (RFC 8441 section 3). Its `cause`, if any, is the error that shows it. Emitted as `'error'` by a socket of
+ * `connect`; `injectWS` rejects with it.
  */
 export const FST_WS_NO_EXTENDED_CONNECT = createError<[origin: string, options?: { cause: unknown }]>(
   'FST_WS_NO_EXTENDED_CONNECT',

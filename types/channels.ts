@@ -29,6 +29,7 @@ export type RefusalCause =
 export interface HandshakeMessage {
   /** Raw request. An Extended CONNECT has the method GET, as hooks see it (RFC 8441 section 5). */
   rawRequest: IncomingMessage | Http2ServerRequest
+  /** HTTP version of the handshake. */
   httpVersion: HttpVersion
   /** Request of Fastify; undefined until Fastify has routed it. */
   request: FastifyRequest | undefined
@@ -40,6 +41,7 @@ export interface HandshakeMessage {
   status: number | undefined
   /** Cause of the refusal; undefined if a socket was opened. */
   cause: RefusalCause | undefined
+  /** Fastify instance that the plugin is registered on. */
   fastify: FastifyInstance
   /** FST_WS_HANDSHAKE_REFUSED, from `error` on, if no socket was opened. */
   error: Error | undefined
@@ -47,7 +49,9 @@ export interface HandshakeMessage {
 
 /** Message of `fastify-websocket-h2:handshake:refused`. */
 export interface HandshakeRefusedMessage {
+  /** Raw request. An Extended CONNECT has the method GET, as hooks see it (RFC 8441 section 5). */
   rawRequest: IncomingMessage | Http2ServerRequest
+  /** HTTP version of the handshake. */
   httpVersion: HttpVersion
   /** Request of Fastify; undefined if it was refused before Fastify routed it. */
   request: FastifyRequest | undefined
@@ -55,25 +59,33 @@ export interface HandshakeRefusedMessage {
   route: string | undefined
   /** Status of the response; undefined if none was sent. */
   status: number | undefined
+  /** Cause of the refusal. */
   cause: RefusalCause
+  /** Fastify instance that the plugin is registered on. */
   fastify: FastifyInstance
 }
 
 /** Identity of a socket, in the messages of all `fastify-websocket-h2:socket:*` channels. */
 export interface SocketMessage {
+  /** Socket of the server. */
   socket: WebSocket
   /** Request that opened the socket. `request.server` is the Fastify instance of its route. */
   request: FastifyRequest
   /** URL of the route, as it was declared. */
   route: string
+  /** HTTP version that carries the socket. */
   httpVersion: HttpVersion
 }
 
 /** Messages and bytes of a socket. Bytes are those of the messages, before compression and without frame headers. */
 export interface SocketTraffic {
+  /** Messages that the client sent. */
   messagesReceived: number
+  /** Messages that were sent to the client. */
   messagesSent: number
+  /** Bytes of the messages that the client sent. */
   bytesReceived: number
+  /** Bytes of the messages that were sent to the client. */
   bytesSent: number
 }
 
@@ -84,6 +96,7 @@ export interface SocketOpenMessage extends SocketMessage {}
 export interface SocketCloseMessage extends SocketMessage, SocketTraffic {
   /** Code of the `'close'` event (RFC 6455 section 7.1.5). */
   code: number
+  /** Reason of the `'close'` event. Empty if the Close frame had none. */
   reason: string
   /** Time, in ms, that the socket was open. */
   duration: number
@@ -112,7 +125,9 @@ export interface BackpressureMessage extends SocketMessage {
 
 /** Identity of an HTTP/2 session, in the messages of all `fastify-websocket-h2:session:*` channels. */
 export interface SessionMessage {
+  /** HTTP/2 session of the server. */
   session: Http2Session
+  /** Fastify instance that the plugin is registered on. */
   fastify: FastifyInstance
 }
 
@@ -131,13 +146,17 @@ export interface SessionCloseMessage extends SessionMessage {
 export interface ReceiveWindowMessage extends SessionMessage {
   /** Window of each stream, in bytes (RFC 9113 section 6.9.2). */
   size: number
+  /** Window before the change, in bytes. */
   previous: number
 }
 
 /** Message of `fastify-websocket-h2:relay:error`, published for each error of the option `relay`. */
 export interface RelayErrorMessage {
+  /** Fastify instance that the plugin is registered on. */
   fastify: FastifyInstance
+  /** Error of the relay, or of the plugin, such as FST_WS_RELAY_TIMEOUT. */
   error: Error
+  /** Operation that has failed. */
   operation: RelayOperation
   /** Topic as it was published or subscribed to; undefined if the error concerns no single topic. */
   topic: string | undefined
@@ -145,6 +164,7 @@ export interface RelayErrorMessage {
 
 /** Message of `fastify-websocket-h2:shutdown:start` and `fastify-websocket-h2:shutdown:end`. */
 export interface ShutdownMessage {
+  /** Fastify instance that the plugin is registered on. */
   fastify: FastifyInstance
   /** Open sockets at that time. */
   sockets: number

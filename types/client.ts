@@ -26,8 +26,8 @@ export interface ConnectOptions<Reconnect = false | undefined> extends
    */
   heartbeat?: number | undefined
   /**
-   * Opens another connection when one ends, if true, or as these options say: the socket is then a
-   * ReconnectingWebSocket. Default: false.
+   * Opens another connection when one ends: true does so with the defaults of ReconnectOptions, an object with options
+   * of its own. The socket is then a ReconnectingWebSocket. Default: false.
    */
   reconnect?: Reconnect | undefined
   /**
@@ -78,6 +78,7 @@ export interface ConnectOptions<Reconnect = false | undefined> extends
  * `finishRequest` is called for each attempt.
  */
 export interface ReconnectingConnectOptions extends ConnectOptions<true | ReconnectOptions> {
+  /** True for the defaults of ReconnectOptions, or an object with other values. */
   reconnect: true | ReconnectOptions
 }
 

@@ -17,8 +17,8 @@ export type { RouteOptions } from 'fastify'
 declare module 'fastify' {
   interface FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider> {
     /**
-     * All open sockets, in `clients`, and events of handshakes. It is the `WebSocketServer` of ws, for both HTTP
-     * versions.
+     * The `WebSocketServer` of ws, for both HTTP versions: open sockets in `clients`, events of handshakes, and in
+     * addition topics, statistics and `drain()`.
      *
      * @example
      * for (const socket of app.websocketServer.clients) socket.send('to all')
@@ -106,8 +106,8 @@ declare module 'fastify' {
   // eslint-disable-next-line @typescript-eslint/no-unused-vars
   interface RouteShorthandOptions<RawServer> {
     /**
-     * Serves sockets at this route: `handler` is called with the socket and the request. An object sets options of the
-     * route in addition. Default: `false`.
+     * Serves sockets at this route: `handler` is called with the socket and the request. An object sets options of this
+     * route, too. Default: `false`.
      *
      * A plain GET is refused with 426 (FST_WS_UPGRADE_REQUIRED), and with 405 over HTTP/2. To serve it as well, pass
      * `wsHandler`: then `handler` serves the plain GET, and an object here sets options only.

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { RawData } from 'ws'
 import type { WebSocket } from './socket.ts'
 
-/** Options of `reconnect` of `connect()`. */
+/** Value of the option `reconnect` of `connect()`: limits and delays of the attempts to connect again. */
 export interface ReconnectOptions {
   /**
    * Attempts in a row that may fail. After them the socket ends with `'error'`, if the last attempt had one, and
@@ -40,8 +40,11 @@ export interface ReconnectingWebSocketEvents {
   reconnecting: [event: Reconnecting]
   /** A later connection is open. */
   reconnected: []
+  /** A message was received. Text is a Buffer too. */
   message: [data: RawData, isBinary: boolean]
+  /** A ping was received. Unless `autoPong` is false, it is answered. */
   ping: [data: Buffer]
+  /** A ping of `ping()`, or of `heartbeat`, was answered. */
   pong: [data: Buffer]
   /** All data that waited has been sent, or a new connection is open. */
   drain: []
@@ -65,7 +68,7 @@ type Members =
  * and is no instance of ws's `WebSocket`, which is one connection.
  *
  * @example
- * const socket = connect('wss://localhost:8443/echo', { reconnect: true })
+ * const socket = connect('wss://localhost:8443/feed', { ca, reconnect: true })
  * socket.on('reconnecting', ({ attempt, delay, code, error }) => console.warn({ attempt, delay, code, error }))
  * for await (const message of socket) console.log(message)
  */

@@ -1,5 +1,6 @@
 /** Message at the relay, as the plugin emits it: a plain object, whose values are strings and booleans. */
 export interface RelayMessage {
+  /** Topic at the relay: an escaped form of the published one. */
   topic: string
   [field: string]: unknown
 }
@@ -42,6 +43,7 @@ export type RelayOperation = 'close' | 'connect' | 'publish' | 'receive' | 'subs
 
 /** Circumstances of an error of the relay. */
 export interface RelayErrorContext {
+  /** Operation that has failed. */
   operation: RelayOperation
   /** Topic as it was published or subscribed to; undefined if the error concerns no single topic. */
   topic: string | undefined

@@ -1,5 +1,6 @@
 import type { WebSocket as WsWebSocket } from 'ws'
 import type { MessageOptions, PreparedMessage } from './message.ts'
+import type { WebSocketTopic, WebSocketTopics } from './topics.ts'
 
 /** HTTP version that carries a socket. */
 export type HttpVersion = '1.1' | '2'
@@ -66,7 +67,7 @@ export interface WebSocket extends WsWebSocket {
    * Topics that the socket subscribes to. The set follows each change; its own methods that change it throw. Empty once
    * the socket has closed, and for a client's socket.
    */
-  readonly topics: ReadonlySet<string>
+  readonly topics: ReadonlySet<WebSocketTopic>
 
   /**
    * Subscribes to a topic: the socket receives the messages that are published to it from now on, until it
@@ -79,13 +80,13 @@ export interface WebSocket extends WsWebSocket {
    * @throws FST_WS_INVALID_OPTION if the callback is not a function
    * @throws FST_WS_NO_TOPICS if the socket is that of a client
    * @example
-   * app.get('/rooms/:room', { websocket: true }, (socket, request) => {
-   *   const { room } = request.params
-   *   socket.subscribe(room)
-   *   socket.on('message', (message) => socket.publish(room, String(message)))
+   * app.get<{ Params: { room: string } }>('/rooms/:room', { websocket: true }, (socket, request) => {
+   *   const topic = `room:${request.params.room}` as const
+   *   socket.subscribe(topic)
+   *   socket.on('message', (message) => socket.publish(topic, String(message)))
    * })
    */
-  subscribe (topic: string, callback?: () => void): void
+  subscribe (topic: WebSocketTopic, callback?: () => void): void
 
   /**
    * Ends the subscription to a topic, if there is one.
@@ -93,7 +94,7 @@ export interface WebSocket extends WsWebSocket {
    * @throws FST_WS_INVALID_TOPIC if the topic is not a string
    * @throws FST_WS_NO_TOPICS if the socket is that of a client
    */
-  unsubscribe (topic: string): void
+  unsubscribe (topic: WebSocketTopic): void
 
   /**
    * Publishes a message to the other sockets that subscribe to a topic, as `app.websocketServer.publish()` does. This
@@ -105,7 +106,7 @@ export interface WebSocket extends WsWebSocket {
    * @throws FST_WS_INVALID_OPTION if an option is invalid
    * @throws FST_WS_NO_TOPICS if the socket is that of a client
    */
-  publish<Data extends string | object> (topic: string, data: Data, options?: PublishOptions): number
+  publish: Publish
 }
 
 /**
@@ -123,8 +124,19 @@ export type SlowConsumer =
   | 'drop'
   | ((socket: WebSocket, bytes: number) => 'close' | 'drop' | 'send' | void)
 
-/** Options of `publish()`. A prepared message has `binary` and `compress` already, so only `except` is left. */
+/** Options of `publish()`. With a prepared message only `except` is allowed: it has `binary` and `compress` already. */
 export interface PublishOptions extends MessageOptions {
   /** Sockets of this process that do not receive the message. Default: none. */
   except?: WebSocket | Iterable<WebSocket> | undefined
 }
+
+/** Method `publish()` while `WebSocketTopics` is empty: any data on any topic. A type argument checks the data. */
+type PublishAnything = <Data extends string | object> (topic: string, data: Data, options?: PublishOptions) => number
+
+/** Method `publish()` with the topics of `WebSocketTopics`: data has the type of its topic, or is prepared from it. */
+type PublishDeclared = <Topic extends WebSocketTopic & keyof WebSocketTopics> (
+  topic: Topic, data: WebSocketTopics[Topic] | PreparedMessage<WebSocketTopics[Topic]>, options?: PublishOptions
+) => number
+
+/** Type of `publish()` of a socket and of `app.websocketServer`. */
+export type Publish = [keyof WebSocketTopics] extends [never] ? PublishAnything : PublishDeclared

@@ -4,6 +4,7 @@ import type { HttpVersion } from './socket.ts'
 
 /** Result of `app.websocketServer.stats()`. Totals count from the registration of the plugin. */
 export interface WebsocketStats {
+  /** Sockets of all websocket routes. */
   sockets: {
     /** Open sockets. */
     open: number
@@ -37,6 +38,7 @@ export interface WebsocketStats {
   messages: { received: number, sent: number }
   /** Bytes of these messages, before compression and without frame headers. */
   bytes: { received: number, sent: number }
+  /** Topics, and the messages that were published to them. */
   topics: {
     /** Topics that sockets subscribe to. */
     open: number
@@ -47,6 +49,7 @@ export interface WebsocketStats {
     /** Messages that sockets took: one that reaches three sockets counts three times. */
     delivered: number
   }
+  /** Handshakes that opened no socket, or none yet. */
   handshakes: {
     /** Handshakes that are not answered yet. */
     pending: number
@@ -57,7 +60,9 @@ export interface WebsocketStats {
   }
   /** HTTP/2 sessions, with and without sockets. */
   sessions: {
+    /** Open sessions. */
     open: number
+    /** Sessions that were opened. */
     opened: number
     /** Largest receive window, in bytes, that the streams of a session have now; 0 without a session. */
     largestReceiveWindow: number

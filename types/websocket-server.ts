@@ -1,8 +1,9 @@
 import type { FastifyRequest } from 'fastify'
 import type { Server as WsServer, WebSocket as WsWebSocket } from 'ws'
 import type { MessageOptions, PreparedMessage } from './message.ts'
-import type { PublishOptions, WebSocket } from './socket.ts'
+import type { Publish, PublishOptions, WebSocket } from './socket.ts'
 import type { WebsocketStats } from './stats.ts'
+import type { WebSocketTopic } from './topics.ts'
 
 /** Class of the sockets. A class in `options.WebSocket` has no influence on this type. */
 type SocketClass = typeof WsWebSocket & (new (...parameters: ConstructorParameters<typeof WsWebSocket>) => WebSocket)
@@ -72,7 +73,7 @@ export interface WebsocketServer extends WsServer<SocketClass> {
    * interface Price { symbol: string, price: number }
    * app.websocketServer.publish<Price>('prices', { symbol: 'EUR', price: 1.09 })
    */
-  publish<Data extends string | object> (topic: string, data: Data, options?: PublishOptions): number
+  publish: Publish
 
   /**
    * Sends a message to the sockets of all routes in this process, or to a selection of them. It is not passed on to
@@ -89,7 +90,7 @@ export interface WebsocketServer extends WsServer<SocketClass> {
    *
    * @throws FST_WS_INVALID_TOPIC if the topic is not a string
    */
-  subscribers (topic: string): number
+  subscribers (topic: WebSocketTopic): number
 
   /**
    * Returns a message that is framed once, to be sent any number of times: by `publish()`, `broadcast()` and
@@ -98,5 +99,5 @@ export interface WebsocketServer extends WsServer<SocketClass> {
    * @throws FST_WS_INVALID_MESSAGE if the data cannot be sent
    * @throws FST_WS_INVALID_OPTION if an option is invalid
    */
-  prepare<Data extends string | object> (data: Data, options?: MessageOptions): PreparedMessage
+  prepare<Data extends string | object> (data: Data, options?: MessageOptions): PreparedMessage<Data>
 }

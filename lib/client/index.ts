@@ -27,8 +27,8 @@ type SocketFor<Reconnect> = Reconnect extends true | ReconnectOptions ? Reconnec
  * `headers`, if the server refuses; FST_WS_NO_EXTENDED_CONNECT if `http` is '2' and the server does not serve WebSocket
  * over HTTP/2; errors of Node, such as ECONNREFUSED. See RFC 8441 and RFC 6455.
  *
- * With `reconnect` it returns a ReconnectingWebSocket, which opens another connection when one ends. Failures that
- * another attempt may mend are its `'reconnecting'`.
+ * With `reconnect` it returns a ReconnectingWebSocket, which opens another connection when one ends. After a
+ * failure that may be temporary it emits `'reconnecting'`, and tries again.
  *
  * @throws FST_WS_INVALID_OPTION if an option is invalid or unknown
  * @throws SyntaxError of ws if the URL or a subprotocol is invalid

@@ -17,6 +17,9 @@ export interface Source {
  */
 const UNTYPED = [2571, 7005, 7006, 7019, 7031, 7034, 7053, 18046]
 
+/** A source that declares topics, or properties of requests, does so for all files that are compiled with it. */
+const AUGMENTS = /^declare module '/m
+
 const root = fileURLToPath(ROOT)
 const directory = `${root}test/docs/`
 
@@ -25,7 +28,6 @@ const directory = `${root}test/docs/`
  * directory as JavaScript. Returns the mistakes in each source, by its name.
  */
 export function compile (sources: Source[], out: string): Map<string, string[]> {
-  const files = new Map(sources.map((source) => [directory + source.name, source]))
   const options: ts.CompilerOptions = {
     ...readOptions(),
     allowJs: true,
@@ -36,8 +38,19 @@ export function compile (sources: Source[], out: string): Map<string, string[]> 
     outDir: out,
     paths: readPaths()
   }
+  const alone = sources.filter(({ text }) => AUGMENTS.test(text)).map((source) => [source])
+  const programs = [sources.filter(({ text }) => !AUGMENTS.test(text)), ...alone]
+  const parsed = new Map<string, ts.SourceFile | undefined>()
+  return new Map(programs.flatMap((each) => compileProgram(each, options, parsed)))
+}
+
+/** @param parsed files of the package and its dependencies, which all programs share */
+function compileProgram (
+  sources: Source[], options: ts.CompilerOptions, parsed: Map<string, ts.SourceFile | undefined>
+): Array<[name: string, mistakes: string[]]> {
+  const files = new Map(sources.map((source) => [directory + source.name, source]))
   const names = [`${root}index.ts`, `${directory}ports.ts`, ...files.keys()]
-  const program = ts.createProgram(names, options, createHost(options, files))
+  const program = ts.createProgram(names, options, createHost(options, files, parsed))
 
   const mistakes = [...files].map(([path, { name, offset }]): [string, string[]] => {
     const file = program.getSourceFile(path)!
@@ -45,8 +58,9 @@ export function compile (sources: Source[], out: string): Map<string, string[]> 
     const seen = found.filter(({ code, start = 0 }) => start >= offset && (isTyped(name) || !UNTYPED.includes(code)))
     return [name, seen.map(describe)]
   })
-  program.emit()
-  return new Map(mistakes)
+  if (sources.length > 1) program.emit()
+  else for (const path of files.keys()) program.emit(program.getSourceFile(path))
+  return mistakes
 }
 
 function isTyped (name: string): boolean {
@@ -69,7 +83,9 @@ function readPaths (): Record<string, string[]> {
   }))
 }
 
-function createHost (options: ts.CompilerOptions, files: Map<string, Source>): ts.CompilerHost {
+function createHost (
+  options: ts.CompilerOptions, files: Map<string, Source>, parsed: Map<string, ts.SourceFile | undefined>
+): ts.CompilerHost {
   const host = ts.createCompilerHost(options)
   const { fileExists, readFile, getSourceFile } = host
   return Object.assign(host, {
@@ -77,7 +93,9 @@ function createHost (options: ts.CompilerOptions, files: Map<string, Source>): t
     readFile: (path: string) => files.get(path)?.text ?? readFile(path),
     getSourceFile (path: string, version: ts.ScriptTarget | ts.CreateSourceFileOptions) {
       const source = files.get(path)
-      return source === undefined ? getSourceFile(path, version) : ts.createSourceFile(path, source.text, version)
+      if (source !== undefined) return ts.createSourceFile(path, source.text, version)
+      if (!parsed.has(path)) parsed.set(path, getSourceFile(path, version))
+      return parsed.get(path)
     }
   })
 }

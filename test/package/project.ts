@@ -45,6 +45,7 @@ async function install (temporary: string): Promise<Project> {
   await run('tar', ['-xzf', join(temporary, tarball), '-C', installed, '--strip-components', '1'])
   await cp(consumer, directory, { recursive: true })
   for (const name of ['usage.mts', 'usage.cts']) await cp(join(consumer, 'usage.ts'), join(directory, name))
+  await cp(join(consumer, 'declared-topics', 'topics.mts'), join(directory, 'declared-topics', 'topics.cts'))
 
   const { dependencies, peerDependencies } = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8'))
   for (const name of ['@types/node', ...Object.keys({ ...dependencies, ...peerDependencies })]) {

@@ -14,6 +14,12 @@ for (const [version, compiler] of Object.entries(COMPILERS)) {
     t.match(await compile(compiler, '--version'), `Version ${version}.`)
     t.equal(await compile(compiler, '-p', '.'), '')
   })
+
+  for (const config of ['tsconfig.json', 'tsconfig.cjs.json', 'tsconfig.bundler.json']) {
+    void t.test(`TypeScript ${version} checks the topics that a program declares, with its ${config}`, async (t) => {
+      t.equal(await compile(compiler, '-p', join('declared-topics', config)), '')
+    })
+  }
 }
 
 /** Returns the output of a compiler, even if it fails. Its `bin` has no extension, which tap's loader needs. */

@@ -2,7 +2,9 @@ import fastify from 'fastify'
 import type { FastifyRequest } from 'fastify'
 import { expect, test } from 'tstyche'
 import websocket from '../../index.ts'
-import type { BroadcastOptions, MessageOptions, PreparedMessage, PublishOptions, WebSocket } from '../../index.ts'
+import type {
+  BroadcastOptions, MessageOptions, PreparedMessage, PublishOptions, WebSocket, WebSocketTopic, WebSocketTopics
+} from '../../index.ts'
 import type { WebSocket as ClientWebSocket } from '../../lib/client/index.ts'
 
 interface Price { symbol: string, price: number }
@@ -42,7 +44,8 @@ test('publish<T>() and broadcast<T>() take strings, bytes, objects and prepared 
     expect(websocketServer.broadcast(data)).type.toBe<number>()
   }
   const message = websocketServer.prepare<Price>({ symbol: 'EUR', price: 1.09 }, { compress: false })
-  expect(message).type.toBe<PreparedMessage>()
+  expect(message).type.toBe<PreparedMessage<Price>>()
+  expect(message).type.toBeAssignableTo<PreparedMessage>()
   expect(websocketServer.publish('a', message)).type.toBe<number>()
   expect(websocketServer.broadcast(message)).type.toBe<number>()
   expect(websocketServer.publish).type.not.toBeCallableWith('a', undefined)
@@ -50,6 +53,13 @@ test('publish<T>() and broadcast<T>() take strings, bytes, objects and prepared 
   expect(websocketServer.publish).type.not.toBeCallableWith(5, 'text')
   expect(websocketServer.publish).type.not.toBeCallableWith('a')
   expect(websocketServer.subscribers('a')).type.toBe<number>()
+})
+
+test('while no topics are declared, any string is a topic, of any data', () => {
+  expect<keyof WebSocketTopics>().type.toBe<never>()
+  expect<WebSocketTopic>().type.toBe<string>()
+  const publish = <Data extends object>(topic: string, data: Data): number => websocketServer.publish(topic, data)
+  expect(publish('a', { any: 'object' })).type.toBe<number>()
 })
 
 test('a prepared message is read-only, and send() takes it with a callback', () => {
