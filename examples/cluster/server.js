@@ -1,10 +1,9 @@
 /** A node of the cluster. cluster.js starts three of them, and sets the variables of their environment. */
-import { EventEmitter, once } from 'node:events'
-import { setTimeout as sleep } from 'node:timers/promises'
 import Fastify from 'fastify'
 import fastifyWebsocketH2 from 'fastify-websocket-h2'
 import { PARAMS, parse } from '../chat/input.js'
 import { addLogin, requireLogin } from '../chat/login.js'
+import { Health } from '../shared/health.js'
 import { servePage } from '../shared/page.js'
 import { INPUT } from './input.js'
 import { Log } from './log.js'
@@ -19,9 +18,6 @@ const DRAIN_TIME = 500
 const HEALTH_CHECK_TIMEOUT = 1000
 
 const log = new Log(REDIS)
-/** Emits 'healthy' or 'ending' when a health check was answered. */
-const health = new EventEmitter()
-let isEnding = false
 
 // HAProxy decrypts TLS, and speaks HTTP/2 in clear to the nodes.
 const app = Fastify({ http2: true, logger: { level: 'warn' } })
@@ -38,11 +34,7 @@ await app.register(servePage, {
   files: { '/room.js': new URL('page/room.js', import.meta.url) }
 })
 
-app.get('/health', {
-  onResponse: async (request, { statusCode }) => health.emit(statusCode === 200 ? 'healthy' : 'ending')
-}, (request, reply) => {
-  reply.code(isEnding ? 404 : 200).send()
-})
+const health = new Health(app)
 
 app.get('/rooms/:room', {
   websocket: true,
@@ -99,8 +91,8 @@ app.get('/rooms/:room', {
 
 /** Lets HAProxy lead new sockets to the other nodes, closes the sockets, and ends. */
 async function drain () {
-  isEnding = true
-  await Promise.race([once(health, 'ending'), sleep(HEALTH_CHECK_TIMEOUT)])
+  health.status = 404
+  await health.answered(404, HEALTH_CHECK_TIMEOUT)
   await app.websocketServer.drain({ over: DRAIN_TIME })
   await close()
 }
@@ -113,7 +105,7 @@ async function close () {
 }
 
 await app.listen({ port: Number(PORT), host: '127.0.0.1' })
-health.once('healthy', () => process.send?.('healthy'))
+health.answered(200).then(() => process.send?.('healthy'))
 process.once('SIGTERM', drain)
 // After Ctrl-C, SIGINT arrives twice: from the terminal, and from start.js.
 process.on('SIGINT', close)

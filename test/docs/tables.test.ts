@@ -165,6 +165,24 @@ void t.test('deployment.md has every client and proxy that npm run interop drive
   }
 })
 
+void t.test('deployment.md has the idle timeouts of the configurations, which are longer than heartbeat', async (t) => {
+  const url = new URL('../interop/proxies/index.js', import.meta.url)
+  const { PROXIES } = await import(url.href) as { PROXIES: Array<{ name: string, example: string }> }
+  const rows = byName(tableOf('docs/deployment.md', 'Timeouts'))
+  t.same(new Set(rows.keys()), new Set(PROXIES.map(({ name }) => name)))
+  for (const { name, example } of PROXIES) {
+    const codes = rows.get(name)!.map((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, code]) => code!))
+    const [, directives, , value] = codes
+    const configured = [...read(`examples/proxies/${example}`).matchAll(/^\s*([\w-]+(?: tunnel)?)[=: ]+(\d+)([ms]?)$/gm)]
+      .filter(([, directive]) => directives!.includes(directive!))
+    t.ok(configured.length > 0, `${name} has an idle timeout`)
+    for (const [, directive, count, unit] of configured) {
+      t.equal(`${count}${unit}`, value![0], `${name}: ${directive}`)
+      t.ok(Number(count) * (unit === 'm' ? 60_000 : 1000) > PLUGIN_OPTIONS.heartbeat.default, `${name}: ${directive}`)
+    }
+  }
+})
+
 void t.test('http1-and-http2.md lists the vulnerabilities of Node.js that the warning is about', async (t) => {
   const concerned = { http2: 'HTTP/2 servers', tls: 'TLS servers', client: 'HTTP/2 clients' }
   t.same(tableOf('docs/http1-and-http2.md', 'Vulnerabilities').rows, VULNERABILITIES.map((vulnerability) => {

@@ -12,18 +12,22 @@ const SETTLE_TIMEOUT = 3000
 /** The app of server.js, in a process of its own. */
 export class App {
   #child
-  #commands = new Commands((command) => this.#child.send(command))
+  #commands = new Commands((command) => {
+    // Without a callback, the error of a process that has exited is not caught. The command ends with its time limit.
+    this.#child.send(command, () => {})
+  })
+
   /** The events that the app has reported: 'opened' or 'closed', followed by the socket's id. */
   #events = new Map()
   #emitter = new EventEmitter().setMaxListeners(0)
 
   /**
    * @param options `ports`: listens on the ports of an app that was killed, instead of any free ones; `plugin`: options of
-   *   the plugin
+   *   the plugin; `fastify`: options of Fastify; `ending`: the status of health checks after SIGTERM
    */
-  static async start (folder, { ports, plugin } = {}) {
+  static async start (folder, { ports, plugin, fastify, ending } = {}) {
     const app = new App()
-    app.#child = killOnExit(fork(SERVER, [JSON.stringify({ folder, ports, plugin })]))
+    app.#child = killOnExit(fork(SERVER, [JSON.stringify({ folder, ports, plugin, fastify, ending })]))
     Object.assign(app, await waitForMessage(app.#child, 'the app'))
     app.#child.on('message', (message) => app.#onMessage(message))
     return app
@@ -73,8 +77,30 @@ export class App {
     return state
   }
 
+  get pid () {
+    return this.#child.pid
+  }
+
   kill () {
     return kill(this.#child)
+  }
+
+  /** Sends SIGTERM. Returns the exit code. */
+  async end () {
+    const exited = once(this.#child, 'exit')
+    this.#child.kill('SIGTERM')
+    const [code, signal] = await withTimeout('the app, SIGTERM', exited)
+    return code ?? signal
+  }
+
+  /** Stops the process, whose ports continue to accept connections. */
+  freeze () {
+    this.#child.kill('SIGSTOP')
+  }
+
+  /** Continues a process that was stopped. */
+  unfreeze () {
+    this.#child.kill('SIGCONT')
   }
 
   async #waitFor (event) {

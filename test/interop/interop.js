@@ -16,7 +16,9 @@ import { PROXIES } from './proxies/index.js'
 import { Report } from './report.js'
 import { runBehindProxy } from './run-behind-proxy.js'
 import { runDirectly } from './run-directly.js'
+import { runKubernetes } from './run-kubernetes.js'
 import { runNodes } from './run-nodes.js'
+import { runTwoNodes } from './run-two-nodes.js'
 
 const FOLDER = join(CACHE, 'run')
 const CA = join(FOLDER, 'ca.pem')
@@ -39,6 +41,7 @@ await mkdir(FOLDER, { recursive: true })
 await writeCertificateFiles(FOLDER)
 for (const client of CLIENTS.filter(isSelected)) await runClient(client)
 await runProxies(PROXIES.filter(isSelected))
+if (isSelected({ name: 'Kubernetes' })) await runKubernetes(report)
 await writeFile(join(CACHE, 'results.json'), JSON.stringify(report, undefined, 2))
 console.log(report.format())
 process.exit(report.hasFailed || (all && report.skipped.length > 0) ? 1 : 0)
@@ -68,9 +71,13 @@ async function runProxies (proxies) {
   const clients = await startProxyClients()
   for (const proxy of proxies) {
     const version = await proxy.find()
-    if (version === undefined) report.skip(proxy)
-    else await runOrReport(proxy.name, version, () => runBehindProxy(proxy, version, clients, FOLDER, report))
-    if (version !== undefined && proxy.nodes !== undefined) {
+    if (version === undefined) {
+      report.skip(proxy)
+      continue
+    }
+    await runOrReport(proxy.name, version, () => runBehindProxy(proxy, version, clients, FOLDER, report))
+    await runOrReport(proxy.name, version, () => runTwoNodes(proxy, version, FOLDER, report))
+    if (proxy.nodes !== undefined) {
       await runOrReport(proxy.name, version, () => runNodes(proxy, version, FOLDER, report))
     }
   }

@@ -1,10 +1,8 @@
-import { cp, mkdtemp } from 'node:fs/promises'
-import { join } from 'node:path'
 import { App } from './app.js'
-import { CERTIFICATE_FILES } from './certificate-files.js'
+import { prepareFolder } from './certificate-files.js'
 import { startProxy } from './proxies/index.js'
 import { ScenarioContext } from './scenario-context.js'
-import { CONNECT, UPGRADE } from './transports.js'
+import { portName, transportTo } from './transports.js'
 
 /** An app behind a proxy. Both can be killed and restarted on the same ports. */
 export class ProxiedApp {
@@ -20,9 +18,7 @@ export class ProxiedApp {
   static async start (proxy, folder, options = {}) {
     const proxied = new ProxiedApp()
     proxied.#proxy = proxy
-    // Two proxies cannot share their files.
-    proxied.#folder = await mkdtemp(join(folder, 'proxied-app-'))
-    for (const file of CERTIFICATE_FILES) await cp(join(folder, file), join(proxied.#folder, file))
+    proxied.#folder = await prepareFolder(folder, 'proxied-app-')
     proxied.#options = options
     proxied.app = await App.start(folder, options)
     await proxied.restartProxy()
@@ -40,7 +36,7 @@ export class ProxiedApp {
 
   /** The handshake that the proxy sends to the app. */
   get transport () {
-    return this.#proxy.upstreamHttpVersion === '2.0' ? CONNECT : UPGRADE
+    return transportTo(this.#proxy)
   }
 
   killProxy () {
@@ -50,7 +46,7 @@ export class ProxiedApp {
   /** Starts the proxy, on the ports that it had before. */
   async restartProxy () {
     const ports = this.#running && { cleartext: this.#running.cleartext, tls: this.#running.tls }
-    this.#running = await startProxy(this.#proxy, { ...this.#options, app: this.#appPort, folder: this.#folder, ports })
+    this.#running = await startProxy(this.#proxy, { ...this.#options, apps: portsOf(this.app, this.#proxy, this.#options.tls), folder: this.#folder, ports })
   }
 
   /** Kills the app, and starts it again on the same ports. */
@@ -63,10 +59,10 @@ export class ProxiedApp {
     await this.killProxy()
     await this.app.kill()
   }
+}
 
-  get #appPort () {
-    const { h1, h2c, tls } = this.app.ports
-    if (this.#options.tls) return tls
-    return this.transport === CONNECT ? h2c : h1
-  }
+/** Returns the ports of both nodes for a proxy: two servers of one app. */
+function portsOf ({ ports }, proxy, tls) {
+  const name = portName(proxy, tls)
+  return [ports[name], ports[`${name}Second`]]
 }

@@ -5,9 +5,10 @@
 import { readFile } from 'node:fs/promises'
 import fastify from 'fastify'
 import websocket from 'fastify-websocket-h2'
+import { Health } from '../../examples/shared/health.js'
 import { CONNECT, UPGRADE } from './transports.js'
 
-const { folder, ports = {}, plugin = {} } = JSON.parse(process.argv[2])
+const { folder, ports = {}, plugin = {}, fastify: fastifyOptions, ending } = JSON.parse(process.argv[2])
 
 const PAGE = `<!doctype html>
 <title>Interop client</title>
@@ -25,8 +26,16 @@ const APPS = {
   h2c: [{ http2: true }],
   tls: [{ http2: true, https: tls }],
   http2Only: [{ http2: true, https: certificate }],
-  unadvertised: [{ http2: true, https: tls }, { advertise: false }]
+  unadvertised: [{ http2: true, https: tls }, { advertise: false }],
+  // The second nodes of the proxies.
+  h1Second: [{}],
+  h2cSecond: [{ http2: true }],
+  tlsSecond: [{ http2: true, https: tls }]
 }
+/** In ms. An app that ends waits for a health check at most this long: longer than the proxies' intervals. */
+const HEALTH_CHECK_TIMEOUT = 3000
+/** In ms. */
+const DRAIN_TIME = 500
 
 /** Open sockets, by the `id` in the query of their handshakes. */
 const sockets = new Map()
@@ -38,15 +47,16 @@ const connectStreams = new WeakSet()
 const connections = new WeakMap()
 let lastConnection = 0
 const warnings = []
-/** The `websocketServer` of each app. */
-const servers = []
+const apps = []
+/** The health checks of each app. */
+const healths = []
 
 const listening = await Promise.all(Object.entries(APPS).map(([name, options]) => listen(name, ...options)))
 const COMMANDS = {
   close: ({ socket, code, reason }) => sockets.get(socket).close(code, reason),
   terminate: ({ socket }) => sockets.get(socket).terminate(),
   drain: async ({ over }) => {
-    const counts = await Promise.all(servers.map((server) => server.drain({ over })))
+    const counts = await Promise.all(apps.map(({ websocketServer }) => websocketServer.drain({ over })))
     return counts.reduce((sum, count) => sum + count)
   },
   state: () => ({ streams: streams.size, sockets: sockets.size, warnings })
@@ -57,14 +67,16 @@ process.on('message', async ({ id, do: name, ...args }) => {
   process.send({ id, value: value ?? null })
 })
 process.once('disconnect', () => process.exit())
+process.once('SIGTERM', end)
 process.send({ ports: Object.fromEntries(listening) })
 
 async function listen (name, options, pluginOptions) {
-  const app = fastify({ ...options, logger: { level: 'warn', stream: { write: recordWarning } } })
+  const app = fastify({ ...fastifyOptions, ...options, logger: { level: 'warn', stream: { write: recordWarning } } })
   // Must run before Node's own listener, which calls the handler.
   app.server.prependListener('stream', streamOnServer)
   await app.register(websocket, { ...plugin, ...pluginOptions, nodeVersionWarning: false })
-  servers.push(app.websocketServer)
+  apps.push(app)
+  healths.push(new Health(app))
   addRoutes(app)
   await app.listen({ port: ports[name] ?? 0, host: '127.0.0.1' })
   return [name, app.server.address().port]
@@ -83,12 +95,14 @@ function addRoutes (app) {
     return reply.type('text/html').headers({ 'set-cookie': 'peer=yes', 'cache-control': 'no-store' }).send(PAGE)
   })
   app.get('/sockets.js', async (_request, reply) => reply.type('text/javascript').send(PAGE_SCRIPT))
+  app.get('/process', async () => String(process.pid))
+  app.get('/metrics', async () => 'metrics')
   app.get('/connection', async ({ raw }) => String(connectionOf(raw)))
 }
 
 /** @param frames record of the frames of the socket, if there is one */
-function echo (socket, { query, raw, headers }, frames) {
-  const { id } = query
+function echo (socket, request, frames) {
+  const { query: { id }, raw, headers, ip, protocol, host } = request
   sockets.set(id, socket)
   process.send({
     event: `opened ${id}`,
@@ -97,6 +111,7 @@ function echo (socket, { query, raw, headers }, frames) {
     protocol: socket.protocol,
     origin: headers.origin,
     cookie: headers.cookie,
+    request: { ip, protocol, host },
     extensions: socket.extensions
   })
   socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }))
@@ -104,6 +119,15 @@ function echo (socket, { query, raw, headers }, frames) {
     sockets.delete(id)
     process.send({ event: `closed ${id}`, code, reason: String(reason), frames })
   })
+}
+
+/** Waits until the proxy has noticed, moves the sockets to the other node, and ends. */
+async function end () {
+  for (const health of healths) health.status = ending
+  await Promise.race(healths.map((health) => health.answered(ending, HEALTH_CHECK_TIMEOUT)))
+  await COMMANDS.drain({ over: DRAIN_TIME })
+  await Promise.all(apps.map((app) => app.close()))
+  process.disconnect()
 }
 
 const RSV1 = 0x40

@@ -3,7 +3,6 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { launch } from 'puppeteer-core'
 import { CHROMIUM_FLAGS } from '../../helpers/chromium.js'
 import { withTimeout } from '../commands.js'
 
@@ -80,6 +79,8 @@ export class Browser {
   async #start (browser, executablePath) {
     // Both browsers need a home directory that is writable.
     this.profile = await mkdtemp(join(tmpdir(), `interop-${browser}-`))
+    // The tests of docs/ import this module, too, where the packages of the agents may not be installed.
+    const { launch } = await import('puppeteer-core')
     this.#browser = await launch({
       browser,
       executablePath,

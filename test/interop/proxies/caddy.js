@@ -9,7 +9,8 @@ export const caddy = {
   example: 'Caddyfile',
   install: 'GOBIN="$PWD/.cache/interop/bin" go install github.com/caddyserver/caddy/v2/cmd/caddy@v2.11.9',
   unsupported: {},
-  // For clients of HTTP/2. Sockets over HTTP/1.1 have no idle timeout.
+  // For clients of HTTP/2.
+  http1IdleTimeout: false,
   idleTimeoutSetting: { pattern: /(read_body_idle) \w+/g, write: (ms) => `$1 ${ms}ms` },
   find: async () => readVersion(await program(), ['build-info'], /caddy\/v2\s+v([\d.]+)/),
   command: async ({ config, folder }) => ({

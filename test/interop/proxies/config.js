@@ -28,9 +28,9 @@ function enableTls (lines) {
 }
 
 /** Replaces all ports in one pass: a new port may equal one that the example names. */
-function replacePorts (text, { cleartext, tls, app }) {
-  const ports = { 8080: cleartext, 8443: tls, 3000: app }
-  return text.replace(/\b(8080|8443|3000)\b/g, (port) => ports[port])
+function replacePorts (text, { cleartext, tls, apps }) {
+  const ports = { 8080: cleartext, 8443: tls, 3000: apps[0], 3001: apps[1] }
+  return text.replace(/\b(8080|8443|3000|3001)\b/g, (port) => ports[port])
 }
 
 function replaceIdleTimeout (text, ms, setting) {

@@ -12,6 +12,7 @@ export const haproxy = {
   example: 'haproxy.cfg',
   install: 'apt-get install haproxy (2.4 or later)',
   unsupported: {},
+  endingStatus: 404,
   idleTimeoutSetting: { pattern: /(timeout tunnel) \w+/g, write: (ms) => `$1 ${ms}ms` },
   find: async () => readVersion(await program(), ['-v'], /version (\S+)/),
   command: async ({ config }) => ({ file: await program(), args: ['-db', '-f', config] }),

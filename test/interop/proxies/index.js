@@ -19,15 +19,15 @@ export const PROXIES = [haproxy, envoy, nghttpx, caddy, httpd]
 /**
  * Starts a proxy with the configuration in examples/proxies.
  *
- * @param options `app`: the port of the app; `tls`: whether the app uses TLS; `folder`: contains the certificates, and
+ * @param options `apps`: the ports of the two nodes; `tls`: whether they use TLS; `folder`: contains the certificates, and
  *   becomes the working directory; `idleTimeout`: replaces that of the example, in ms; `ports`: any free ones by default
  */
-export async function startProxy (proxy, { app, tls = false, folder, idleTimeout, ports }) {
+export async function startProxy (proxy, { apps, tls = false, folder, idleTimeout, ports }) {
   ports ??= await findPorts()
   const example = await readFile(new URL(proxy.example, EXAMPLES), 'utf8')
   const config = join(folder, proxy.example)
   const { idleTimeoutSetting } = proxy
-  await writeFile(config, configure(example, { tls, ports: { ...ports, app }, idleTimeout, idleTimeoutSetting }))
+  await writeFile(config, configure(example, { tls, ports: { ...ports, apps }, idleTimeout, idleTimeoutSetting }))
 
   return await spawnProxy(proxy, { config, folder, ports })
 }
