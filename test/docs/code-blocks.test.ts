@@ -37,7 +37,7 @@ t.setTimeout(300_000)
 
 const recipes = list('examples/recipes', '.js')
 const blocks = pages.flatMap(({ blocks }) => blocks)
-const mistakes = compile(blocks.filter(({ language }) => CODE.includes(language)).flatMap(toSources), join(installed, 'dist'))
+const mistakes = compile(blocks.filter(isCompiled).flatMap(toSources), join(installed, 'dist'))
 await install()
 const runner = await createRunner(installed)
 
@@ -52,9 +52,11 @@ void t.test('every block is found, with its setup', async (t) => {
 for (const block of blocks) {
   const { page, line, language, code, setup } = block
   void t.test(`${page}, line ${line}: the ${language || 'nameless'} block works as it is`, { timeout: 30_000 }, async (t) => {
-    if (CODE.includes(language)) await checkCode(t, runner, block)
+    if (isCompiled(block)) await checkCode(t, runner, block)
+    else if (CODE.includes(language)) t.ok(fileOfRecipe(block), 'test/browser runs it')
     else if (language === 'sh') await checkCommands(t, code, directory)
     else if (language === 'json') t.doesNotThrow(() => JSON.parse(code))
+    else if (language === 'diff') t.ok(page.startsWith('docs/recipes/'), 'test/recipes compares it with its programs')
     else if (CONFIGURATIONS.includes(language)) t.ok(isOfExample(code), 'it is a part of a file in examples/proxies')
     else if (language !== DECLARATION || page !== GENERATED) t.equal(language, 'text', 'this test knows the language')
     if (!CODE.includes(language)) t.equal(setup, '', 'only code has a setup')
@@ -67,6 +69,11 @@ async function checkCode (t: Test, runner: Runner, block: Block): Promise<void> 
   if (fileOfRecipe(block) !== undefined || isDeclaration(block)) return
   if (kindOf(block) === 'fragment') await runner.runFragment(t, block, main!.name)
   else await runner.runProgram(t, block, main!.name, setup?.name)
+}
+
+/** Code of a page uses globals of browsers, whose types are not those of Node.js. */
+function isCompiled ({ language, code }: Block): boolean {
+  return CODE.includes(language) && !code.startsWith('/* global ')
 }
 
 /** A block with imports is a program, which a reader can run as it is. A block without is a fragment of one. */

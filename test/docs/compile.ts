@@ -17,8 +17,11 @@ export interface Source {
  */
 const UNTYPED = [2571, 7005, 7006, 7019, 7031, 7034, 7053, 18046]
 
-/** A source that declares topics, or properties of requests, does so for all files that are compiled with it. */
-const AUGMENTS = /^declare module '/m
+/**
+ * A source that declares topics, or properties of requests, does so for all files that are compiled with it. What it
+ * declares for another package, such as the user of @fastify/jwt, is needed by the other blocks of its page.
+ */
+const AUGMENTS = /^declare module 'fastify/m
 
 const root = fileURLToPath(ROOT)
 const directory = `${root}test/docs/`
