@@ -58,6 +58,7 @@ function forward (from, to, connectedAt, count) {
   const queue = []
   let queuedBytes = 0
   let lastDue = 0
+  let isEnded = false
   let timer
 
   function enqueue (chunk) {
@@ -89,12 +90,17 @@ function forward (from, to, connectedAt, count) {
   }
 
   from.on('data', enqueue)
-  from.on('end', () => enqueue(null))
+  from.on('end', () => {
+    isEnded = true
+    enqueue(null)
+  })
   to.on('drain', () => { if (timer === undefined) writeDue() })
 
-  // A client may destroy its connection, so an error is expected here, and either end destroys the other.
+  // A client may destroy its connection, so an error is expected here, and either end destroys the other. After a regular
+  // end, data may still be on its way.
   from.on('error', () => {})
-  from.on('close', () => {
+  from.on('close', (hadError) => {
+    if (isEnded && !hadError) return
     clearTimeout(timer)
     to.destroy()
   })

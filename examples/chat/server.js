@@ -25,9 +25,6 @@ await app.register(fastifyWebsocketH2, {
   shutdown: { code: 1012, reason: 'restart' }
 })
 
-await app.register(servePage, {
-  directory: new URL('page/', import.meta.url),
-  files: { '/room.js': new URL('page/room.js', import.meta.url) }
-})
+await app.register(servePage, { directory: new URL('page/', import.meta.url) })
 await app.register(chat, { secret })
 await listen(app, 'npm run example:chat')

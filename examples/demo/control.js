@@ -1,42 +1,77 @@
+import { measureMemory } from './memory.js'
+
 const CHAT = 'chat'
+const MOST_CHARACTERS = 500
+const BUSY = 4409
+
+const measurement = {
+  querystring: {
+    type: 'object',
+    required: ['rtt'],
+    properties: { rtt: { type: 'integer', minimum: 0, maximum: 1000 } }
+  }
+}
 
 /**
- * Serves the figures of both servers, the distance, and the chat. `servers` has a function for each server, which calls a
- * function of its `demo`. `front` has the process that delays the traffic of both, and their ports.
+ * Serves the figures of both servers, the distance, and the chat. `servers` has a function for each server, which
+ * calls a function of its `demo`. `front` has the process that delays the traffic of both, and their ports. `keys` are
+ * those of the servers.
  */
-export async function control (app, { servers, front }) {
+export async function control (app, { servers, front, keys }) {
+  const memory = { http2: undefined, http1: undefined }
+  let memoryMeasurement
+  let measuring
   let rtt = 0
 
-  const fromBoth = async (name) => {
-    const [http2, http1] = await Promise.all([servers.http2(name), servers.http1(name)])
+  const fromBoth = async (name, value) => {
+    const [http2, http1] = await Promise.all([servers.http2(name, value), servers.http1(name, value)])
     return { http2, http1 }
   }
 
-  app.get('/figures', async () => {
-    const [{ http2, http1 }, counts] = await Promise.all([fromBoth('readFigures'), front.process.request('count')])
+  app.get('/figures', async ({ query }) => {
+    const [{ http2, http1 }, counts] = await Promise.all([
+      fromBoth('readFigures', query.page), front.process.request('count')
+    ])
     return {
       rtt,
-      http2: { port: front.ports[0], ...http2, ...counts[0] },
-      http1: { port: front.ports[1], ...http1, ...counts[1] }
+      http2: { port: front.ports[0], ...http2, ...counts[0], ...memory.http2 },
+      http1: { port: front.ports[1], ...http1, ...counts[1], ...memory.http1 }
     }
   })
 
-  app.get('/memory', () => fromBoth('readMemory'))
+  async function measureBoth () {
+    memory.http2 = await measureMemory({ http2: true, https: { ...keys, allowHTTP1: true } })
+    memory.http1 = await measureMemory({ https: keys })
+  }
+
+  // Measures once. The result is in /figures from then on.
+  app.post('/memory', async () => {
+    memoryMeasurement ??= measureBoth()
+    await memoryMeasurement
+    return {}
+  })
 
   app.post('/stalled/resume', async () => {
     await fromBoth('resumeStalled')
     return {}
   })
 
-  const distance = { type: 'object', required: ['rtt'], properties: { rtt: { type: 'integer', minimum: 0, maximum: 1000 } } }
-  app.put('/distance', { schema: { body: distance } }, async ({ body }) => {
-    rtt = body.rtt
+  // Pages that measure at the same time would measure each other, so a page has this socket open while it does.
+  app.get('/measurement', { websocket: true, schema: measurement }, async (socket, { query }) => {
+    if (measuring !== undefined) return socket.close(BUSY, 'Another page is measuring')
+    measuring = socket
+    socket.on('close', () => { measuring = undefined })
+    rtt = query.rtt
     await front.process.request('delay', rtt)
-    return { rtt }
+    socket.send(JSON.stringify({ rtt }))
   })
 
   app.get('/chat', { websocket: true }, (socket) => {
+    socket.send(JSON.stringify({ httpVersion: socket.httpVersion }))
     socket.subscribe(CHAT)
-    socket.on('message', (data) => app.websocketServer.publish(CHAT, String(data).slice(0, 500)))
+    socket.on('message', (data) => {
+      const text = String(data).slice(0, MOST_CHARACTERS)
+      app.websocketServer.publish(CHAT, JSON.stringify({ text }))
+    })
   })
 }

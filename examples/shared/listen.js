@@ -30,10 +30,11 @@ export function onInterrupt (close) {
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, close)
 }
 
-/** Prints why an example cannot listen on a port, and exits. */
-export function failToListen ({ code, message }, port, command) {
+/** Prints why an example cannot listen on a port, which is in the environment variable, and exits. */
+export function failToListen ({ code, message }, port, command, variable = 'PORT') {
+  const other = port === 8444 ? 8445 : 8444
   fail(code === 'EADDRINUSE'
-    ? `Port ${port} is taken. Set PORT to a free one, for example: PORT=${port === 8444 ? 8445 : 8444} ${command}`
+    ? `Port ${port} is taken. Set ${variable} to a free one, for example: ${variable}=${other} ${command}`
     : `Cannot listen on port ${port}: ${message}`)
 }
 

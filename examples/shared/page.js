@@ -1,26 +1,27 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, readdir } from 'node:fs/promises'
 import { extname } from 'node:path'
 
-/** Files of each page, and of this directory, which has the styles that pages share. */
-const FILES = [
-  ['/', 'index.html', 'text/html; charset=utf-8'],
-  ['/script.js', 'script.js', 'text/javascript; charset=utf-8'],
-  ['/style.css', 'style.css', 'text/css; charset=utf-8'],
-  ['/base.css', new URL('base.css', import.meta.url), 'text/css; charset=utf-8']
-]
-
-const TYPES = { '.css': 'text/css; charset=utf-8', '.js': 'text/javascript; charset=utf-8' }
+const TYPES = {
+  '.css': 'text/css; charset=utf-8',
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8'
+}
 
 /**
- * Serves the page of an example. `directory` is the URL of its files, and `files` has other scripts and styles, by their
- * path. `connectTo` returns the sources, for the Content-Security-Policy, that the page's sockets may connect to in addition
- * to the page's own origin.
+ * Serves the page of an example: the files of `directory`, a URL, and the styles that pages share. `files` has other
+ * scripts and styles, by their path. `connectTo` returns the sources, for the Content-Security-Policy, that the page's
+ * sockets may connect to in addition to the page's own origin.
  */
 export async function servePage (app, { directory, files = {}, connectTo = () => '' }) {
-  const others = Object.entries(files).map(([path, file]) => [path, file, TYPES[extname(path)]])
-  for (const [path, file, type] of [...FILES, ...others]) {
-    const content = await readFile(new URL(file, directory))
-    app.get(path, (request, reply) => reply.headers(headersOf(connectTo())).type(type).send(content))
+  const names = await readdir(directory)
+  const own = Object.fromEntries(names.map((name) => [`/${name}`, new URL(name, directory)]))
+  const all = { '/base.css': new URL('base.css', import.meta.url), ...own, ...files }
+  for (const [path, file] of Object.entries(all)) {
+    const content = await readFile(file)
+    const type = TYPES[extname(file.pathname)]
+    app.get(path === '/index.html' ? '/' : path, (request, reply) => {
+      reply.headers(headersOf(connectTo())).type(type).send(content)
+    })
   }
 }
 

@@ -23,7 +23,7 @@ interface Modules {
   reconnect (getUrl: () => URL, observer: Observer): (data: string) => void
 }
 
-const SOURCE = read('examples/recipes/reconnecting-page/reconnecting-socket.js')
+const SOURCE = read('examples/recipes/reconnecting-page/page/reconnecting-socket.js')
 const ROOM = read('examples/chat/page/room.js')
 const WebSocket: unknown = Reflect.get(globalThis, 'WebSocket') ?? UndiciWebSocket
 

@@ -1,95 +1,110 @@
-/* global document, fetch, location */
-import { Sockets, closeSocket } from './sockets.js'
+/* global document, window */
+import { abort, isRunning, perform, returnFocus, showButtons, showState } from './activity.js'
+import { openChat } from './chat.js'
+import { Comparison, MOST_KEPT } from './comparison.js'
+import { NAMES, explain } from './explain.js'
+import { Report } from './report.js'
+import { BusyError } from './server.js'
 
-const ECHO_DURATION = 2000
-const STALL_LIMIT = 4 * 1024 * 1024
+const CANCELLED = new Error('Cancelled. No sockets are open.')
+const PAGE_PROTOCOL = performance.getEntriesByType('navigation')[0].nextHopProtocol
 
 const elements = Object.fromEntries([...document.querySelectorAll('[id]')].map((element) => [element.id, element]))
-const names = ['http2', 'http1']
-const transports = {}
+const { count, distance, stall, certificate } = elements
+const report = new Report(elements)
+const comparison = new Comparison(report, onLost)
+let isReduced = false
+let letRead
 
-elements['run-form'].addEventListener('submit', async (event) => {
-  event.preventDefault()
-  await run(Number(elements.count.value), Number(elements.distance.value))
+report.showCells(count.valueAsNumber)
+openChat(showTransport)
+
+count.addEventListener('input', () => {
+  if (!hasSockets() && !isRunning() && count.checkValidity()) report.showCells(count.valueAsNumber)
 })
-elements.stall.addEventListener('click', stall)
-elements.flood.addEventListener('click', flood)
+elements['run-form'].addEventListener('submit', (event) => {
+  event.preventDefault()
+  run()
+})
+elements.close.addEventListener('click', () => {
+  if (!abort(CANCELLED)) close('closed', 'All sockets are closed.')
+})
+elements.flood.addEventListener('click', () => measure('flooding', (signal) => comparison.flood(signal)))
+stall.addEventListener('click', () => {
+  if (letRead) letRead()
+  else measure('stalling', (signal) => comparison.stall(() => untilResumed(signal), signal))
+})
+// A user who has accepted the certificate in another tab comes back.
+window.addEventListener('focus', () => {
+  if (!certificate.hidden && !isRunning()) run()
+})
 
-async function getFigures () {
-  return (await fetch('/figures')).json()
+async function run () {
+  certificate.hidden = true
+  isReduced = count.valueAsNumber > MOST_KEPT
+  await measure('opening', async (signal) => {
+    await comparison.run(count.valueAsNumber, askForCertificate, signal)
+    showTransport(comparison.httpVersion)
+  })
 }
 
-async function getMemory () {
-  return (await fetch('/memory')).json()
+async function measure (state, measurement) {
+  const error = await perform({ rtt: Number(distance.value), state }, measurement)
+  if (error instanceof BusyError) showState('failed', error.message)
+  else if (error) return close(error === CANCELLED ? 'closed' : 'failed', error.message)
+  else showOpen(Object.entries(comparison.open))
+  showButtons(hasSockets())
 }
 
-async function run (count, rtt) {
-  const { http1, http2 } = await getFigures()
-  for (const name of names) await transports[name]?.close()
-  transports.http2 = new Sockets(location.origin)
-  transports.http1 = new Sockets(`https://${location.hostname}:${http1.port}`)
-  await fetch('/distance', { method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ rtt }) })
-  const results = {}
-  for (const name of names) {
-    const before = { ...(await getFigures())[name], memory: (await getMemory())[name] }
-    const times = await transports[name].open(count)
-    const after = { ...(await getFigures())[name], memory: (await getMemory())[name] }
-    results[name] = {
-      version: transports[name].httpVersion,
-      carriers: after.carriers,
-      connections: after.connections - before.connections,
-      handshakes: after.tlsHandshakes - before.tlsHandshakes,
-      first: times[0],
-      last: times.at(-1),
-      bytes: (after.sent + after.received - before.sent - before.received) / count,
-      memory: (after.memory - before.memory) / count
-    }
-  }
-  for (const name of names) {
-    const before = (await getFigures())[name]
-    const { samples, duration } = await transports[name].echo(ECHO_DURATION)
-    const after = (await getFigures())[name]
-    samples.sort((a, b) => a - b)
-    Object.assign(results[name], {
-      p50: samples[Math.floor(samples.length * 0.5)],
-      p99: samples[Math.floor(samples.length * 0.99)],
-      messages: samples.length,
-      rate: samples.length / duration * 1000,
-      serverMessages: after.messages - before.messages,
-      echoBytes: (after.sent + after.received - before.sent - before.received) / samples.length
+function showOpen (open) {
+  const counts = open.map(([name, sockets]) => `${sockets} over ${NAMES[name]}`).join(' and ')
+  const rest = isReduced ? ' The others were closed when they had been measured: browsers limit their number.' : ''
+  if (certificate.hidden) showState('open', `Open: ${counts}.${rest}`)
+  else showState('failed', `Open: ${counts}. No socket opened over HTTP/1.1: see there.`)
+}
+
+/** Shows the button that lets the stalled handlers read. Resolves when it is used. */
+async function untilResumed (signal) {
+  stall.textContent = 'Let it read'
+  stall.disabled = false
+  returnFocus()
+  try {
+    await new Promise((resolve, reject) => {
+      letRead = resolve
+      signal.addEventListener('abort', () => reject(signal.reason))
     })
+  } finally {
+    letRead = undefined
+    stall.textContent = 'Stall one reader'
+    stall.disabled = true
   }
-  elements.notes.textContent = JSON.stringify({ results, http2 }, null, 2)
-  elements.stall.disabled = elements.flood.disabled = false
-  elements.state.textContent = 'Done'
 }
 
-async function stall () {
-  const results = {}
-  for (const name of names) {
-    const before = (await getFigures())[name]
-    const socket = await transports[name].openOne('/stalled')
-    for (let sent = 0; sent < STALL_LIMIT; sent += 16384) socket.send(new ArrayBuffer(16384))
-    const { samples } = await transports[name].echo(ECHO_DURATION)
-    const after = (await getFigures())[name]
-    samples.sort((a, b) => a - b)
-    results[name] = { waiting: socket.bufferedAmount, sent: after.sent - before.sent, unread: after.unreadBytes, echoes: samples.length, p50: samples[samples.length >> 1] }
-    await fetch('/stalled/resume', { method: 'POST' })
-    closeSocket(socket)
-  }
-  elements.notes.textContent = JSON.stringify({ stall: results }, null, 2)
+function askForCertificate (origin) {
+  elements['certificate-link'].href = `${origin}/`
+  certificate.hidden = false
 }
 
-async function flood () {
-  const results = {}
-  for (const name of names) {
-    const socket = await transports[name].openOne('/flood')
-    let bytes = 0
-    socket.onmessage = ({ data }) => { bytes += data.byteLength }
-    const { samples, duration } = await transports[name].echo(ECHO_DURATION)
-    samples.sort((a, b) => a - b)
-    results[name] = { rate: bytes / duration / 1000, echoes: samples.length, p50: samples[samples.length >> 1], p99: samples[Math.floor(samples.length * 0.99)] }
-    await closeSocket(socket)
-  }
-  elements.notes.textContent = JSON.stringify({ flood: results }, null, 2)
+function onLost (error) {
+  if (!abort(error) && hasSockets()) close('closed', error.message)
+}
+
+async function close (state, text) {
+  await comparison.close()
+  showState(state, text)
+  showButtons(false)
+}
+
+function hasSockets () {
+  return Object.keys(comparison.open).length > 0
+}
+
+function showTransport (httpVersion) {
+  const { name, reason } = explain(httpVersion, PAGE_PROTOCOL)
+  const isHttp2 = name === 'HTTP/2'
+  NAMES.http2 = isHttp2 ? name : `${name} (this port)`
+  elements['http2-cells'].classList.toggle('shared', isHttp2)
+  elements['http2-reason'].textContent = reason
+  const names = document.querySelectorAll('h2.http2, th.http2, .legend .http2')
+  for (const element of names) element.textContent = NAMES.http2
 }

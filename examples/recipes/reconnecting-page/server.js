@@ -20,11 +20,8 @@ export async function build (options) {
   const log = new Map()
   await app.register(websocket, { options: { maxPayload: 4096 }, shutdown: { code: 1012, reason: 'restart' } })
   await app.register(servePage, {
-    directory: new URL('./', import.meta.url),
-    files: {
-      '/reconnecting-socket.js': 'reconnecting-socket.js',
-      '/room.js': new URL('../../chat/page/room.js', import.meta.url)
-    }
+    directory: new URL('page/', import.meta.url),
+    files: { '/room.js': new URL('../../chat/page/room.js', import.meta.url) }
   })
 
   app.route({
