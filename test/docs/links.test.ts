@@ -33,17 +33,27 @@ void t.test('every path of the repository in backticks exists', async (t) => {
   for (const { path, text } of all.values()) t.same(pathsIn(text).filter((each) => !exists(each)), [], path)
 })
 
-void t.test('every page of docs can be reached from README.md', async (t) => {
-  const reached = new Set(['README.md'])
-  for (const path of reached) {
-    for (const link of all.get(path)?.links ?? []) reached.add(resolve(path, link).path)
-  }
+void t.test('every page of docs can be reached from README.md in two clicks', async (t) => {
+  const first = linksOf('README.md')
+  const reached = new Set(['README.md', ...first, ...first.flatMap(linksOf)])
   t.same(pages.map(({ path }) => path).filter((path) => !reached.has(path)), [])
+})
+
+void t.test('every recipe is linked from a page that explains its subject', async (t) => {
+  const guides = [...all.keys()].filter((path) => /^docs\/[^/]+\.md$/.test(path) && !['docs/README.md', 'docs/faq.md'].includes(path))
+  const linked = new Set(guides.flatMap(linksOf))
+  const recipes = pages.map(({ path }) => path).filter((path) => /^docs\/recipes\/(?!README)/.test(path))
+  t.same(recipes.filter((path) => !linked.has(path)), [])
 })
 
 void t.test(`README.md has at most ${MOST_LINES} lines`, async (t) => {
   t.ok(all.get('README.md')!.text.trimEnd().split('\n').length <= MOST_LINES)
 })
+
+/** Paths that a page links to. */
+function linksOf (path: string): string[] {
+  return all.get(path)?.links.map((link) => resolve(path, link).path) ?? []
+}
 
 /** Checks the form of a link. Its target is not requested: tests need no network. */
 function checkAbsolute (t: Test, link: string): void {

@@ -33,9 +33,16 @@ export function renderApi (): string {
     const table = title === 'Diagnostics channels' ? [renderChannels()] : []
     return join(`## ${title}`, link(intro), ...table, ...names.map(renderName))
   })
-  const titles = [...SECTIONS.map(({ title }) => title), 'Events', 'Errors']
-  const contents = titles.map((title) => `- [${title}](#${title.toLowerCase().replaceAll(' ', '-')})`).join('\n')
-  return `${join(HEADER.trim(), contents, ...sections, renderEvents(), renderErrors())}\n`
+  return `${join(HEADER.trim(), renderContents(), ...sections, renderEvents(), renderErrors())}\n`
+}
+
+/** Renders a list of the sections, with the names in each. */
+function renderContents (): string {
+  const sections = [...SECTIONS, { title: 'Events', names: [] }, { title: 'Errors', names: [] }]
+  return sections.map(({ title, names }) => {
+    const section = `- [${title}](#${title.toLowerCase().replaceAll(' ', '-')})`
+    return names.length === 0 ? section : `${section}: ${names.map(toType).join(', ')}`
+  }).join('\n')
 }
 
 function renderName (name: string): string {
@@ -76,7 +83,8 @@ function renderMembers (owner: string, members: Declaration[]): string[] {
     const cells = [`\`${name}${isOptional ? '?' : ''}\``, type === '' ? toCode(code) : toType(type)]
     const [, fallback = ''] = comment.text.match(/\bDefault:\s+([^]*?)\.(?=$|\s(?:See )?RFC|\sSee|\n\n|\s[A-Z0-9])/) ?? []
     if (table === undefined) return [...cells, unwrap(comment.text)]
-    return [cells[0]!, `${cells[1]}${unitOf(member)}`, unwrap(fallback)]
+    const value = fallback === '' && declarations.has(type) ? 'those of the type' : unwrap(fallback)
+    return [cells[0]!, `${cells[1]}${unitOf(member)}`, value]
   })
   if (table === undefined) return [renderTable(['Member', 'Type', 'Description'], rows)]
   return [`Effects: ${table}.`, renderTable(['Option', 'Type', 'Default'], rows)]
