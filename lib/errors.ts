@@ -36,7 +36,7 @@ export const FST_WS_INVALID_HANDLER = createError<[name: string, url: string, re
 
 /**
  * Error of a client that may only use HTTP/2, with a server that does not speak HTTP/2, or does not offer Extended
- * CONNECT (RFC 8441 section 3). Its `cause`, if any, is the error that shows it. Emitted as `'error'` by a socket of
+ * CONNECT (RFC 8441 section 3). Its `cause`, if any, is the underlying error. Emitted as `'error'` by a socket of
  * `connect`; `injectWS` rejects with it.
  */
 export const FST_WS_NO_EXTENDED_CONNECT = createError<[origin: string, options?: { cause: unknown }]>(
@@ -213,7 +213,7 @@ export const FST_WS_INVALID_RELAY_MESSAGE = createError<[topic: string]>(
   'the relay delivered an invalid message on "%s": something else publishes there, or the nodes have different versions of fastify-websocket-h2 (see docs/topics.md)'
 )
 
-/** Error of a runtime whose own ws lacks parts that the plugin needs, such as Bun. Thrown by `register`. */
+/** Error of a runtime whose own ws lacks parts of ws, such as Bun. Thrown by `register` and the client's import. */
 export const FST_WS_UNSUPPORTED_RUNTIME = createError(
   'FST_WS_UNSUPPORTED_RUNTIME',
   'this runtime has a ws of its own, without the receiver that the plugin needs: use Node.js (see docs/faq.md)'

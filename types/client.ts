@@ -26,8 +26,8 @@ export interface ConnectOptions<Reconnect = false | undefined> extends
    */
   heartbeat?: number | undefined
   /**
-   * Opens another connection when one ends: true does so with the defaults of ReconnectOptions, an object with options
-   * of its own. The socket is then a ReconnectingWebSocket. Default: false.
+   * Opens another connection when one ends. True uses the defaults of ReconnectOptions, and an object sets some of
+   * them. The socket is then a ReconnectingWebSocket. Default: false.
    */
   reconnect?: Reconnect | undefined
   /**

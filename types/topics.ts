@@ -4,7 +4,7 @@
  * `publish()` only data of the topic's type. While it is empty, any string is a topic, of any data. Types only: the
  * names and the data are not checked at run time.
  *
- * A type is that of the data passed to `publish()`: an object that is sent as JSON, a string, or bytes.
+ * The type of a topic is that of the data passed to `publish()`: an object that is sent as JSON, a string, or bytes.
  *
  * @example
  * declare module 'fastify-websocket-h2' {

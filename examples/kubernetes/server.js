@@ -28,7 +28,7 @@ const admin = Fastify()
 const health = new Health(admin)
 admin.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()))
 
-/** Moves the sockets to other nodes, and ends. When Kubernetes sends SIGTERM, no proxy leads new clients here any more. */
+/** Moves the sockets to other nodes, and ends. SIGTERM follows preStop: by then, the proxies lead new clients elsewhere. */
 async function end () {
   health.status = 503
   await app.websocketServer.drain({ over: Number(DRAIN_TIME) })

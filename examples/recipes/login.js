@@ -10,7 +10,7 @@ const CREDENTIALS = {
   type: 'object', properties: { name: { type: 'string', minLength: 1, maxLength: 50 } }, required: ['name']
 }
 
-// Node.js calls a function immediately if its delay is longer: after 25 days.
+// Node.js calls a function after 1 ms if its delay is longer than this, which is 24.8 days.
 const MAX_DELAY = 2 ** 31 - 1
 
 export async function build (options, { secret = randomBytes(32), expiresIn = '15m' } = {}) {

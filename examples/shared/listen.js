@@ -25,7 +25,7 @@ export function announce (port) {
   console.log(`Open https://localhost:${port} (its certificate is self-signed: the browser will warn)`)
 }
 
-/** Calls a function after Ctrl-C. It may be called twice: SIGINT may arrive from the terminal, and from npm. */
+/** Calls a function on SIGINT and SIGTERM. It may be called twice: SIGINT may arrive from the terminal, and from npm. */
 export function onInterrupt (close) {
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, close)
 }

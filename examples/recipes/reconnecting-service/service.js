@@ -1,4 +1,4 @@
-/** Sends each line of its input to the server, once, and prints what the services report that it watches. */
+/** Sends each line of its input to the server, once, and prints the reports of the services that it watches. */
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { connect } from 'fastify-websocket-h2/client'
