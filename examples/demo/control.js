@@ -4,11 +4,11 @@ const CHAT = 'chat'
 const MOST_CHARACTERS = 500
 const BUSY = 4409
 
-const measurement = {
+const measurementSchema = {
   querystring: {
     type: 'object',
-    required: ['rtt'],
-    properties: { rtt: { type: 'integer', minimum: 0, maximum: 1000 } }
+    required: ['page', 'rtt'],
+    properties: { page: { type: 'string' }, rtt: { type: 'integer', minimum: 0, maximum: 1000 } }
   }
 }
 
@@ -56,11 +56,13 @@ export async function control (app, { servers, front, keys }) {
     return {}
   })
 
-  // Pages that measure at the same time would measure each other, so a page has this socket open while it does.
-  app.get('/measurement', { websocket: true, schema: measurement }, async (socket, { query }) => {
-    if (measuring !== undefined) return socket.close(BUSY, 'Another page is measuring')
-    measuring = socket
-    socket.on('close', () => { measuring = undefined })
+  // Pages that measure at the same time would measure each other, so a page has this socket open while it does. The page
+  // may measure again before the socket of its last measurement has closed.
+  app.get('/measurement', { websocket: true, schema: measurementSchema }, async (socket, { query }) => {
+    const { page } = query
+    if (measuring !== undefined && measuring.page !== page) return socket.close(BUSY, 'Another page is measuring')
+    const measurement = measuring = { page }
+    socket.on('close', () => { if (measuring === measurement) measuring = undefined })
     rtt = query.rtt
     await front.process.request('delay', rtt)
     socket.send(JSON.stringify({ rtt }))

@@ -17,7 +17,8 @@ export async function testReconnectingPage (browser, checks) {
   const untilState = (state) => page.locator(`#state[data-state=${state}]`).waitFor()
   const shows = (text) => page.locator('#log li').getByText(text, { exact: true }).waitFor()
 
-  /** Status of each handshake: 200 over HTTP/2, and 101 over HTTP/1.1. */
+  await untilState('open')
+  /** Status of each handshake from now on: 200 over HTTP/2, and 101 over HTTP/1.1. */
   const statuses = []
   const network = await page.context().newCDPSession(page)
   network.on('Network.webSocketHandshakeResponseReceived', ({ response }) => statuses.push(response.status))
@@ -29,7 +30,6 @@ export async function testReconnectingPage (browser, checks) {
   }
 
   await check('a message is shown when the server has logged it', async () => {
-    await untilState('open')
     await write('first')
     await shows('first')
   })

@@ -38,7 +38,7 @@ form.addEventListener('submit', (event) => {
 })
 
 function addLine (text) {
-  const line = document.createElement('li')
+  const line = document.createElement('div')
   line.className = 'text'
   line.textContent = text
   log.append(line)

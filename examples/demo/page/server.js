@@ -36,7 +36,7 @@ export function resumeStalled () {
  * time in ms. Resolves to its result.
  */
 export async function whileMeasuring (rtt, measure) {
-  const socket = await openSocket(`${location.origin}/measurement?rtt=${rtt}`).catch((error) => {
+  const socket = await openSocket(`${location.origin}/measurement?page=${PAGE_ID}&rtt=${rtt}`).catch((error) => {
     if (error.code === BUSY) throw new BusyError()
     throw error.code === LOST ? new Error(NO_ANSWER) : error
   })

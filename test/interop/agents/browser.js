@@ -80,7 +80,7 @@ export class Browser {
     // Both browsers need a home directory that is writable.
     this.profile = await mkdtemp(join(tmpdir(), `interop-${browser}-`))
     // The tests of docs/ import this module, too, where the packages of the agents may not be installed.
-    const { launch } = await import('puppeteer-core')
+    const { launch } = await import('./puppeteer.js')
     this.#browser = await launch({
       browser,
       executablePath,

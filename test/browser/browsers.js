@@ -1,45 +1,63 @@
 /**
- * Tests the pages of the examples, the client of socket.io, and the hot module replacement of Vite, in Chromium.
- * The sockets of pages in general are tested in test/interop.
+ * Tests the pages of the examples, in Chromium and Firefox, and the client of socket.io and the hot module replacement of
+ * Vite, in Chromium. The sockets of pages in general are tested in test/interop.
  *
  *   CHROMIUM=/usr/bin/google-chrome  uses another Chromium
- *   SCREENSHOT=page.png              writes screenshots of examples/echo: page-light.png and page-dark.png
+ *   FIREFOX=/usr/bin/firefox         uses another Firefox
+ *   SCREENSHOTS=directory            writes screenshots of examples/demo: desktop and phone, light and dark
+ *
+ * Arguments select suites: `browsers.js demo chat`.
  */
 import assert from 'node:assert/strict'
 import { chromium } from 'playwright-core'
 import { Checks } from '../helpers/checks.js'
 import { CHROMIUM_FLAGS } from '../helpers/chromium.js'
 import { testChat } from './chat.js'
+import { testDemoInChromium, testDemoInFirefox } from './demo-browsers.js'
 import { Example } from './example.js'
 import { openPage, recordConsole } from './pages.js'
+import { testReconnectingPage } from './reconnecting-page.js'
 import { testSocketIo } from './socket-io.js'
 import { testVite } from './vite.js'
 
-const { CHROMIUM = '/usr/bin/chromium', SCREENSHOT } = process.env
-// Ten times the usual duration, for a busy machine.
-const TIME_LIMIT = 240_000
+const { CHROMIUM = '/usr/bin/chromium', SCREENSHOTS } = process.env
+// Several times the usual duration, for a busy machine.
+const TIME_LIMIT = 480_000
 
 const checks = new Checks()
 const timer = checks.limit(TIME_LIMIT)
 
+const suites = {
+  // Both mostly wait.
+  demo: () => Promise.all([testDemoInChromium(checks, SCREENSHOTS), testDemoInFirefox(checks)]),
+  echo: () => inChromium(async (browser) => {
+    await testExample(browser, 'HTTP/2', {})
+    await testExample(browser, 'HTTP/1.1', { ADVERTISE: '0' })
+  }),
+  chat: () => inChromium((browser) => testChat(browser, checks)),
+  recipe: () => inChromium((browser) => testReconnectingPage(browser, checks)),
+  vite: () => inChromium(async (browser) => {
+    await testVite(browser, checks, { mount: 'with @fastify/middie', allowHTTP1: true })
+    await testVite(browser, checks, { mount: 'in a notFoundHandler', allowHTTP1: false })
+  }),
+  'socket.io': () => inChromium((browser) => testSocketIo(browser, checks, { openPage, recordConsole }))
+}
+
+const selected = process.argv.slice(2)
 try {
-  await testInChromium()
+  console.log(`# Node ${process.version}`)
+  for (const name of selected.length > 0 ? selected : Object.keys(suites)) await suites[name]()
 } catch (error) {
   checks.fail('the run is complete', error)
 }
 clearTimeout(timer)
 process.exit(checks.finish())
 
-async function testInChromium () {
+async function inChromium (test) {
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_FLAGS })
+  console.log(`# Chromium ${browser.version()}`)
   try {
-    console.log(`# Chromium ${browser.version()}, Node ${process.version}`)
-    await testExample(browser, 'HTTP/2', {})
-    await testExample(browser, 'HTTP/1.1', { ADVERTISE: '0' })
-    await testChat(browser, checks)
-    await testVite(browser, checks, { mount: 'with @fastify/middie', allowHTTP1: true })
-    await testVite(browser, checks, { mount: 'in a notFoundHandler', allowHTTP1: false })
-    await testSocketIo(browser, checks, { openPage, recordConsole })
+    await test(browser)
   } finally {
     await browser.close()
   }
@@ -62,8 +80,6 @@ async function testExample (browser, version, env) {
     assert.match(await page.locator('#round-trip').textContent(), /^\d+\.\d ms$/)
   })
 
-  if (SCREENSHOT !== undefined && version === 'HTTP/2') await takeScreenshots(page)
-
   await check('the page closes the socket with 1000', async () => {
     await page.getByRole('button', { name: 'Close socket' }).click()
     await page.getByText('with code 1000: clean').waitFor()
@@ -85,13 +101,4 @@ async function sendFromPage (page, text) {
   await page.getByRole('textbox', { name: 'Message' }).fill(text)
   await page.getByRole('button', { name: 'Send' }).click()
   await page.locator('#log .echo').getByText(text).waitFor()
-}
-
-async function takeScreenshots (page) {
-  await sendFromPage(page, 'A longer message, to see how a line that does not fit in the width of the log is broken up')
-  await sendFromPage(page, 'grüße')
-  for (const colorScheme of ['light', 'dark']) {
-    await page.emulateMedia({ colorScheme })
-    await page.screenshot({ path: SCREENSHOT.replace(/(\.\w+)?$/, `-${colorScheme}$1`), fullPage: true })
-  }
 }
