@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, open, rename, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fastify from 'fastify'
 import websocket from 'fastify-websocket-h2'
@@ -10,7 +9,7 @@ const PARAMS = {
   type: 'object', properties: { name: { type: 'string', pattern: '^[a-z0-9-]{1,50}(\\.[a-z0-9]{1,10})?$' } }
 }
 
-export async function build (options, { directory = join(tmpdir(), 'uploads'), limit = 2 ** 30 } = {}) {
+export async function build (options, { directory = '.cache/uploads', limit = 2 ** 30 } = {}) {
   await mkdir(directory, { recursive: true })
   const app = fastify(options)
   // A message is in memory as a whole. A larger one is answered with Close 1009.

@@ -9,6 +9,7 @@ const SCHEMAS = {
   say: Type.Object({ type: Type.Literal('say'), text: Type.String({ minLength: 1, maxLength: 100 }) }, strict),
   move: Type.Object({ type: Type.Literal('move'), x: Coordinate, y: Coordinate }, strict)
 }
+const TYPES = Object.keys(SCHEMAS)
 const MAX_MISTAKES = 3
 
 export async function build (options) {
@@ -37,7 +38,7 @@ export async function build (options) {
 
 /** Returns the first violation of the schema of a message. */
 function check (request, message) {
-  if (!Object.hasOwn(SCHEMAS, message?.type)) return `/type must be one of ${Object.keys(SCHEMAS).join(', ')}`
+  if (!TYPES.includes(message?.type)) return `/type must be one of ${TYPES.join(', ')}`
   // Fastify compiles each schema once for a route.
   const validate = request.compileValidationSchema(SCHEMAS[message.type])
   if (validate(message)) return undefined

@@ -1,5 +1,5 @@
-import { randomBytes, X509Certificate } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { randomBytes, randomUUID, X509Certificate } from 'node:crypto'
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createCertificate } from './certificate.js'
 
 /**
@@ -7,14 +7,32 @@ import { createCertificate } from './certificate.js'
  * restart, browsers still trust the certificate that their users accepted, and cookies are still valid.
  */
 export async function readKeys (file = new URL('../../.cache/examples/keys.json', import.meta.url)) {
+  return await readValid(file) ?? await create(file)
+}
+
+/** Returns undefined if there is no file, if it is damaged, or if its certificate has expired. */
+async function readValid (file) {
   try {
     const keys = JSON.parse(await readFile(file, 'utf8'))
-    if (Date.parse(new X509Certificate(keys.cert).validTo) > Date.now()) return keys
+    return Date.parse(new X509Certificate(keys.cert).validTo) > Date.now() ? keys : undefined
   } catch {
-    // There is no such file yet.
+    return undefined
   }
-  const keys = { ...await createCertificate(), secret: randomBytes(32).toString('base64url') }
+}
+
+async function create (file) {
   await mkdir(new URL('.', file), { recursive: true })
-  await writeFile(file, JSON.stringify(keys), { mode: 0o600 })
-  return keys
+  const temporary = new URL(`${randomUUID()}.json`, file)
+  const keys = { ...await createCertificate(), secret: randomBytes(32).toString('base64url') }
+  await writeFile(temporary, JSON.stringify(keys), { mode: 0o600 })
+  try {
+    // Another program may create the file at the same time. link() adds the whole file, and never replaces another one.
+    if (await readValid(file) === undefined) await rm(file, { force: true })
+    await link(temporary, file)
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw error
+  } finally {
+    await rm(temporary)
+  }
+  return JSON.parse(await readFile(file, 'utf8'))
 }

@@ -4,12 +4,11 @@ import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { fileURLToPath } from 'node:url'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from 'fastify-websocket-h2/client'
 import { parseAllDocuments } from 'yaml'
 import { kill, killOnExit } from '../helpers/child-processes.js'
 import { accepts, findPort } from '../helpers/ports.js'
-import { withTimeout } from './commands.js'
+import { waitUntil, withTimeout } from './commands.js'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const MANIFEST = new URL('../../examples/kubernetes/deployment.yaml', import.meta.url)
@@ -18,7 +17,6 @@ const RESERVE = 5
 const SOCKETS = 10
 /** In ms. */
 const DRAIN_TIME = 1000
-const PAUSE = 20
 
 /** Runs the server of examples/kubernetes as its manifest does, except for ports and times, and checks the manifest. */
 export async function runKubernetes (report) {
@@ -61,7 +59,7 @@ async function testEnd ({ child, port, get, readiness }) {
 
   const [exited, closed] = [once(child, 'exit'), sockets.map((socket) => once(socket, 'close'))]
   child.kill('SIGTERM')
-  while (await readiness() !== 503) await sleep(PAUSE)
+  await waitUntil('a pod that is not ready', async () => await readiness() === 503)
   // A proxy that has not noticed may still lead a client here.
   const [late] = await openMany(port, 1)
   closed.push(once(late, 'close'))
@@ -93,7 +91,7 @@ async function withServer ({ container, env }, run) {
   }))
   const get = (path) => fetch(`http://127.0.0.1:${admin}${path}`)
   try {
-    while (!await accepts(admin)) await withTimeout('the server', sleep(PAUSE))
+    await waitUntil('a server that listens', () => accepts(admin))
     await run({ child, port, get, readiness: async () => (await get('/health')).status })
   } finally {
     await kill(child)

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import WebSocket from 'ws'
-import { withTimeout } from './commands.js'
+import { waitUntil, withTimeout } from './commands.js'
 import { CLIENT_ADDRESS, ProxiedNodes } from './proxied-nodes.js'
 
 const SOCKETS = 20
@@ -143,7 +143,7 @@ async function testKilled (proxied, proxy) {
   const codes = []
   for (const each of closed) each.then(([code]) => codes.push(code))
   const more = await openMany(proxied, proxy)
-  while (codes.length < lost) await withTimeout('a close', sleep(PAUSE))
+  await waitUntil('sockets that close', () => codes.length >= lost)
   assert.deepEqual(codes, Array(lost).fill(1006))
   assert.equal((await proxied.nodes[0].state()).sockets, kept + SOCKETS)
   for (const socket of more) await close(socket)

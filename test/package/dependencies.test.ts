@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
+import { list } from '../docs/pages.ts'
 
 interface Manifest {
   private?: boolean
@@ -18,6 +19,8 @@ const FOLDERS = ['bench', 'test/ecosystem', 'test/interop/agents', 'test/package
 const read = (path: string): string => readFileSync(new URL(path, root), 'utf8')
 const readJson = <T>(path: string): T => JSON.parse(read(path)) as T
 const readLock = (folder: string): Lock => readJson(`${folder}/package-lock.json`)
+
+const sources = ['bench', 'examples', 'lib', 'test'].flatMap((folder) => ['.js', '.ts'].flatMap((ext) => list(folder, ext)))
 
 const { dependencies, devDependencies } = readJson<Manifest>('package.json')
 const direct = Object.keys({ ...dependencies, ...devDependencies })
@@ -38,6 +41,14 @@ for (const folder of FOLDERS) {
     t.same(installed.sort(), Object.keys(devDependencies!).sort(), 'only direct dependencies, the others below them')
     t.same(installed.filter((name) => direct.includes(name)), [])
     t.same([isPrivate, type], [true, 'module'])
+  })
+
+  void t.test(`${folder}: only its own files import its packages, so that \`npm test\` does not need them`, async (t) => {
+    const names = Object.keys(readJson<Manifest>(`${folder}/package.json`).devDependencies!)
+    const imports = new RegExp(`\\b(?:from|import|require\\(|import\\() ?'(?:${names.join('|')})[/']`)
+    const others = sources.filter((path) => !path.startsWith(`${folder}/`))
+    t.ok(others.length > 100)
+    t.same(others.filter((path) => imports.test(read(path))), [])
   })
 
   void t.test(`${folder}: npm has the settings of the root, and installs no peer dependencies`, async (t) => {

@@ -37,7 +37,9 @@ const CHECKS: Array<[string, (t: Test, fixture: Fixture) => Promise<void>, objec
 
   ['a page of the same origin opens a socket, and one of another origin does not', async (t, { origin, open, refused }) => {
     await open('/chat?user=ada', withOrigin(origin))
-    t.match((await refused('/chat?user=ada', withOrigin('https://example.com'))).status, /^40[13]$/)
+    for (const other of ['https://example.com', 'null', 'x']) {
+      t.match((await refused('/chat?user=ada', withOrigin(other))).status, /^40[13]$/, other)
+    }
   }],
 
   ['another WebSocket server is on the port, with sockets of its own', async (t, { app, open }) => {
@@ -48,6 +50,16 @@ const CHECKS: Array<[string, (t: Test, fixture: Fixture) => Promise<void>, objec
     ada.send('hello')
     t.equal(await nextText(ada), 'ada: hello')
     t.equal(app.websocketServer.clients.size, 1)
+  }],
+
+  ['an invalid frame closes its socket only, on both servers', async (t, { open }) => {
+    for (const url of ['/other', '/chat?user=ada']) {
+      const [invalid, valid] = [await open(url), await open(url)]
+      invalid.send(Buffer.from([0xff]), { binary: false })
+      t.equal((await closed(invalid)).code, 1007)
+      valid.send('hello')
+      t.match(await nextText(valid), /: hello$/)
+    }
   }],
 
   ['a client that does not answer pings loses its socket with 1006, and others keep theirs', async (t, { open }) => {

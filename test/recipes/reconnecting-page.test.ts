@@ -176,7 +176,7 @@ void t.test('a message whose acknowledgement was lost is not sent again', async 
   await member.receives('once', 'twice')
 })
 
-void t.test('the server logs a message that it receives twice once, and closes a socket with something else with 1008', async (t) => {
+void t.test('the server logs a message that it receives twice once, and closes a socket that sends something else with 1008', async (t) => {
   const { open } = await startRecipe(t, 'reconnecting-page/server', H1)
   const [sender, reader] = [await open('/messages'), await open('/messages')]
   const texts: string[] = []
@@ -191,7 +191,9 @@ void t.test('the server logs a message that it receives twice once, and closes a
   t.same(await welcomeOf(next), ['first', 'second'])
   t.same(texts, ['first', 'second'])
   next.send('{"text":"without id"}')
+  next.send(JSON.stringify({ id: randomUUID(), text: 'after the Close frame' }))
   t.equal((await once(next, 'close'))[0], 1008)
+  t.same(await welcomeOf(await open('/messages')), ['first', 'second'])
 })
 
 for (const code of [1001, 1005, 1006, 1011, 1012, 1013]) {

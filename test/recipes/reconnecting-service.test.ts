@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync, watch } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -12,10 +12,11 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import type { Test } from 'tap'
 import { ROOT } from '../docs/pages.ts'
+import { TRANSPORTS } from '../helpers/beside.ts'
 import { kill, killOnExit, waitForLine } from '../helpers/child-processes.js'
 import { findPort } from '../helpers/ports.js'
-import { importRecipe } from '../helpers/recipes.ts'
-import { waitUntil } from '../helpers/waiting.ts'
+import { importRecipe, startRecipe } from '../helpers/recipes.ts'
+import { closed, nextText, waitUntil } from '../helpers/waiting.ts'
 
 /** In ms. The delay before an attempt may be 8 s, on a machine on which a process takes seconds to start. */
 const TIME_LIMIT = 45_000
@@ -130,6 +131,23 @@ void t.test('a service that the server refuses, or whose report is too large, ex
   t.same(await once(service.child, 'exit'), [1, null])
   t.same(service.lost, [])
 })
+
+for (const transport of TRANSPORTS) {
+  void t.test(`${transport.name}: a server whose file ends in a part of a report continues after the last complete one`, async (t) => {
+    const file = await createFile(t)
+    await writeFile(file, '{"name":"boiler","number":7,"text":"warm"}\n{"name":"boiler","num')
+    const { open } = await startRecipe(t, 'reconnecting-service/server', transport, { file })
+    t.equal(await nextText(await open('/reports/boiler')), '{"type":"welcome","last":7}')
+  })
+
+  void t.test(`${transport.name}: a service that watches more than 100 others is closed with 1008`, async (t) => {
+    const { app, open } = await startRecipe(t, 'reconnecting-service/server', transport, { file: await createFile(t) })
+    const socket = await open('/reports/display')
+    for (let count = 0; count < 101; count++) socket.send(JSON.stringify({ watch: `service-${count}` }))
+    t.same(await closed(socket), { code: 1008, reason: 'too many services' })
+    await waitUntil(() => app.websocketServer.stats().topics.open === 0, 'its subscriptions have ended')
+  })
+}
 
 async function createFile (t: Test): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'fastify-websocket-h2-recipe-'))

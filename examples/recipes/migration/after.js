@@ -19,7 +19,9 @@ export async function build (options, { heartbeat = 30_000, closeTimeout = 5000 
   })
 
   const other = new WebSocketServer({ noServer: true })
-  other.on('connection', (socket) => socket.on('message', (data) => socket.send(`other: ${data}`)))
+  // A socket of ws emits 'error' for an invalid frame. Without a listener, that ends the process.
+  other.on('connection', (socket) => socket.on('error', (error) => app.log.info(error))
+    .on('message', (data) => socket.send(`other: ${data}`)))
   app.addHook('preClose', async () => { for (const client of other.clients) client.close(1001) })
 
   app.get('/chat', {

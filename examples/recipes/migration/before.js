@@ -27,7 +27,9 @@ export async function build (options, { heartbeat = 30_000, closeTimeout = 5000 
   }, heartbeat)
 
   const other = new WebSocketServer({ noServer: true })
-  other.on('connection', (socket) => socket.on('message', (data) => socket.send(`other: ${data}`)))
+  // A socket of ws emits 'error' for an invalid frame. Without a listener, that ends the process.
+  other.on('connection', (socket) => socket.on('error', (error) => app.log.info(error))
+    .on('message', (data) => socket.send(`other: ${data}`)))
   app.server.on('upgrade', (request, socket, head) => {
     if (request.url !== '/other') return upgrades.emit('upgrade', request, socket, head)
     other.handleUpgrade(request, socket, head, (client) => other.emit('connection', client))
@@ -51,7 +53,7 @@ export async function build (options, { heartbeat = 30_000, closeTimeout = 5000 
 }
 
 function isSameOrigin ({ origin, host }) {
-  return origin === undefined || new URL(origin).host === host
+  return [undefined, `http://${host}`, `https://${host}`].includes(origin)
 }
 
 await startIfMain(import.meta.url, build)

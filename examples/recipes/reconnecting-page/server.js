@@ -39,6 +39,8 @@ export async function build (options) {
     socket.send(JSON.stringify({ type: 'welcome', history: [...log.values()].slice(missed) }))
     socket.subscribe('messages')
     socket.on('message', (data) => {
+      // A client may send more before it answers the Close frame.
+      if (socket.readyState !== socket.OPEN) return
       const message = parse(data)
       if (!request.validateInput(message, MESSAGE)) return socket.close(1008, 'not a message')
       // A client sends a message again if the connection was lost before it was acknowledged.

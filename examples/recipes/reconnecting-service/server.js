@@ -6,6 +6,7 @@ import { parse } from '../../chat/input.js'
 import { startIfMain } from '../../shared/main.js'
 
 const FILE = new URL('../../../.cache/examples/reports.jsonl', import.meta.url)
+const MAX_WATCHED = 100
 const NAME = { type: 'string', pattern: '^[a-z0-9-]{1,24}$' }
 const PARAMS = { type: 'object', properties: { name: NAME } }
 const INPUT = {
@@ -20,8 +21,9 @@ export async function build (options, { file = process.env.REPORTS ?? FILE } = {
   const app = fastify(options)
   /** Number of the last report in the file, by the name of the service. */
   const last = new Map()
-  const lines = existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n') : []
-  for (const { name, number } of lines.map(parse)) last.set(name, number)
+  const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : []
+  // The last line is empty, or is cut off if the disk was full.
+  for (const { name, number } of lines.map(parse).filter(Boolean)) last.set(name, number)
   await app.register(websocket, { options: { maxPayload: 65_536 }, shutdown: { code: 1012 } })
 
   app.get('/reports/:name', { websocket: true, schema: { params: PARAMS } }, async (socket, request) => {
@@ -30,8 +32,9 @@ export async function build (options, { file = process.env.REPORTS ?? FILE } = {
     for await (const data of socket) {
       const input = parse(data)
       if (!request.validateInput(input, INPUT)) return socket.close(1008, 'not a report')
-      if (input.watch !== undefined) socket.subscribe(input.watch)
-      else report(input)
+      if (input.watch === undefined) report(input)
+      else if (socket.topics.size < MAX_WATCHED) socket.subscribe(input.watch)
+      else return socket.close(1008, 'too many services')
     }
 
     function report ({ number, text }) {
