@@ -8,8 +8,8 @@ import { createProject, root, run } from './project.ts'
 t.setTimeout(600_000)
 const { directory: project, installed } = await createProject(t)
 const files = await listFiles(installed)
-/** Pages for contributors, which are not in the package. */
-const REPOSITORY_PAGES = ['CONTRIBUTING.md']
+/** Files that README.md links to, and that are not in the package: npm shows those of the repository. */
+const REPOSITORY_FILES = ['docs/demo.png', 'CONTRIBUTING.md']
 
 void t.test('the package contains the built files, the documentation and those that npm adds', async (t) => {
   const sources = ['index.ts', ...await listSources('lib'), ...await listSources('types')]
@@ -38,7 +38,7 @@ void t.test('relative links of README.md lead to the package, or to the reposito
   const paths = links.map((link) => link.split('#')[0]!)
   t.ok(paths.length > 20)
   t.same(paths.filter((path) => !existsSync(join(root, path)) || /^[./]/.test(path)), [], 'files of the repository')
-  t.same(paths.filter((path) => /^(?:docs\/|[A-Z]+\.md$)/.test(path) && !files.includes(path)), REPOSITORY_PAGES)
+  t.same(paths.filter((path) => /^(?:docs\/|[A-Z]+\.md$)/.test(path) && !files.includes(path)), REPOSITORY_FILES)
 })
 
 void t.test('import of the package: it serves both HTTP versions', async () => {
