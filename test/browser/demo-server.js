@@ -1,9 +1,7 @@
 import { get } from 'node:https'
 import { json } from 'node:stream/consumers'
-import { setTimeout } from 'node:timers/promises'
+import { waitUntil } from '../helpers/polling.js'
 import { Example } from './example.js'
-
-const INTERVAL = 100
 
 /** The server of examples/demo, and its own figures. */
 export class DemoServer {
@@ -29,8 +27,8 @@ export class DemoServer {
   }
 
   /** Waits until a function of the figures returns true. */
-  async until (isTrue) {
-    while (!await isTrue(await this.figures())) await setTimeout(INTERVAL)
+  until (isTrue) {
+    return waitUntil('the figures of the server', async () => isTrue(await this.figures()))
   }
 
   interrupt () {

@@ -1,10 +1,5 @@
-import assert from 'node:assert/strict'
-import { setTimeout as sleep } from 'node:timers/promises'
-
 // A slow machine needs a tenth of it.
 const TIME_LIMIT = 10_000
-/** In ms. */
-const PAUSE = 20
 
 /** Sends commands to another process, and matches its responses to them by `id`. */
 export class Commands {
@@ -49,14 +44,5 @@ export async function withTimeout (name, promise) {
     return await Promise.race([promise, timedOut])
   } finally {
     clearTimeout(timer)
-  }
-}
-
-/** Waits until a condition holds, which may be asynchronous. Throws if it does not hold after the time limit. */
-export async function waitUntil (name, condition) {
-  const timeout = AbortSignal.timeout(TIME_LIMIT)
-  while (!await condition()) {
-    assert.ok(!timeout.aborted, `${name}: not after ${TIME_LIMIT / 1000} s`)
-    await sleep(PAUSE)
   }
 }

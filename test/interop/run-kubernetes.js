@@ -8,7 +8,8 @@ import { connect } from 'fastify-websocket-h2/client'
 import { parseAllDocuments } from 'yaml'
 import { kill, killOnExit } from '../helpers/child-processes.js'
 import { accepts, findPort } from '../helpers/ports.js'
-import { waitUntil, withTimeout } from './commands.js'
+import { waitUntil } from '../helpers/polling.js'
+import { withTimeout } from './commands.js'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const MANIFEST = new URL('../../examples/kubernetes/deployment.yaml', import.meta.url)

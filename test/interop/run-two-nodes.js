@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import WebSocket from 'ws'
-import { waitUntil, withTimeout } from './commands.js'
+import { waitUntil } from '../helpers/polling.js'
+import { withTimeout } from './commands.js'
 import { CLIENT_ADDRESS, ProxiedNodes } from './proxied-nodes.js'
 
 const SOCKETS = 20
