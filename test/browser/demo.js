@@ -66,31 +66,32 @@ export async function testDemo (browser, checks, { name, checkMore = () => {} })
     await server.until(async ({ http1 }) => http1.openSockets === 0 && await countConnections(ports.http1) === 0)
   }
 
+  /** Compares the figures of an experiment with what the server and the recorder counted, and their texts. */
+  async function compareFigures (compare) {
+    const figures = await demo.figures()
+    compare({ figures, records: await demo.takeRecords(), server: await server.figures(), ports })
+    compareTexts(figures)
+  }
+
   await check('a reader that stalls closes its window, and its siblings continue', async () => {
     await demo.takeRecords()
     await demo.pressEnter('Stall one reader')
     await demo.until('stalling')
     await demo.until('stalled')
-    const figures = await demo.figures()
-    compareStall({ figures, records: await demo.takeRecords(), server: await server.figures(), ports })
-    compareTexts(figures)
+    await compareFigures(compareStall)
   })
 
   await check('a reader that continues receives all that was sent', async () => {
     await demo.pressEnter('Let it read')
     await demo.until('open')
-    const figures = await demo.figures()
-    compareResumed({ figures, records: await demo.takeRecords(), server: await server.figures(), ports })
-    compareTexts(figures)
+    await compareFigures(compareResumed)
   })
 
   await check('while one socket is flooded, its siblings receive answers', async () => {
     await demo.pressEnter('Flood one')
     await demo.until('flooding')
     await demo.until('open')
-    const figures = await demo.figures()
-    compareFlood({ figures, records: await demo.takeRecords(), server: await server.figures(), ports })
-    compareTexts(figures)
+    await compareFigures(compareFlood)
   })
 
   const second = await DemoPage.open(browser, url)
