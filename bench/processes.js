@@ -129,7 +129,7 @@ class DelayProxy {
 
   /** Resolves to the number of connections that the proxy has accepted, and of bytes that it has received. */
   async counts () {
-    this.#child.send({ name: 'counts' })
+    this.#child.send({ name: 'count' })
     const [[{ connections, sent, received }]] = await once(this.#child, 'message')
     return { connections, bytes: sent + received }
   }

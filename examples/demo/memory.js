@@ -1,20 +1,9 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { Child } from './child.js'
 
 const SOCKETS = 1000
 // Opened before, so that the memory of code that runs for the first time is not counted. All of them fit in one HTTP/2
 // session, which may have 1,024 streams.
 const WARM_UP = 20
-
-setFlagsFromString('--expose-gc')
-const collectGarbage = runInNewContext('gc')
-
-/** Returns the resident memory (RSS) of this process, in bytes, after garbage collection. */
-export function readMemory () {
-  collectGarbage()
-  return process.memoryUsage().rss
-}
 
 /**
  * Measures the memory that a socket needs on a server, with a fresh server and a client in processes of their own.

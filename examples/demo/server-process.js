@@ -1,7 +1,11 @@
 /** A server of the demo in a process of its own. */
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { answerParent } from './child.js'
-import { readMemory } from './memory.js'
 import { createServer } from './sockets.js'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc')
 
 const ACCEPTED = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Certificate accepted</title>' +
   '<meta name="color-scheme" content="light dark"><p>Accepted. You can close this tab.'
@@ -20,6 +24,10 @@ answerParent({
   },
   readFigures: (page) => app.demo.readFigures(page),
   resumeStalled: () => app.demo.resumeStalled(),
-  readMemory: () => readMemory(),
+  /** Returns the resident memory (RSS) of this process, in bytes, after garbage collection. */
+  readMemory () {
+    collectGarbage()
+    return process.memoryUsage().rss
+  },
   close: () => app.close()
 })

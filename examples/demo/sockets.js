@@ -26,7 +26,7 @@ export async function createServer ({ nodeVersionWarning = false, ...options }) 
     options: { closeTimeout: 3000 }
   })
 
-  // Tells the client the HTTP version, because browsers do not expose it to pages.
+  // The first message has the HTTP version, which browsers do not expose to pages.
   app.get('/echo', { websocket: true }, (socket, request) => {
     echoSockets.add(socket, request)
     counts.openedSockets++
