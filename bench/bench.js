@@ -1,75 +1,67 @@
 /**
  * Benchmark of WebSockets over HTTP/2 against WebSockets over HTTP/1.1, on the same server of this plugin.
  *
- *   npm run bench -- [--quick] [--out DIRECTORY] [--server-node PATH] [--profiles DIRECTORY] [--tables] [scenario ...]
+ *   npm run bench -- [--quick | --smoke] [--out DIRECTORY] [--update] [--server-node PATH] [--profiles DIRECTORY]
+ *                    [--tables] [scenario ...]
+ *   npm run bench -- --render DIRECTORY ...
  *
- * A scenario is selected by its name or by the beginning of its name. `gains` selects those of the chart in README.md,
- * and writes to bench/results/node-MAJOR-gains by default. Without any name, all scenarios run, which takes about a
- * quarter of an hour.
+ * A scenario is selected by its name or by the beginning of its name. `gains` selects those of the chart in README.md.
+ * Without any name, all scenarios run, which takes about a quarter of an hour.
  *
  * --quick        measures briefly, for a first impression; do not publish these numbers
+ * --smoke        runs the first scenario of each group for an instant: only shows that it works
  * --out          writes the results to this directory, as JSON, as Markdown tables and as charts; a run of all
- *                scenarios without --quick writes to bench/results by default
+ *                scenarios without --quick, and one with --update, write to bench/results/node-MAJOR by default
+ * --update       keeps the results of other scenarios in the directory, with the date and the versions of their run
  * --server-node  runs the servers with this node binary
  * --profiles     writes a CPU profile of each server to this directory
  * --tables       prints autocannon's own tables too
+ * --render       runs nothing: writes the tables and charts of directories again, from their results.json
+ *
+ * If a scenario fails, or a variant of it has no answers or lacks a metric, nothing is written, and the exit code is 1.
  */
 import { parseArgs } from 'node:util'
-import { FULL, QUICK } from './durations.js'
-import { gainScenarios } from './gains.js'
-import { withProcesses } from './processes.js'
-import { formatScenario } from './report.js'
-import { createReport, writeReport } from './results.js'
-import { runScenario } from './rounds.js'
+import { FULL, QUICK, SMOKE } from './durations.js'
+import { readReport, writeReport } from './results.js'
+import { runBenchmark } from './run.js'
 import { scenarios } from './scenarios/index.js'
-import { checkTargets } from './targets.js'
+import { selectScenarios, selectSmoke } from './selection.js'
 
 const { values: options, positionals: names } = parseArgs({
   allowPositionals: true,
   options: {
     quick: { type: 'boolean' },
+    smoke: { type: 'boolean' },
     tables: { type: 'boolean' },
     out: { type: 'string' },
+    update: { type: 'boolean' },
     profiles: { type: 'string' },
-    'server-node': { type: 'string' }
+    'server-node': { type: 'string' },
+    render: { type: 'string', multiple: true }
   }
 })
 
-const durations = options.quick ? QUICK : FULL
-await withProcesses({ node: options['server-node'], profiles: options.profiles }, main)
+if (options.render !== undefined) await render([...options.render, ...names])
+else await run()
 
-async function main (processes) {
-  const selected = selectScenarios()
-  const report = await createReport(processes, durations)
-  const [, major] = report.versions.server.match(/^v(\d+)/)
-  console.log(`server ${report.versions.server}, ${report.machine.cpu}; median (min..max) of rounds\n`)
+async function run () {
+  const durations = options.smoke ? SMOKE : options.quick ? QUICK : FULL
+  const selected = options.smoke && names.length === 0 ? selectSmoke() : selectScenarios(names, { isQuick: durations !== FULL })
+  const isPublished = durations === FULL && (names.length === 0 || options.update)
+  await runBenchmark(selected, {
+    durations,
+    node: options['server-node'],
+    profiles: options.profiles,
+    tables: options.tables,
+    directoryFor: (major) => options.out ?? (isPublished ? `bench/results/node-${major}` : undefined),
+    update: options.update && scenarios.map(({ name }) => name)
+  })
+}
 
-  for (const scenario of selected) {
-    const { tables, ...result } = await runScenario(scenario, processes, durations)
-    report.results.push({ ...result, targets: checkTargets(result, Number(major)) })
-    console.log(`${formatScenario(report.results.at(-1))}\n`)
-    if (options.tables) for (const [variant, table] of Object.entries(tables)) console.log(`${variant}:\n${table}`)
+async function render (directories) {
+  for (const directory of directories) {
+    const report = readReport(directory)
+    if (report === undefined) throw new Error(`${directory} has no results.json`)
+    console.log(`written: ${(await writeReport(report, directory)).join(', ')}`)
   }
-
-  const out = options.out ?? defaultDirectory(major)
-  if (out !== undefined) console.log(`written: ${(await writeReport(report, out)).join(', ')}`)
-}
-
-function selectScenarios () {
-  if (names.length === 0) return scenarios.filter(({ isLong }) => !(isLong && options.quick))
-  return [...new Set(names.flatMap(findScenarios))]
-}
-
-/** Returns the directory in bench/results of a run whose results are published. */
-function defaultDirectory (major) {
-  const suffix = new Map([['', ''], ['gains', '-gains']]).get(names.join(' '))
-  return options.quick || suffix === undefined ? undefined : `bench/results/node-${major}${suffix}`
-}
-
-function findScenarios (wanted) {
-  if (wanted === 'gains') return scenarios.filter(({ name }) => gainScenarios.includes(name))
-  const exact = scenarios.filter(({ name }) => name === wanted)
-  const found = exact.length > 0 ? exact : scenarios.filter(({ name }) => name.startsWith(wanted))
-  if (found.length > 0) return found
-  throw new Error(`no scenario is named ${wanted}; choose from:\n  ${scenarios.map(({ name }) => name).join('\n  ')}`)
 }

@@ -1,9 +1,10 @@
 /** Draws the charts of a report as SVG, with Vega-Lite. A chart without any data is omitted. */
 import * as vega from 'vega'
 import { compile } from 'vega-lite'
+import { compareTransports } from './comparisons.js'
 import { computeGains, hasAllGains } from './gains.js'
-import { formatValue } from './metrics.js'
-import { computeAdvantages, computeRates, describeScenario, groupResults } from './report.js'
+import { formatRatio, formatValue } from './metrics.js'
+import { computeRates, describeScenario } from './report.js'
 
 const WIDTH = 696
 const ROW_HEIGHT = 17
@@ -34,17 +35,20 @@ const CONFIG = {
   legend: { ...TEXT, orient: 'top', symbolOpacity: 1 }
 }
 
+/** Names of the files of all charts. */
+export const chartNames = ['gains.svg', 'ratios.svg', 'latency.svg', 'throughput.svg', 'cpu.svg', 'memory.svg']
+
 /** Returns the charts by the names of their files. */
 export async function drawCharts ({ results }) {
   const matching = (pattern) => results.filter(({ name }) => pattern.test(name))
-  const withOthers = matching(/^(echo|load)\//).filter(({ sides: variants }) => Object.keys(variants).length > 2)
+  const withOthers = matching(/^load\//).filter(({ sides: variants }) => Object.keys(variants).length > 2)
   const note = 'Medians of rounds; lines: lowest to highest round.'
   const title = (text, ...lines) => ({ text, subtitle: [...lines, note] })
   const charts = {
     'gains.svg': [drawGains(computeGains(results))],
-    'ratios.svg': [drawRatios(results, title(
+    'ratios.svg': [drawComparisons(compareTransports(results), title(
       'WebSockets over HTTP/2 compared with HTTP/1.1',
-      'How many times better HTTP/2 is. Above 1: a higher rate or a lower cost.',
+      'How many times better HTTP/2 is: a higher rate, or a lower time or cost. 1 is as good as HTTP/1.1.',
       'Blue: better in all rounds; orange: worse in all rounds; grey: neither.'
     ))],
     'latency.svg': [drawBars(matching(/^echo\/.*-x1$/), ['p50', 'p99'], title(
@@ -57,10 +61,10 @@ export async function drawCharts ({ results }) {
         'Uploads and downloads', 'Longer is better; each block has its own scale.'
       ))
     ],
-    'cpu.svg': [drawBars(withOthers.length > 0 ? withOthers : matching(/^echo\//), ['cpu'], title(
+    'cpu.svg': [drawBars(withOthers, ['cpu'], title(
       'Server CPU per echoed message', 'Shorter is better; each block has its own scale.'
     ))],
-    'memory.svg': [drawBars(matching(/^idle\//), ['heap', 'rss'], title(
+    'memory.svg': [drawBars(matching(/^(idle|memory)\//), ['heap', 'rss'], title(
       'Memory per idle socket', 'Shorter is better. Dark: JavaScript heap; light: resident memory (RSS).'
     ))]
   }
@@ -122,58 +126,57 @@ function drawGains (gains) {
   }
 }
 
-/** Draws a row for each scenario and a panel for each kind of metric, and a dot: how many times better HTTP/2 is. */
-function drawRatios (results, title) {
+/** Draws a bar for each comparison, from 1 to how many times better HTTP/2 is: to the right, or if it is worse, the left. */
+function drawComparisons (groups, title) {
   const rows = []
   const values = []
-  for (const [heading, members] of groupResults(results.filter((result) => computeAdvantages(result).length > 0))) {
-    rows.push({ label: heading, isHeading: true })
-    for (const result of members) {
-      values.push(...computeAdvantages(result).map((dot) => ({
-        ...dot,
-        row: rows.length,
-        colour: dot.min > 1 ? COLOURS.h2 : dot.max < 1 ? COLOURS.h1 : MUTED,
-        labelAt: dot.median < 1 ? Math.max(1, dot.max) : Math.min(1, dot.min)
-      })))
-      rows.push({ label: describeScenario(result) })
+  for (const { heading, rows: members } of groups) {
+    const measured = members.filter(({ advantage }) => advantage !== undefined)
+    if (measured.length > 0) rows.push({ label: heading, isHeading: true })
+    for (const { label, advantage: { median, min, max } } of measured) {
+      const colour = min > 1 ? COLOURS.h2 : max < 1 ? COLOURS.h1 : MUTED
+      const text = formatRatio(median)
+      values.push({ row: rows.length, median, min, max, one: 1, colour, text, end: median < 1 ? min : max })
+      rows.push({ label })
     }
   }
-  if (rows.length === 0) return
+  if (values.length === 0) return
 
-  const kinds = [...new Set(values.map(({ kind }) => kind))]
   const extent = labelExtentOf(rows)
-  // Leaves room for the numbers: each is on the opposite side of the line at 1 from its dot.
-  const ends = values.flatMap(({ min, max, labelAt }) => [min, max, labelAt / 2.2, labelAt * 2.2])
-  const choose = (worse, better) => ({ expr: `datum.median < 1 ? ${worse} : ${better}` })
+  // Leaves room for the numbers, which are at the ends of the lines.
+  const domain = [Math.min(0.5, ...values.map(({ min }) => min / 1.5)), Math.max(2, ...values.map(({ max }) => max * 1.5))]
   const x = {
     type: 'quantitative',
-    scale: { type: 'log', base: 2, domain: [Math.min(...ends), Math.max(...ends)], nice: false, padding: 4 },
+    scale: { type: 'log', base: 2, domain, nice: false },
     axis: {
       orient: 'top',
-      values: [1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8, 16, 32],
-      labelExpr: "{ 0.125: '⅛', 0.25: '¼', 0.5: '½' }[datum.value] || datum.value",
+      values: [1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8, 16, 32, 64],
+      labelOverlap: false,
+      labelExpr: "({ 0.125: '⅛', 0.25: '¼', 0.5: '½', 1: 'HTTP/1.1' })[datum.value] || datum.value + ' ×'",
       gridColor: { condition: { test: 'datum.value === 1', value: INK }, value: FAINT }
     }
   }
+  const choose = (worse, better) => ({ expr: `datum.median < 1 ? ${worse} : ${better}` })
   return {
     title,
+    width: WIDTH - extent,
+    height: rows.length * ROW_HEIGHT,
     data: { values },
-    facet: { column: { field: 'kind', sort: kinds } },
-    spacing: 14,
-    bounds: 'flush',
-    spec: {
-      width: (WIDTH - extent) / kinds.length - 14,
-      height: rows.length * ROW_HEIGHT,
-      encoding: { y: encodeRows(rows, extent), color: { field: 'colour', scale: null } },
-      layer: [
-        { mark: { type: 'rule', strokeWidth: 2 }, encoding: { x: { ...x, field: 'min' }, x2: { field: 'max' } } },
-        { mark: { type: 'point', filled: true, opacity: 1, size: 42 }, encoding: { x: { ...x, field: 'median' } } },
-        {
-          mark: { type: 'text', fontSize: 9.5, align: choose("'left'", "'right'"), dx: choose(6, -6) },
-          encoding: { x: { ...x, field: 'labelAt' }, text: { field: 'median', format: '.2r' }, color: { value: INK } }
-        }
-      ]
-    }
+    encoding: { y: encodeRows(rows, extent) },
+    layer: [
+      {
+        mark: { type: 'bar', height: ROW_HEIGHT - 5 },
+        encoding: { x: { ...x, field: 'one' }, x2: { field: 'median' }, color: { field: 'colour', scale: null } }
+      },
+      {
+        mark: { type: 'rule', strokeWidth: 1.5, color: INK },
+        encoding: { x: { ...x, field: 'min' }, x2: { field: 'max' } }
+      },
+      {
+        mark: { type: 'text', fontSize: 11, color: INK, align: choose("'right'", "'left'"), dx: choose(-5, 5) },
+        encoding: { x: { ...x, field: 'end' }, text: { field: 'text' } }
+      }
+    ]
   }
 }
 

@@ -1,45 +1,195 @@
 /**
- * Writes the gains of HTTP/2 into the pages that have them, from bench/results/node-MAJOR-gains:
+ * Writes the numbers of bench/results into the pages that have them:
  *
  *   node bench/docs.js
  *
- * test/docs/numbers.test.ts checks that they are up to date.
+ * A page has them in the alternative text of the chart of gains, and between the comments `begin NAME` and `end NAME`,
+ * where NAME is a table of this file. What was not measured is a dash. test/docs/numbers.test.ts checks that the pages
+ * are up to date.
  */
-import { readFileSync, writeFileSync } from 'node:fs'
-import { computeGains, describeGains } from './gains.js'
-import { formatValue } from './metrics.js'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { compareTransports, computeAdvantage } from './comparisons.js'
+import { computeGains, describeGains, formatGain } from './gains.js'
+import { METRICS, NO_VALUE, formatRatio, formatValue } from './metrics.js'
+import { scenarios } from './scenarios/index.js'
+import { checkTargets } from './targets.js'
 
 const ROOT = new URL('../', import.meta.url)
-const CHART = /!\[[^\]]*\](\([\w./]*?(node-\d+-gains)\/gains\.svg\))/
-const TABLE = /\n\| What HTTP\/2 gains \|.*\n(?:\|.*\n)+/
 
-/** Pages that have the gains, by their paths, with the functions that write them. */
-export const pages = new Map([
-  ['README.md', writeChart],
-  ['bench/results/README.md', writeChart],
-  ['docs/numbers.md', (text) => writeTable(writeChart(text))]
+/** The versions of Node.js that have columns, in their order. */
+const MAJORS = [24, 26]
+
+/** Names of metrics in the rows of tables, if they are not their titles. */
+const SHORT_NAMES = {
+  rate: 'messages per second', throughput: 'MB/s', handshakes: 'handshakes per second', cpu: 'server CPU', rss: 'RSS'
+}
+
+const CHART = /!\[[^\]]*\](\([\w./]*?node-(\d+)\/gains\.svg\))/
+const BLOCK = /(<!-- begin ([\w-]+): .*? -->\n)([^]*?)(<!-- end \2 -->)/g
+
+const PAGES = [0, 20, 50].flatMap((rtt) => [
+  [`one socket, ${rtt} ms: time until its first message is answered`, `page/rtt${rtt}-1`, 'answer'],
+  [`6 sockets, ${rtt} ms: time until all are answered`, `page/rtt${rtt}-6`, 'answers']
 ])
 
-/** Writes the numbers into the alternative text of the chart. */
-function writeChart (text) {
-  return text.replace(CHART, (image, target, directory) => `![${describeGains(readGains(directory))}]${target}`)
+const MEMORY = [
+  ['1,000 sockets on one session: RSS', 'idle/1000', 'rss'],
+  ['1,000 sockets on one session: JavaScript heap', 'idle/1000', 'heap'],
+  ['10,000 sockets on ten sessions: RSS', 'idle/10000', 'rss'],
+  ['socket that a page with a session adds, one a page: RSS', 'memory/page-1', 'rss'],
+  ['socket that a page with a session adds, six a page: RSS', 'memory/page-6', 'rss'],
+  ['10,000 clients with one socket: RSS', 'memory/10k-sessions-of-one', 'rss']
+]
+
+const GATEWAY = [
+  ['64 sockets, 64 B echo', '64b-64-on-one-x1', ['rate', 'cpu']],
+  ['the same, 16 in flight on each', '64b-64-on-one-x16', ['rate', 'cpu']],
+  ['64 sockets, 64 KiB echo', '64k-64-on-one-x1', ['rate', 'cpu']],
+  ['the same, 4 in flight on each', '64k-64-on-one-x4', ['rate', 'cpu']],
+  ['sockets opened one after the other', 'handshake', ['handshakes', 'cpu']],
+  ['idle socket, of 1,000', 'idle-1000', ['rss', 'heap']]
+].flatMap(([label, name, metrics]) => metrics.map((metric) => (
+  [`${label}: ${nameMetric(metric)}`, `gateway/${name}`, metric]
+)))
+
+const REFERENCES = [['references/echo-x1', 'rate'], ['references/echo-x1', 'cpu'], ['references/idle', 'rss']]
+
+/** The tables, by their names: functions of the results of each version of Node.js, and of the table as it is. */
+const TABLES = {
+  gains: writeGains,
+  page: (columns) => writeValues(columns, [
+    ...PAGES,
+    ['6 sockets, 50 ms: TCP connections, and TLS handshakes', 'page/rtt50-6', 'connections'],
+    ['6 sockets, 50 ms: bytes on the wire', 'page/rtt50-6', 'wire'],
+    ['6 sockets, 50 ms: server CPU of a socket', 'page/rtt50-6', 'cpu']
+  ]),
+  proxy: (columns) => writeValues(columns, rowsOf('proxy/', columns)),
+  link: (columns) => writeValues(columns, rowsOf('link/', columns)),
+  memory: (columns) => writeValues(columns, MEMORY),
+  comparisons: writeComparisons,
+  gateway: (columns) => writeRatios(columns, GATEWAY),
+  references: writeReferences,
+  targets: writeTargets
 }
 
-/** Writes a table with a column for each version of Node.js. */
-function writeTable (text) {
-  const majors = [24, 26]
-  const columns = majors.map((major) => readGains(`node-${major}-gains`))
-  const head = ['What HTTP/2 gains', ...majors.flatMap((major) => [`HTTP/2, Node.js ${major}`, 'HTTP/1.1', ''])]
-  const rows = columns[0].map(({ title }, row) => [title, ...columns.flatMap((gains) => {
-    const { metric, h2, h1, phrase } = gains[row]
-    return [formatValue(h2, metric), formatValue(h1, metric), phrase]
+/** Pages that have numbers, by their paths, with the functions that write them. */
+export const pages = new Map(['README.md', 'bench/results/README.md', 'docs/numbers.md', 'H2-DESIGN.md'].map((path) => (
+  [path, (text, read = readResults) => writePage(text, read)]
+)))
+
+/**
+ * Returns a page with the numbers of results.
+ *
+ * @param read returns the results of a version of Node.js
+ */
+function writePage (text, read) {
+  const columns = MAJORS.map(read)
+  return text
+    .replace(CHART, (image, target, major) => `![${describeGains(computeGains(read(Number(major))))}]${target}`)
+    .replace(BLOCK, (block, begin, name, content, end) => `${begin}\n${TABLES[name](columns, content)}\n${end}`)
+}
+
+/** Writes the gains, with both values and a phrase for each version. */
+function writeGains (columns) {
+  const gains = columns.map(computeGains)
+  const titles = [...new Set(gains.flat().map(({ title }) => title))]
+  const rows = titles.map((title) => [title, ...gains.flatMap((each) => {
+    const gain = each.find((candidate) => candidate.title === title)
+    return gain === undefined ? [NO_VALUE, NO_VALUE, NO_VALUE] : formatGain(gain)
   })])
-  const lines = [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |\n`)
-  return text.replace(TABLE, `\n${lines.join('')}`)
+  return formatTable(['', ...MAJORS.flatMap((major) => [`HTTP/2, Node.js ${major}`, 'HTTP/1.1', ''])], rows)
 }
 
-function readGains (directory) {
-  return computeGains(JSON.parse(readFileSync(new URL(`bench/results/${directory}/results.json`, ROOT), 'utf8')).results)
+/** Writes both values of each row, and how many times better HTTP/2 is. */
+function writeValues (columns, specs) {
+  const rows = specs.map(([label, scenario, metric]) => [label, ...columns.flatMap((results) => {
+    const values = ['h2', 'h1'].map((variant) => formatMedian(results, scenario, variant, metric))
+    return [...values, formatAdvantage(computeAdvantage(results, scenario, metric))]
+  })])
+  return formatTable(['', ...MAJORS.flatMap((major) => [`HTTP/2, Node.js ${major}`, 'HTTP/1.1', 'times better'])], rows)
+}
+
+/** Writes how many times better HTTP/2 is for each row. */
+function writeRatios (columns, specs) {
+  return formatTable(['HTTP/2 is better by', ...MAJORS.map((major) => `Node.js ${major}`)], specs.map(([label, ...spec]) => (
+    [label, ...columns.map((results) => formatAdvantage(computeAdvantage(results, ...spec)))]
+  )))
+}
+
+/** Writes the comparisons of the chart of ratios. */
+function writeComparisons (columns) {
+  const compared = columns.map(compareTransports)
+  const rows = compared[0].flatMap(({ heading, rows: members }, group) => [
+    [`**${heading}**`, ...MAJORS.map(() => '')],
+    ...members.map(({ label }, row) => [label, ...compared.map((each) => formatAdvantage(each[group].rows[row].advantage))])
+  ])
+  return formatTable(['HTTP/2 is better by', ...MAJORS.map((major) => `Node.js ${major}`)], rows)
+}
+
+/** Writes a row for each server. */
+function writeReferences (columns) {
+  const measured = columns.flatMap((results) => results.filter(({ name }) => name.startsWith('references/')))
+  const labels = new Map(measured.flatMap(({ sides }) => Object.entries(sides).map(([variant, { label }]) => [variant, label])))
+  const rows = [...labels].map(([variant, label]) => [label, ...columns.flatMap((results) => (
+    REFERENCES.map(([scenario, metric]) => formatMedian(results, scenario, variant, metric))
+  ))])
+  const heads = MAJORS.flatMap((major) => [`messages/s, Node.js ${major}`, 'CPU of a message', 'memory of a socket'])
+  return formatTable(['Server', ...heads], rows)
+}
+
+/** Writes the targets. Keeps the text of the last column, by the first. */
+function writeTargets (columns, content) {
+  const written = content.split('\n').filter((line) => line.startsWith('|')).map((line) => (
+    line.replace(/^\| *| *\|$/g, '').split(/ *(?<!\\)\| */)
+  ))
+  const obstacles = new Map(written.slice(2).map((cells) => [cells[0], cells.at(-1)]))
+  const [first, ...others] = MAJORS.map((major, index) => checkTargets(columns[index], major))
+  // Do not remove text that somebody has written.
+  for (const [title, obstacle] of obstacles) {
+    if (obstacle !== '' && !first.some((target) => target.title === title)) throw new Error(`"${title}" is not a target`)
+  }
+  const rows = first.map((target, row) => [
+    target.title,
+    target.limit,
+    ...[target, ...others.map((each) => each[row])].map(({ measured = NO_VALUE, met }) => met ? `**${measured}**` : measured),
+    obstacles.get(target.title) ?? ''
+  ])
+  return formatTable(['HTTP/2 / HTTP/1.1 unless noted', 'Target', ...MAJORS.map((major) => `Node.js ${major}`), 'Obstacle'], rows)
+}
+
+/** Returns a row for each metric of the scenarios whose names begin like that. */
+function rowsOf (prefix, columns) {
+  return scenarios.filter(({ name }) => name.startsWith(prefix)).flatMap(({ name, title }) => {
+    const result = columns.flat().find((candidate) => candidate.name === name)
+    const metrics = Object.keys(result?.ratios ?? {})
+    if (metrics.length === 0) return [[title, name, undefined]]
+    return metrics.map((metric) => [`${title}: ${nameMetric(metric)}`, name, metric])
+  })
+}
+
+function nameMetric (metric) {
+  return SHORT_NAMES[metric] ?? METRICS[metric].title
+}
+
+function formatMedian (results, scenario, variant, metric) {
+  const measured = results.find(({ name }) => name === scenario)?.sides[variant]?.metrics?.[metric]
+  return measured === undefined ? NO_VALUE : formatValue(measured.median, metric)
+}
+
+/** Formats how many times better HTTP/2 is, in bold where it is better in all rounds. */
+function formatAdvantage (advantage) {
+  if (advantage === undefined) return NO_VALUE
+  const text = formatRatio(advantage.median)
+  return advantage.min > 1 ? `**${text}**` : text
+}
+
+function formatTable (head, rows) {
+  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |\n`).join('')
+}
+
+function readResults (major) {
+  const url = new URL(`bench/results/node-${major}/results.json`, ROOT)
+  return existsSync(url) ? JSON.parse(readFileSync(url, 'utf8')).results : []
 }
 
 if (import.meta.filename === process.argv[1]) {

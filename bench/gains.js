@@ -1,5 +1,5 @@
 /** What HTTP/2 gains: the few results that a reader sees first, in README.md and at the beginning of a report. */
-import { METRICS, formatValue } from './metrics.js'
+import { METRICS, formatRatio, formatValue } from './metrics.js'
 
 /** Scenarios and metrics of the gains. `word` ends a phrase such as "65 times fewer". */
 const GAINS = [
@@ -20,7 +20,7 @@ export function computeGains (results) {
     if (ratio === undefined) return []
     const [h2, h1] = [variants.h2, variants.h1].map(({ metrics }) => metrics[metric].median)
     const times = METRICS[metric].better === 'higher' ? ratio : 1 / ratio
-    return { title, metric, h2, h1, phrase: `${Number(times.toPrecision(2))} times ${word}` }
+    return { title, metric, h2, h1, phrase: `${formatRatio(times)} times ${word}` }
   })
 }
 
@@ -32,13 +32,16 @@ export function describeGains (gains) {
   return ['WebSockets over HTTP/2 and HTTP/1.1 compared', ...sentences].join('. ') + '.'
 }
 
+/** Returns both values of a gain as text, and its phrase. */
+export function formatGain ({ metric, h2, h1, phrase }) {
+  return [formatValue(h2, metric), formatValue(h1, metric), phrase]
+}
+
 /** Returns the section with which a report begins. */
 export function formatGains (results) {
   const gains = computeGains(results)
   if (gains.length === 0) return []
-  const rows = gains.map(({ title, metric, h2, h1, phrase }) => (
-    `| ${title} | ${formatValue(h2, metric)} | ${formatValue(h1, metric)} | ${phrase} |`
-  ))
+  const rows = gains.map((gain) => `| ${[gain.title, ...formatGain(gain)].join(' | ')} |`)
   return ['## What HTTP/2 gains', ['| | HTTP/2 | HTTP/1.1 | |', '| --- | ---: | ---: | --- |', ...rows].join('\n')]
 }
 

@@ -1,12 +1,11 @@
 /** The metrics of the benchmark, and how their values are written. */
 
 const KiB = 1024
-const NO_VALUE = '–'
 
-/**
- * The metrics, in the order of their columns. Values are divided by `per` to be shown in `unit`. The chart of ratios
- * has one panel for each `kind`, and shows the first metric of that kind that a scenario has.
- */
+/** Stands for a value that was not measured. */
+export const NO_VALUE = '–'
+
+/** The metrics, in the order of their columns. Values are divided by `per` to be shown in `unit`. */
 export const METRICS = {
   p50: { title: 'median latency', unit: 'µs', better: 'lower', kind: 'Latency' },
   p99: { title: '99th percentile of latency', unit: 'µs', better: 'lower', kind: '99 % latency' },
@@ -30,6 +29,11 @@ const threeDigits = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 })
 /** Returns a number with three digits. */
 export function formatNumber (value) {
   return Number.isFinite(value) ? threeDigits.format(value) : NO_VALUE
+}
+
+/** Returns a ratio with two digits. */
+export function formatRatio (value) {
+  return String(Number(value.toPrecision(2)))
 }
 
 /** Returns a value with the unit of its metric, or in ms where that is easier to read. */

@@ -1,6 +1,7 @@
 /** Formats the results of a benchmark: as a Markdown document, and as text for the terminal. */
 import { formatGains } from './gains.js'
 import { METRICS, formatNumber, labelMetric } from './metrics.js'
+import { checkTargets } from './targets.js'
 
 const KiB = 1024
 const GiB = 1024 ** 3
@@ -10,21 +11,24 @@ const GROUPS = {
   echo: 'Echo',
   load: 'Echo under full load',
   page: 'Pages',
+  proxy: 'Behind a proxy',
   handshake: 'Handshakes',
   idle: 'Idle sockets',
+  memory: 'Memory',
   'fan-out': 'Fan-out',
   upload: 'Uploads',
   download: 'Downloads',
   ramp: 'Ramp-up',
+  link: 'Links with a limited rate',
   stalled: 'Beside stalled sockets',
   bulk: 'Beside bulk transfers',
   node: 'With the client of this package',
-  gateway: 'A ws server through the gateway'
+  gateway: 'A ws server through the gateway',
+  references: 'Other servers'
 }
 
 const SIZES = { b: [1, 'B'], k: [KiB, 'KiB'], m: [KiB ** 2, 'MiB'] }
 const ARROWS = { lower: '↓', higher: '↑' }
-const BOUNDS = { most: '≤', least: '≥' }
 
 /** Returns the title of the scenario that a result is of. */
 export function describeScenario ({ title, secure }) {
@@ -40,20 +44,6 @@ export function groupResults (results) {
     groups.set(title, [...groups.get(title) ?? [], result])
   }
   return groups
-}
-
-/** Returns how many times better HTTP/2 is than HTTP/1.1, for one metric of each kind. Above 1, HTTP/2 is better. */
-export function computeAdvantages (result) {
-  const advantages = new Map()
-  for (const [metric, { kind, better }] of Object.entries(METRICS)) {
-    const ratio = result.ratios?.[metric]
-    if (kind === undefined || advantages.has(kind) || !(ratio?.min > 0) || result.of.join() !== 'h2,h1') continue
-
-    const { median, min, max } = ratio
-    const advantage = better === 'higher' ? { median, min, max } : { median: 1 / median, min: 1 / max, max: 1 / min }
-    advantages.set(kind, { kind, ...advantage })
-  }
-  return [...advantages.values()]
 }
 
 /** Returns the messages and megabytes per second of an echo, if its name contains the size of the message. */
@@ -75,17 +65,12 @@ export function computeRates ({ name, title, sides: variants }) {
 }
 
 /** Returns a report as Markdown. */
-export function formatReport (report) {
-  const { date, machine, versions, pace: durations, results } = report
-  const rounds = `${durations.rounds} rounds (more or fewer in some scenarios)`
+export function formatReport ({ runs, results }) {
+  const dates = [...new Set(runs.map(({ date }) => date))].sort()
   return `${[
-    `# Benchmark of ${date}`,
+    `# Benchmark of ${dates.length > 1 ? `${dates[0]} to ${dates.at(-1)}` : dates[0]}`,
     ...formatGains(results),
-    [
-      `- Machine: ${machine.cpu}, ${machine.cores} cores, ${formatNumber(machine.memory / GiB)} GiB, ${machine.os}`,
-      `- Versions: ${Object.entries(versions).map((entry) => entry.join(' ')).join(', ')}`,
-      `- Durations: ${durations.name}, ${rounds} of ${formatNumber(durations.slice)} ms for each variant`
-    ].join('\n'),
+    ...runs.map((run, index) => formatRun(run, runs.length === 1 ? [] : results.filter((result) => result.run === index))),
     [
       'Each number is the median of all rounds, followed by the lowest and the highest round in brackets.',
       'The variants of a scenario are measured in turns, A B A B, so that other load affects all of them. Each round',
@@ -94,9 +79,27 @@ export function formatReport (report) {
       'above 1 where higher is better (↑: rates).'
     ].join('\n'),
     formatMetrics(results),
-    ...formatTargets(results),
+    ...formatTargets(runs, results),
     ...[...groupResults(results)].flatMap(([title, group]) => formatGroup(title, group))
   ].join('\n\n')}\n`
+}
+
+/** Returns what a run was made with, and the names of its scenarios if there are other runs. */
+function formatRun ({ date, machine, versions, pace: durations, profiles }, results) {
+  const rounds = `${durations.rounds} rounds (more or fewer in some scenarios)`
+  const names = results.map(({ name }) => `\`${name}\``).join(', ')
+  return [
+    ...names === '' ? [] : [`**${date}**: ${names}`, ''],
+    `- Machine: ${machine.cpu}, ${machine.cores} cores, ${formatNumber(machine.memory / GiB)} GiB, ${machine.os}`,
+    `- Versions: ${Object.entries(versions).map((entry) => entry.join(' ')).join(', ')}`,
+    `- Durations: ${durations.name}, ${rounds} of ${formatNumber(durations.slice)} ms for each variant`,
+    ...profiles ? ['- Slowed by CPU profiles of the servers'] : []
+  ].join('\n')
+}
+
+/** Returns the major version of a version of Node.js. */
+export function majorOf (version) {
+  return Number(version.match(/^v(\d+)/)[1])
 }
 
 function formatMetrics (results) {
@@ -106,23 +109,25 @@ function formatMetrics (results) {
   }))
 }
 
-function formatTargets (results) {
-  const targets = results.flatMap((result) => (result.targets ?? []).map((target) => ({ ...target, result })))
-  if (targets.length === 0) return []
+/** Returns the section of targets, with those that are missed first. Runs of one report have the same Node major. */
+function formatTargets ([{ versions }], results) {
+  const measured = checkTargets(results, majorOf(versions.server)).filter(({ met }) => met !== undefined)
+  if (measured.length === 0) return []
 
-  const missed = targets.filter(({ met }) => !met)
-  const sorted = [...missed, ...targets.filter(({ met }) => met)]
-  const rows = sorted.map(({ result, metric, of, at, value, measured, met }) => {
-    const cells = [
-      describeScenario(result), metric, labelRatio(result, of), `${BOUNDS[at]} ${formatNumber(value)}`,
-      formatNumber(measured)
-    ]
+  const missed = measured.filter(({ met }) => !met)
+  const sorted = [...missed, ...measured.filter(({ met }) => met)]
+  const rows = sorted.map(({ title, scenario, limit, measured: value, met }) => {
+    const cells = [title, limit.replace('<=', '≤').replace('>=', '≥'), value, scenario]
     return met ? ['✅ met', ...cells] : ['❌ NOT MET', ...cells].map((cell) => `**${cell}**`)
   })
   const summary = missed.length === 0
-    ? `All ${targets.length} targets are met.`
-    : `**${missed.length} of ${targets.length} targets not met.**`
-  return ['## Targets', summary, formatTable(['', 'scenario', 'metric', 'ratio of', 'target', 'measured'], rows)]
+    ? `All ${measured.length} targets are met.`
+    : `**${missed.length} of ${measured.length} targets not met.**`
+  return [
+    '## Targets',
+    `${summary} A number without a unit is a ratio, HTTP/2 / HTTP/1.1 unless noted.`,
+    formatTable(['', 'target', 'limit', 'measured', 'scenario'], rows)
+  ]
 }
 
 function formatGroup (title, results) {

@@ -3,24 +3,27 @@
  * round after the other, and each round has a ratio of its own.
  */
 import { FULL } from './durations.js'
+import { METRICS } from './metrics.js'
 
-/** Time limit for opening a variant, and for each measurement, in ms. */
-const TIMEOUT = 120_000
-
-/** Measures all variants of a scenario. Returns their values in each round, and the ratios of the two it compares. */
+/**
+ * Measures all variants of a scenario. Returns their values in each round, and the ratios of the two it compares.
+ *
+ * @throws an error that names the scenario and the variant, if a measurement fails, takes too long, or has no result
+ */
 export async function runScenario (scenario, processes, durations) {
   const { name, title, tool, isSecure, compare } = scenario
   const context = { processes, isSecure, durations }
   const opened = {}
   try {
     for (const [key, variant] of Object.entries(scenario.variants)) {
-      opened[key] = await withTimeout(`${name}, ${key}`, scenario.open(variant, context))
+      opened[key] = await withTimeout(`${name}, ${key}`, scenario.open(variant, context), durations)
     }
-    const { values, tables } = await measureInTurns(name, opened, countRounds(scenario, durations))
+    const { values, tables } = await measureInTurns(scenario, opened, durations)
     const variants = mapValues(values, (metrics, key) => (
       { label: scenario.variants[key].label, metrics: mapValues(metrics, summarize) }
     ))
     const ratios = computeRatios(variants, compare)
+    checkRatios(name, ratios)
     return { name, title, secure: isSecure, tool, sides: variants, of: compare, ratios, tables }
   } finally {
     for (const variant of Object.values(opened)) variant.close()
@@ -29,39 +32,65 @@ export async function runScenario (scenario, processes, durations) {
 
 /** Scales the rounds of a scenario that needs more or fewer than the default. */
 function countRounds ({ rounds }, durations) {
-  return Math.ceil((rounds ?? FULL.rounds) / FULL.rounds * durations.rounds)
+  return Math.max(1, Math.round((rounds ?? FULL.rounds) / FULL.rounds * durations.rounds))
 }
 
-/** Discards round 0, which warms up the JIT compiler for every variant. */
-async function measureInTurns (name, opened, rounds) {
+async function measureInTurns (scenario, opened, durations) {
   const values = mapValues(opened, () => ({}))
   const tables = {}
-  for (let round = 0; round <= rounds; round++) {
+  const rounds = countRounds(scenario, durations)
+  for (let round = 0; round < durations.discarded + rounds; round++) {
     for (const [key, variant] of Object.entries(opened)) {
-      const { table, ...metrics } = await withTimeout(`${name}, ${key}`, variant.measure())
+      const description = `${scenario.name}, ${key}`
+      const { table, ...metrics } = await withTimeout(description, variant.measure(), durations)
       if (table !== undefined) tables[key] = table
-      if (round === 0) continue
-      for (const [metric, value] of Object.entries(metrics)) {
-        if (!Number.isFinite(value)) throw new Error(`${name}, ${key}: ${metric} is ${value}`)
-        values[key][metric] = [...values[key][metric] ?? [], value]
-      }
+      if (round < durations.discarded) continue
+      checkMetrics(description, metrics, values[key])
+      for (const [metric, value] of Object.entries(metrics)) values[key][metric] = [...values[key][metric] ?? [], value]
     }
   }
   return { values, tables }
 }
 
+/** Throws if a round of a variant lacks a metric, or has one that is not a result: a rate is zero without any answer. */
+function checkMetrics (description, metrics, earlier) {
+  const expected = Object.keys(earlier).length > 0 ? Object.keys(earlier) : Object.keys(metrics)
+  if (expected.length === 0) throw new Error(`${description}: the round has no metrics`)
+  for (const metric of new Set([...expected, ...Object.keys(metrics)])) {
+    const value = metrics[metric]
+    if (METRICS[metric] === undefined) throw new Error(`${description}: ${metric} is not in bench/metrics.js`)
+    const isResult = Number.isFinite(value) && (METRICS[metric].better === 'lower' || value > 0)
+    if (!isResult) throw new Error(`${description}: ${metric} is ${value ?? 'missing'}`)
+  }
+}
+
+/** Throws if a ratio is not a number, such as one to the CPU time of a round that was shorter than the clock's unit. */
+function checkRatios (name, ratios) {
+  for (const [metric, { values }] of Object.entries(ratios)) {
+    const value = values.find((ratio) => !Number.isFinite(ratio))
+    if (value !== undefined) throw new Error(`${name}: the ratio of ${metric} is ${value}`)
+  }
+}
+
 /** Divides the metrics of the first variant by those of the second, round by round. */
 export function computeRatios (variants, [first, second]) {
   if (variants[first] === undefined || variants[second] === undefined) return {}
-  return mapValues(variants[first].metrics, ({ values }, metric) => (
-    summarize(values.map((value, round) => value / variants[second].metrics[metric].values[round]))
-  ))
+  return mapValues(variants[first].metrics, (measured, metric) => {
+    const other = variants[second].metrics[metric]
+    if (other === undefined) throw new Error(`${second} lacks ${metric}, which ${first} has`)
+    return computeRatio(measured, other)
+  })
 }
 
-async function withTimeout (description, promise) {
+/** Divides a metric of a variant by that of another, round by round. */
+export function computeRatio ({ values }, { values: others }) {
+  return summarize(values.map((value, round) => value / others[round]))
+}
+
+async function withTimeout (description, promise, { timeout: limit }) {
   let timer
   const timeout = new Promise((resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`timed out after ${TIMEOUT / 1000} s`)), TIMEOUT)
+    timer = setTimeout(() => reject(new Error(`timed out after ${limit / 1000} s`)), limit)
   })
   try {
     return await Promise.race([promise, timeout])

@@ -1,4 +1,3 @@
-import { readFileSync, readdirSync } from 'node:fs'
 import t from 'tap'
 
 interface Result {
@@ -33,44 +32,39 @@ function compare (name: string, title: string, metrics: Record<string, number>, 
     title,
     sides: { h1: { label: 'HTTP/1.1', metrics: times(1) }, h2: { label: 'HTTP/2', metrics: times(ratio) } },
     ratios: Object.fromEntries(Object.keys(metrics).map((metric) => [metric, spread(ratio)])),
-    of: ['h2', 'h1'],
-    targets: []
+    of: ['h2', 'h1']
   }
 }
 
-const echo = {
-  ...compare('echo/64b-x1', '64 B echo, one socket', { p50: 50, p99: 2000, rate: 12_345, cpu: 30 }, 1.5),
-  targets: [
-    { metric: 'rate', of: ['h2', 'h1'], at: 'least', value: 0.9, measured: 1.5, met: true },
-    { metric: 'cpu', of: ['h2', 'h1'], at: 'most', value: 1.1, measured: 1.5, met: false }
-  ]
-}
+const echo = compare('echo/64b-one-x1', '64 B echo, one socket', { p50: 50, p99: 2000, rate: 12_345, cpu: 30 }, 1.5)
+const bigEcho = compare('echo/64k-one-x4', '64 KiB echo, one socket', { throughput: 300 }, 1.5)
 const idle = compare('idle/1000', '1000 idle sockets', { rss: 40 * 1024, heap: 16 * 1024 }, 0.5)
 const beside = {
   name: 'bulk/h2',
   title: '64 B echo, a sibling downloads',
   sides: { idle: { label: 'idle', metrics: { p50: spread(60) } }, busy: { label: 'busy', metrics: {} } },
   ratios: { p50: spread(2) },
-  of: ['busy', 'idle'],
-  targets: []
+  of: ['busy', 'idle']
 }
 
-const report = (...results: Result[]): Report => ({
+const run = {
   date: '2026-11-23',
   machine: { cpu: 'A processor', cores: 2, memory: 8 * 1024 ** 3, os: 'Linux' },
   versions: { server: 'v20.20.2', fastify: '5.12.8' },
-  pace: { name: 'full', rounds: 9, slice: 1000 },
-  results
-})
+  pace: { name: 'full', rounds: 9, slice: 1000 }
+}
+const report = (...results: Result[]): Report => (
+  { runs: [run], results: results.map((result) => ({ run: 0, ...result })) }
+)
 
 void t.test('a report lists missed targets first, and says whether higher or lower is better', async (t) => {
-  const text = formatReport(report(echo, idle, beside))
+  const text = formatReport(report(bigEcho, echo, idle, beside))
   t.match(text, '**1 of 2 targets not met.**')
-  t.match(text, /^\| \*\*❌ NOT MET\*\* \| .*cpu.*≤ 1\.1.*1\.5/m)
-  t.match(text, /^\| ✅ met \| .*rate.*≥ 0\.9/m)
+  t.match(text, '| **❌ NOT MET** | **p50, one socket, 64 B** | **≤ 1.05** | **1.5** | **echo/64b-one-x1** |')
+  t.match(text, '| ✅ met | MB/s of echoes of 64 KiB | ≥ 1 | 1.5 | echo/64k-one-x4 |')
   t.ok(text.indexOf('NOT MET') < text.indexOf('✅ met'), 'missed targets come first')
-  t.match(text, '| scenario | variant | p50, µs ↓ | p99, µs ↓ | rate, messages/s ↑ | cpu, µs ↓ |')
-  t.match(text, '| HTTP/1.1 | 50 (45..60) | 2,000 (1,800..2,400) | 12,300 (11,100..14,800) |')
+  t.match(text, '| scenario | variant | p50, µs ↓ | p99, µs ↓ | rate, messages/s ↑ | throughput, MB/s ↑ | cpu, µs ↓ |')
+  t.match(text, '| HTTP/1.1 | 50 (45..60) | 2,000 (1,800..2,400) | 12,300 (11,100..14,800) |  | 30 (27..36) |')
   t.match(text, '| **HTTP/2 / HTTP/1.1** | **1.5 (1.35..1.8)** |')
   t.match(text, '| HTTP/2 | 20 (18..24) | 8 (7.2..9.6) |', 'KiB')
   t.match(text, '| busy / idle | 2 (1.8..2.4) |')
@@ -86,17 +80,20 @@ void t.test('the result of a scenario is formatted in aligned columns', async (t
 void t.test('charts are SVG and contain the labels of scenarios, variants and values', async (t) => {
   const sizes = ['1k', '16k'].map((size) => compare(`echo/${size}-x1`, `${size} echo, one socket`, { rate: 9000 }, 0.8))
   const upload = compare('upload/rtt10', 'messages up', { throughput: 100 }, 0.9)
-  const charts = await drawCharts(report(echo, ...sizes, idle, upload, beside))
+  const load = compare('load/64b-64-on-one-x1', '64 sockets', { rate: 100, cpu: 20 }, 0.9)
+  load.sides.ws = { label: 'ws', metrics: { cpu: spread(19) } }
+  const charts = await drawCharts(report(echo, ...sizes, load, idle, upload, beside))
   t.same([...charts.keys()], ['ratios.svg', 'latency.svg', 'throughput.svg', 'cpu.svg', 'memory.svg'])
   for (const [name, svg] of charts) {
     t.match(svg, /^<svg [^>]*>.*<\/svg>$/s, name)
     t.match(svg, 'HTTP/2', name)
+    t.match(svg, 'prefers-color-scheme: dark', name)
     t.notMatch(svg, /NaN|undefined|Infinity/, name)
   }
   const expectLabels = (name: string, labels: string[]): void => {
     for (const label of labels) t.match(charts.get(name), label)
   }
-  expectLabels('ratios.svg', ['64 B echo, one socket', '1000 idle sockets', '0.67', '2.0'])
+  expectLabels('ratios.svg', ['one socket: latency of a message', 'memory of an idle socket, of 1,000', '>0.67<', '>2<'])
   expectLabels('throughput.svg', ['16 KiB', 'one socket: MB/s', '90 MB/s'])
 })
 
@@ -129,17 +126,11 @@ void t.test('a chart without data is omitted', async (t) => {
   t.same([...(await drawCharts(report(idle))).keys()], ['ratios.svg', 'memory.svg'])
 })
 
-void t.test('results that were written earlier can be formatted and drawn', async (t) => {
-  const directory = new URL('../../bench/results/', import.meta.url)
-  const names = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory())
-  for (const { name } of names) {
-    const written = JSON.parse(readFileSync(new URL(`${name}/results.json`, directory), 'utf8')) as Report
-    const text = formatReport(written)
-    const charts = await drawCharts(written)
-    t.notMatch(text, /NaN|undefined/, name)
-    t.ok(written.results.every(({ title }) => text.includes(`| ${title}`)), 'each scenario has a row')
-    const saved = readdirSync(new URL(`${name}/`, directory)).filter((file) => file.endsWith('.svg'))
-    t.same([...charts.keys()].sort(), saved.sort(), `${name} has its charts`)
-    t.notMatch([...charts.values()].join(), /NaN|undefined/, name)
-  }
+void t.test('a report of several runs lists the scenarios of each, with its date and versions', async (t) => {
+  const later = { ...run, date: '2026-11-30', versions: { server: 'v20.21.0', fastify: '5.13.0' } }
+  const text = formatReport({ runs: [run, later], results: [{ run: 1, ...echo }, { run: 0, ...idle }] })
+  t.match(text, '# Benchmark of 2026-11-23 to 2026-11-30')
+  t.match(text, /\*\*2026-11-23\*\*: `idle\/1000`\n\n.*\n- Versions: server v20.20.2, fastify 5.12.8\n/)
+  t.match(text, /\*\*2026-11-30\*\*: `echo\/64b-one-x1`\n\n.*\n- Versions: server v20.21.0, fastify 5.13.0\n/)
+  t.notMatch(formatReport(report(echo)), '`echo/64b-one-x1`', 'one run has all scenarios')
 })

@@ -1,48 +1,57 @@
 import t from 'tap'
-import { ROOT, read, readPage } from './pages.ts'
+import { ROOT, read } from './pages.ts'
 
-interface Result {
-  name: string
-  ratios: Record<string, { median: number }>
-}
-
-/** The rows of docs/numbers.md about the gateway: the scenario and the metric of each. */
-const ROWS: Record<string, [scenario: string, metric: string]> = {
-  '64 sockets, 64 B echo: messages per second': ['64b-64-on-one-x1', 'rate'],
-  '64 sockets, 64 B echo: server CPU per message': ['64b-64-on-one-x1', 'cpu'],
-  'with 16 messages in flight on each: messages per second': ['64b-64-on-one-x16', 'rate'],
-  'with 16 messages in flight on each: server CPU per message': ['64b-64-on-one-x16', 'cpu'],
-  '64 sockets, 64 KiB echo: messages per second': ['64k-64-on-one-x1', 'rate'],
-  '64 sockets, 64 KiB echo: server CPU per message': ['64k-64-on-one-x1', 'cpu'],
-  'with 4 messages in flight on each: messages per second': ['64k-64-on-one-x4', 'rate'],
-  'with 4 messages in flight on each: server CPU per message': ['64k-64-on-one-x4', 'cpu'],
-  'sockets opened one after the other, per second': ['handshake', 'handshakes'],
-  'sockets opened one after the other: server CPU': ['handshake', 'cpu'],
-  'memory of an idle socket, of 1,000': ['idle-1000', 'rss'],
-  'JavaScript heap of an idle socket, of 1,000': ['idle-1000', 'heap']
-}
+type Write = (text: string, readResults?: (major: number) => unknown[]) => string
 
 // The path is computed, because TypeScript has no types for the benchmark, which is JavaScript.
-const { pages } = await import(new URL('bench/docs.js', ROOT).href) as { pages: Map<string, (text: string) => string> }
+const { pages } = await import(new URL('bench/docs.js', ROOT).href) as { pages: Map<string, Write> }
 
-void t.test('README.md and docs/numbers.md: the gains of HTTP/2 are those of bench/results', async (t) => {
+const resultsOf = (major: number): Array<{ name: string }> => (
+  (JSON.parse(read(`bench/results/node-${major}/results.json`)) as { results: Array<{ name: string }> }).results
+)
+
+/** Returns the cells of the rows of all tables that docs.js writes, except for those of targets with their texts. */
+function cellsOf (text: string): string[] {
+  const blocks = [...text.matchAll(/<!-- begin (?!targets)[^]*?<!-- end/g)].map(([block]) => block)
+  return blocks.flatMap((block) => [...block.matchAll(/^\| (?!---)(.*) \|$/gm)].flatMap(([, row]) => row!.split(' | ').slice(1)))
+}
+
+void t.test('the numbers of README.md, docs/numbers.md and H2-DESIGN.md are those of bench/results', async (t) => {
   for (const [path, write] of pages) {
     const text = read(path)
-    t.match(text, /!\[WebSockets over HTTP\/2 and HTTP\/1\.1 compared\. [^\]]*: \d[^\]]*\]/, `${path} has the chart`)
+    t.match(text, /!\[WebSockets over HTTP\/2 and HTTP\/1\.1 compared\. [^\]]*: \d[^\]]*\]|<!-- begin \w/, `${path} has numbers`)
     t.equal(text, write(text), `${path} is up to date: if it is not, run node bench/docs.js`)
   }
 })
 
-void t.test('docs/numbers.md: the ratios of the gateway are those of bench/results', async (t) => {
-  const { header, rows } = readPage('docs/numbers.md').tables.find(({ section }) => /gateway/.test(section))!
-  const results = header.slice(1).map((title) => {
-    const directory = `bench/results/${title.toLowerCase().replace('node.js ', 'node-')}-gateway`
-    return (JSON.parse(read(`${directory}/results.json`)) as { results: Result[] }).results
-  })
-  t.same(rows.map(([label]) => label), Object.keys(ROWS))
-  for (const [label, ...cells] of rows as [string, ...string[]][]) {
-    const [scenario, metric] = ROWS[label]!
-    const ratios = results.map((each) => each.find(({ name }) => name === `gateway/${scenario}`)!.ratios[metric]!.median)
-    t.same(cells.map((cell) => cell.replace(' times', '')), ratios.map((ratio) => String(Number(ratio.toPrecision(2)))), label)
-  }
+void t.test('docs/numbers.md: a changed result changes the page', async (t) => {
+  const text = read('docs/numbers.md')
+  const changed = JSON.parse(JSON.stringify(resultsOf(26)).replaceAll(/"median":[\d.]+/g, '"median":123.4')) as unknown[]
+  const written = pages.get('docs/numbers.md')!(text, (major) => major === 26 ? changed : resultsOf(major))
+  t.match(written, '| Messages of 64 sockets per second | 177,000 messages/s')
+  t.match(written, '123 messages/s')
+})
+
+void t.test('docs/numbers.md: what was not measured is a dash', async (t) => {
+  const text = read('docs/numbers.md')
+  const some = (major: number): unknown[] => resultsOf(major).filter(({ name }) => name !== 'page/rtt50')
+  const written = pages.get('docs/numbers.md')!(text, (major) => major === 24 ? some(24) : resultsOf(26))
+  t.match(written, '| Time to open 64 sockets, round trip 50 ms | – | – | – |')
+
+  const empty = pages.get('docs/numbers.md')!(text, () => [])
+  const values = cellsOf(empty).filter((cell) => /^\*{0,2}\d/.test(cell))
+  t.same(values, [], 'without any results there are no numbers')
+  t.equal(empty, pages.get('docs/numbers.md')!(empty, () => []), 'and the page is written the same again')
+})
+
+void t.test('H2-DESIGN.md: targets keep the text of their last column', async (t) => {
+  const write = pages.get('H2-DESIGN.md')!
+  const page = (...rows: string[]): string => (
+    `<!-- begin targets: x -->\n\n| a | b |\n|---|---|\n${rows.join('\n')}\n\n<!-- end targets -->\n`
+  )
+  const row = /^\| MB\/s of echoes of 64 KiB \| >= 1 \|.*\| because of \\\| \|$/m
+  const written = write(page('| MB/s of echoes of 64 KiB | because of \\| |'))
+  t.match(written, row)
+  t.match(write(written, () => []), row)
+  t.throws(() => write(page('| a target of the past | because |')), { message: '"a target of the past" is not a target' })
 })

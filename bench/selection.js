@@ -1,0 +1,32 @@
+/** Selects the scenarios of a run. */
+import { gainScenarios } from './gains.js'
+import { scenarios } from './scenarios/index.js'
+
+/**
+ * Returns the scenarios with these names, or whose names begin with them; without names, all of them.
+ *
+ * @param options `isQuick`: omit the long ones, unless they are named
+ */
+export function selectScenarios (names, { isQuick }) {
+  if (names.length === 0) return scenarios.filter(({ isLong }) => !(isLong && isQuick))
+  return [...new Set(names.flatMap(findScenarios))]
+}
+
+/** Returns the first scenario of each group, the first part of a name. A long one is used if the group has no other. */
+export function selectSmoke () {
+  const groups = new Map()
+  for (const scenario of scenarios) {
+    const [group] = scenario.name.split('/')
+    const found = groups.get(group)
+    if (found === undefined || (found.isLong && !scenario.isLong)) groups.set(group, scenario)
+  }
+  return [...groups.values()]
+}
+
+function findScenarios (wanted) {
+  if (wanted === 'gains') return scenarios.filter(({ name }) => gainScenarios.includes(name))
+  const exact = scenarios.filter(({ name }) => name === wanted)
+  const found = exact.length > 0 ? exact : scenarios.filter(({ name }) => name.startsWith(wanted))
+  if (found.length > 0) return found
+  throw new Error(`no scenario is named ${wanted}; choose from:\n  ${scenarios.map(({ name }) => name).join('\n  ')}`)
+}
