@@ -1,8 +1,14 @@
 /**
- * TCP proxies that simulate a path with a long round-trip time: `delay-proxy.js RTT PORT…`, with a proxy for each port.
- * Each chunk is delayed by half the round-trip time, in both directions, and keeps its place. The first chunk of a
- * connection is delayed by one round trip more, which is that of TCP's handshake: the kernel accepts a connection before
- * this process sees it. Only the amount of data in flight is limited.
+ * TCP proxies that simulate a path: `delay-proxy.js [--rate MBIT] [--window MIB] RTT PORT…`, with a proxy for each port.
+ * All connections of a proxy share two links, one for each direction: see link.js.
+ *
+ * RTT       round-trip time in ms
+ * --rate    Mbit/s of each direction, in bytes of TCP; by default there is no limit
+ * --window  MiB that a connection has in flight; by default 4, as much as Linux keeps unacknowledged by default
+ *
+ * The first chunk of a connection is delayed by one round trip more, which is that of TCP's handshake: the kernel
+ * accepts a connection before this process sees it. The kernel's buffers between an end and this process are as on a
+ * path with a high rate: they hold more than those of a sender on the simulated path would.
  *
  * Runs as a child process. It sends { ports } when it listens, or { error }. It answers a message with the connections and
  * the bytes of each proxy: { name: 'delay', value: RTT } sets another round-trip time before, and { name: 'count' } does
@@ -10,22 +16,31 @@
  */
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
+import { parseArgs } from 'node:util'
+import { Flow, Link } from './link.js'
 
-// On a real path a connection carries at most 4 MiB per round trip: Linux keeps no more data unacknowledged by default
-// (net.ipv4.tcp_wmem). This proxy acknowledges immediately to the sender's kernel, so it has to limit the data itself.
-// Half of it, because an acknowledgement would still be on its way back for half of the round trip.
-const CAPACITY = 2 * 1024 * 1024
+const MiB = 1024 * 1024
 
-let rtt = Number(process.argv[2])
+const { values: options, positionals: [rtt, ...ports] } = parseArgs({
+  allowPositionals: true,
+  options: { rate: { type: 'string' }, window: { type: 'string', default: '4' } }
+})
 
 class DelayProxy {
   /** Connections that were accepted, and bytes that clients sent and received. */
   counts = { connections: 0, sent: 0, received: 0 }
   #target
   #servers = []
+  #up = new Direction(createLink())
+  #down = new Direction(createLink())
 
   constructor (target) {
     this.#target = target
+  }
+
+  /** Sets another round-trip time. */
+  setRtt (value) {
+    for (const { link } of [this.#up, this.#down]) link.rtt = value
   }
 
   /** Listens on the IPv4 and, if the machine has it, the IPv6 address of localhost. Returns the port. */
@@ -46,71 +61,78 @@ class DelayProxy {
   }
 
   #accept (client) {
-    const connectedAt = performance.now() + rtt
+    const connectedAt = performance.now() + this.#up.link.rtt
     const server = connect({ port: this.#target, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
     this.counts.connections++
-    forward(client, server, connectedAt, (bytes) => { this.counts.sent += bytes })
-    forward(server, client, connectedAt, (bytes) => { this.counts.received += bytes })
+    this.#up.forward(client, server, connectedAt, (bytes) => { this.counts.sent += bytes })
+    this.#down.forward(server, client, connectedAt, (bytes) => { this.counts.received += bytes })
   }
 }
 
-function forward (from, to, connectedAt, count) {
-  const queue = []
-  let queuedBytes = 0
-  let lastDue = 0
-  let isEnded = false
-  let timer
+/** A link with a timer, between sockets. */
+class Direction {
+  link
+  #timer
+  #timerAt = Infinity
 
-  function enqueue (chunk) {
+  constructor (link) {
+    this.link = link
+  }
+
+  /** Sends what one socket receives through the link to another. */
+  forward (from, to, connectedAt, ondelivered) {
+    const flow = new Flow(this.link, from, to, connectedAt, ondelivered)
+    let isEnded = false
+
+    from.on('data', (chunk) => {
+      flow.push(chunk)
+      this.#advance()
+    })
+    from.on('end', () => {
+      isEnded = true
+      flow.push(null)
+      this.#advance()
+    })
+    to.on('drain', () => {
+      flow.unblock(performance.now())
+      this.#advance()
+    })
+
+    // A client may destroy its connection, so an error is expected here, and either end destroys the other. After a
+    // regular end, data may still be on its way.
+    from.on('error', () => {})
+    from.on('close', (hadError) => {
+      if (isEnded && !hadError) return
+      flow.abort()
+      to.destroy()
+    })
+  }
+
+  #advance () {
     const now = performance.now()
-    // A shorter round-trip time must not let a chunk overtake the one before it.
-    lastDue = Math.max(now, connectedAt, lastDue - rtt / 2) + rtt / 2
-    queue.push({ chunk, due: lastDue })
-    queuedBytes += chunk?.length ?? 0
-    if (queuedBytes > CAPACITY) from.pause()
-    if (timer === undefined) writeDue()
+    const next = this.link.advance(now)
+    if (next === this.#timerAt) return
+    clearTimeout(this.#timer)
+    this.#timerAt = next
+    if (next < Infinity) this.#timer = setTimeout(() => this.#onTimeout(), next - now)
   }
 
-  function writeDue () {
-    timer = undefined
-    while (queue.length > 0 && !to.writableNeedDrain) {
-      const wait = queue[0].due - performance.now()
-      // Timers have a resolution of 1 ms: waiting for the rest of a millisecond would delay each chunk too long.
-      if (wait > 0.5) {
-        timer = setTimeout(writeDue, wait)
-        break
-      }
-      const { chunk } = queue.shift()
-      if (chunk === null) return to.end()
-      queuedBytes -= chunk.length
-      count(chunk.length)
-      to.write(chunk)
-    }
-    if (queuedBytes <= CAPACITY) from.resume()
+  #onTimeout () {
+    this.#timerAt = Infinity
+    this.#advance()
   }
-
-  from.on('data', enqueue)
-  from.on('end', () => {
-    isEnded = true
-    enqueue(null)
-  })
-  to.on('drain', () => { if (timer === undefined) writeDue() })
-
-  // A client may destroy its connection, so an error is expected here, and either end destroys the other. After a regular
-  // end, data may still be on its way.
-  from.on('error', () => {})
-  from.on('close', (hadError) => {
-    if (isEnded && !hadError) return
-    clearTimeout(timer)
-    to.destroy()
-  })
 }
 
-const targets = process.argv.slice(3).map((argument) => argument.split(':').map(Number))
+function createLink () {
+  const { rate, window } = options
+  return new Link({ rtt: Number(rtt), rate: rate === undefined ? Infinity : Number(rate), maxWindow: window * MiB })
+}
+
+const targets = ports.map((argument) => argument.split(':').map(Number))
 const proxies = targets.map(([target]) => new DelayProxy(target))
 
 process.on('message', ({ name, value }) => {
-  if (name === 'delay') rtt = value
+  if (name === 'delay') for (const proxy of proxies) proxy.setRtt(value)
   process.send(proxies.map(({ counts }) => counts))
 })
 // Ctrl-C reaches all processes of a terminal. The parent process ends this one.
@@ -118,9 +140,9 @@ process.on('SIGINT', () => {})
 process.once('disconnect', () => process.exit())
 
 try {
-  const ports = []
-  for (const [index, proxy] of proxies.entries()) ports.push(await proxy.listen(targets[index][1] ?? 0))
-  process.send({ ports })
+  const listening = []
+  for (const [index, proxy] of proxies.entries()) listening.push(await proxy.listen(targets[index][1] ?? 0))
+  process.send({ ports: listening })
 } catch ({ code, message, port }) {
   process.send({ error: { code, message, port } })
 }

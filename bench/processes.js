@@ -55,16 +55,21 @@ class Processes {
   }
 
   /** Returns a port from which a proxy forwards to the given one, with a round-trip time of `rtt` ms. */
-  async delayedPort (port, rtt) {
+  async delayedPort (port, rtt, options) {
     if (!rtt) return port
-    const proxy = await this.delayProxy(port, rtt)
+    const proxy = await this.delayProxy(port, rtt, options)
     return proxy.port
   }
 
-  /** Returns the proxy that forwards to a port with a round-trip time of `rtt` ms. */
-  delayProxy (port, rtt) {
-    return this.#startOnce(`proxy ${port} ${rtt}`, async () => {
-      const child = this.#fork('delay-proxy.js', [rtt, port])
+  /**
+   * Returns the proxy that forwards to a port with a round-trip time of `rtt` ms.
+   *
+   * @param options `rate` in Mbit/s and `window` in MiB: see delay-proxy.js
+   */
+  delayProxy (port, rtt, options = {}) {
+    const args = Object.entries(options).map(([name, value]) => `--${name}=${value}`)
+    return this.#startOnce(`proxy ${port} ${rtt} ${args}`, async () => {
+      const child = this.#fork('delay-proxy.js', [...args, rtt, port])
       const { ports } = await this.#whenReady(child, once(child, 'message'))
       return new DelayProxy(child, ports[0])
     })

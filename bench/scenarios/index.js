@@ -5,6 +5,7 @@ import { gateways } from './gateway.js'
 import { gets } from './get.js'
 import { handshakes } from './handshake.js'
 import { idles } from './idle.js'
+import { links } from './link.js'
 import { pages } from './page.js'
 import { transfers } from './transfer.js'
 
@@ -14,5 +15,5 @@ import { transfers } from './transfer.js'
  * replaces the default number of rounds, and `isLong` excludes a scenario from quick runs of all scenarios.
  */
 export const scenarios = [
-  ...pages, ...gets, ...echoes, ...handshakes, ...idles, ...fanOuts, ...transfers, ...gateways
+  ...pages, ...gets, ...echoes, ...handshakes, ...idles, ...fanOuts, ...transfers, ...links, ...gateways
 ].map((scenario) => ({ isSecure: true, compare: ['h2', 'h1'], ...scenario }))

@@ -1,4 +1,13 @@
-/** Transfers: the rate of uploads and downloads, and the effect of busy or stalled sockets on others of the session. */
+/**
+ * Transfers: the rate of uploads and downloads, and the effect of busy or stalled sockets on others of the session.
+ *
+ * `bulk/link-…` is a user who chats while a file is downloaded, over HTTP/2 on the same session. A message that is sent
+ * every 10 ms is echoed, and `wait50` and `wait99` are what its latency exceeds the round trip by: the time for which
+ * the message waits behind the download, in the server, in its kernel and in the queue of the link. The kernel alone
+ * accepts up to 4 MiB, which take 335 ms at 100 Mbit/s. Over HTTP/1.1 the download has a connection of its own, and
+ * both wait in the queue of the link. `throughput` is that of the download: a low latency at its expense would be no
+ * gain.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createClients } from '../clients/index.js'
 import { TRANSPORTS } from './variants.js'
@@ -14,6 +23,8 @@ const DOWNLOAD = { path: `/source?bytes=${64 * KiB}`, bytes: 64 * KiB, inFlight:
 const ECHO = { path: '/echo', bytes: 64, inFlight: 1, summarize: summarizeLatency }
 
 const ROUND_TRIPS = [0, 10, 50]
+
+const ECHO_INTERVAL = 10
 
 export const transfers = [
   ...ROUND_TRIPS.map((rtt) => (
@@ -43,7 +54,10 @@ export const transfers = [
       `64 B echo, alone and beside a download of 4 MiB messages, ${variant.label}`, ECHO, variant, download(4 * MiB)),
     beside(`bulk/upload-${variant.transport}`,
       `64 B echo, alone and beside an upload of 4 MiB messages, ${variant.label}`, ECHO, variant, upload(4 * MiB))
-  ])
+  ]),
+
+  onLink({ rate: 100, rtt: 20 }),
+  onLink({ rate: 300, rtt: 50 })
 ]
 
 /**
@@ -68,6 +82,68 @@ function transfer (name, title, load, options = {}) {
 function beside (name, title, load, variant, openOthers) {
   const variants = { alone: { ...variant, label: 'alone' }, beside: { ...variant, label: 'beside', openOthers } }
   return transfer(name, title, load, { variants, compare: ['beside', 'alone'] })
+}
+
+/** Returns a scenario that measures an echo beside a download, on a link with a rate. */
+function onLink ({ rate, rtt }) {
+  return {
+    name: `bulk/link-${rate}mbit-rtt${rtt}`,
+    title: `64 B echo beside a download of 4 MiB messages, ${rate} Mbit/s, round trip ${rtt} ms`,
+    rounds: 3,
+    variants: {
+      alone: { ...h2, label: 'HTTP/2, alone' },
+      h1: { ...h1, openOthers: download(4 * MiB) },
+      h2: { ...h2, openOthers: download(4 * MiB) }
+    },
+    open: async (variant, context) => ({ measure: () => measureOnLink(variant, context, { rate, rtt }), close () {} })
+  }
+}
+
+async function measureOnLink ({ openOthers, ...variant }, { processes, isSecure, durations }, { rate, rtt }) {
+  const { transport } = variant
+  const server = await processes.sharedServer(variant, isSecure)
+  const proxy = await processes.delayProxy(server.ports[transport], rtt, { rate })
+  const [client] = createClients(1, variant, { [transport]: proxy.port }, isSecure)
+  let timer
+
+  async function exchange () {
+    const socket = await client.open('/echo', 64)
+    await openOthers?.(client)
+    await sleep(durations.warmUp)
+
+    const sentAt = []
+    const latencies = []
+    const before = await proxy.counts()
+    await new Promise((resolve) => {
+      const end = performance.now() + durations.steady
+      socket.onmessage = () => {
+        latencies.push(performance.now() - sentAt[latencies.length])
+        if (performance.now() > end) resolve()
+      }
+      timer = setInterval(() => {
+        sentAt.push(performance.now())
+        socket.send(1)
+      }, ECHO_INTERVAL)
+    })
+    const after = await proxy.counts()
+    const [p50, p99] = percentiles(latencies)
+    const rate = (after.bytes - before.bytes) / (performance.now() - sentAt[0]) / 1000
+    return { wait50: p50 - rtt * 1000, wait99: p99 - rtt * 1000, ...openOthers && { throughput: rate } }
+  }
+
+  try {
+    return await Promise.race([exchange(), client.failed])
+  } finally {
+    clearInterval(timer)
+    client.close()
+    await sleep(100 + rtt)
+  }
+}
+
+/** Returns the median and the 99th percentile in µs. */
+function percentiles (times) {
+  const sorted = [...times].sort((a, b) => a - b)
+  return [sorted[sorted.length >> 1] * 1000, sorted[Math.floor(sorted.length * 0.99)] * 1000]
 }
 
 async function measure (variant, { processes, isSecure, durations }, { path, bytes, inFlight, summarize, rtt }) {
@@ -119,8 +195,8 @@ function summarizeRampUp (replyTimes, { warmUp, end }) {
 /** Returns percentiles of the latency in µs: with one message in flight, the time between a reply and the next. */
 function summarizeLatency (replyTimes, { warmUp }) {
   const steady = replyTimes.filter((time) => time > warmUp)
-  const gaps = steady.slice(1).map((time, index) => time - steady[index]).sort((a, b) => a - b)
-  return { p50: gaps[gaps.length >> 1] * 1000, p99: gaps[Math.floor(gaps.length * 0.99)] * 1000 }
+  const [p50, p99] = percentiles(steady.slice(1).map((time, index) => time - steady[index]))
+  return { p50, p99 }
 }
 
 /** Returns a function that opens sockets which the server does not read, and uses up their windows. */
