@@ -56,8 +56,8 @@ export interface MeasuredStream extends AccountedStream {
  *    other. Only bytes that are consumed immediately count; a slow reader starts no round.
  * 2. The peak of a round is what its busiest stream received. If that is less than 0.45 of the window, the window is
  *    wide enough: the next round starts after twice as much data, up to 16 times.
- * 3. Otherwise the window limits the stream. All windows become 4 times as large (SETTINGS_INITIAL_WINDOW_SIZE), up to
- *    a limit.
+ * 3. Otherwise the window limits the stream, and the round ends as soon as that is seen. All windows become 4 times as
+ *    large (SETTINGS_INITIAL_WINDOW_SIZE), up to a limit.
  * 4. The limit is `receiveWindow.max`, or less: if every open stream stalls now, half of the rest of `sessionBudget`
  *    stays free for streams that the client opens before it has received smaller windows.
  * 5. Until a client has been seen to apply new settings to a stream that was open, the limit is twice the initial size.
@@ -81,6 +81,8 @@ export class WindowTuner {
   #round = 0
   #peak = 0
   #isMeasuring = false
+  /** The round that is measured, until it is known to end early. */
+  #measured = -1
   #probeBackoff = 1
   /** Bytes read since the windows changed, or since they were last checked for use. */
   #total = 0
@@ -133,8 +135,10 @@ export class WindowTuner {
     if (stream.bytes <= this.#peak) return
 
     this.#peak = stream.bytes
-    if (!this.#isMeasuring && this.#peak * 2 >= this.#size * this.#probeBackoff && this.#size < this.#limit) {
+    if (this.#isMeasuring) this.#endEarly()
+    else if (this.#peak * 2 >= this.#size * this.#probeBackoff && this.#size < this.#limit) {
       this.#isMeasuring = true
+      this.#measured = this.#startRound()
       setImmediate(() => this.#measure())
     }
   }
@@ -156,31 +160,37 @@ export class WindowTuner {
   }
 
   #measure (): void {
-    if (this.#session.destroyed) return
-    this.#startRound()
-    this.#ping(ROUND_TRIPS)
+    if (!this.#session.destroyed && this.#measured === this.#round) this.#ping(ROUND_TRIPS, this.#round)
   }
 
-  #ping (left: number): void {
+  #ping (left: number, round: number): void {
     this.#session.ping((error) => {
       // A listener may have destroyed the session while Node reads: the answer can be behind the data in one chunk.
-      const isAnswered = error === null && !this.#session.destroyed
-      if (isAnswered && left > 1) return this.#ping(left - 1)
-      this.#isMeasuring = false
-      if (isAnswered) this.#evaluate()
+      if (this.#round !== round) return
+      if (error !== null || this.#session.destroyed) this.#isMeasuring = false
+      else if (left > 1) this.#ping(left - 1, round)
+      else this.#evaluate()
     })
+  }
+
+  /** Ends a round as soon as a stream has received enough. Two round trips are the most that it may take. */
+  #endEarly (): void {
+    if (this.#round !== this.#measured || this.#peak < this.#size * HELD_BACK) return
+    this.#measured = -1
+    setImmediate((round) => { if (!this.#session.destroyed && this.#round === round) this.#evaluate() }, this.#round)
   }
 
   #evaluate (): void {
     const isHeldBack = this.#peak >= this.#size * HELD_BACK
+    this.#isMeasuring = false
     this.#probeBackoff = isHeldBack ? 1 : Math.min(2 * this.#probeBackoff, MAX_PROBE_BACKOFF)
     this.#startRound()
     if (isHeldBack) this.#resize(GROWTH * this.#size < this.#limit / 2 ? GROWTH * this.#size : this.#limit)
   }
 
-  #startRound (): void {
-    this.#round++
+  #startRound (): number {
     this.#peak = 0
+    return ++this.#round
   }
 
   #resize (size: number): void {
