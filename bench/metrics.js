@@ -13,19 +13,25 @@ export const METRICS = {
   time: { title: 'duration', unit: 'ms', better: 'lower', kind: 'Latency' },
   first: { title: 'time until the first socket is open', unit: 'ms', better: 'lower' },
   last: { title: 'time until the last socket is open', unit: 'ms', better: 'lower' },
+  answer: { title: 'time until the first message of a page is answered', unit: 'ms', better: 'lower', kind: 'Latency' },
+  answers: { title: 'time until the first message of every socket is answered', unit: 'ms', better: 'lower' },
   connections: { title: 'TCP connections, and TLS handshakes', unit: '', better: 'lower' },
   wire: { title: 'bytes of these connections, with TLS', unit: 'KiB', per: KiB, better: 'lower' },
   wait50: { title: 'median latency above the round trip', unit: 'µs', better: 'lower', kind: 'Latency' },
   wait99: { title: '99th percentile of latency above the round trip', unit: 'µs', better: 'lower', kind: '99 % latency' },
   share: { title: 'share of the link that payload fills', unit: '', better: 'higher', kind: 'Rate' },
   ramp: { title: 'round trips until 90 % of the steady rate', unit: 'round trips', better: 'lower', kind: 'Latency' },
+  socketWire: { title: 'bytes that each socket adds, with TLS', unit: 'KiB', per: KiB, better: 'lower' },
   rate: { title: 'messages answered', unit: 'messages/s', better: 'higher', kind: 'Rate' },
   requests: { title: 'requests answered', unit: 'requests/s', better: 'higher', kind: 'Rate' },
   throughput: { title: 'payload transferred', unit: 'MB/s', better: 'higher', kind: 'Rate' },
   handshakes: { title: 'sockets opened', unit: 'handshakes/s', better: 'higher', kind: 'Rate' },
   cpu: { title: 'server CPU per message, request or handshake', unit: 'µs', better: 'lower', kind: 'CPU, memory' },
+  proxyCpu: { title: 'CPU of HAProxy per message', unit: 'µs', better: 'lower' },
+  upstream: { title: 'TCP connections between HAProxy and the app', unit: '', better: 'lower' },
   rss: { title: 'resident memory per idle socket', unit: 'KiB', per: KiB, better: 'lower', kind: 'CPU, memory' },
-  heap: { title: 'JavaScript heap per idle socket', unit: 'KiB', per: KiB, better: 'lower', kind: 'CPU, memory' }
+  heap: { title: 'JavaScript heap per idle socket', unit: 'KiB', per: KiB, better: 'lower', kind: 'CPU, memory' },
+  pageRss: { title: 'resident memory per page, with its connection', unit: 'KiB', per: KiB, better: 'lower' }
 }
 
 const threeDigits = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 })

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { createCertificate } from '../test/helpers/certificate.js'
+import { startHAProxy } from './haproxy.js'
 import { referenceServers } from './references/index.js'
 
 /** Runs a benchmark. Prints an error as one line, and always stops all child processes. */
@@ -72,6 +73,17 @@ class Processes {
       const child = this.#fork('delay-proxy.js', [...args, rtt, port])
       const { ports } = await this.#whenReady(child, once(child, 'message'))
       return new DelayProxy(child, ports[0])
+    })
+  }
+
+  /** Starts HAProxy in front of a server without TLS, to which it uses the HTTP version of a transport. */
+  async startHAProxy (server, transport) {
+    const { key, cert } = await (this.#certificate ??= this.#generateCertificate())
+    return startHAProxy({
+      app: server.ports[transport],
+      version: transport,
+      certificate: `${readFileSync(cert)}\n${readFileSync(key)}`,
+      writeFile: (name, content) => this.#writeFile(name, content)
     })
   }
 

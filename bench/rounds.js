@@ -38,13 +38,14 @@ function countRounds ({ rounds }, durations) {
 async function measureInTurns (scenario, opened, durations) {
   const values = mapValues(opened, () => ({}))
   const tables = {}
-  const rounds = countRounds(scenario, durations)
-  for (let round = 0; round < durations.discarded + rounds; round++) {
+  const discarded = scenario.warmsUp === false ? 0 : durations.discarded
+  const rounds = discarded + countRounds(scenario, durations)
+  for (let round = 0; round < rounds; round++) {
     for (const [key, variant] of Object.entries(opened)) {
       const description = `${scenario.name}, ${key}`
       const { table, ...metrics } = await withTimeout(description, variant.measure(), durations)
       if (table !== undefined) tables[key] = table
-      if (round < durations.discarded) continue
+      if (round < discarded) continue
       checkMetrics(description, metrics, values[key])
       for (const [metric, value] of Object.entries(metrics)) values[key][metric] = [...values[key][metric] ?? [], value]
     }

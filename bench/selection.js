@@ -3,19 +3,19 @@ import { gainScenarios } from './gains.js'
 import { scenarios } from './scenarios/index.js'
 
 /**
- * Returns the scenarios with these names, or whose names begin with them; without names, all of them.
+ * Returns the scenarios with these names, or whose names begin with them; without names, all that are available.
  *
  * @param options `isQuick`: omit the long ones, unless they are named
  */
 export function selectScenarios (names, { isQuick }) {
-  if (names.length === 0) return scenarios.filter(({ isLong }) => !(isLong && isQuick))
+  if (names.length === 0) return scenarios.filter(({ isLong, isAvailable = true }) => isAvailable && !(isLong && isQuick))
   return [...new Set(names.flatMap(findScenarios))]
 }
 
 /** Returns the first scenario of each group, the first part of a name. A long one is used if the group has no other. */
 export function selectSmoke () {
   const groups = new Map()
-  for (const scenario of scenarios) {
+  for (const scenario of scenarios.filter(({ isAvailable = true }) => isAvailable)) {
     const [group] = scenario.name.split('/')
     const found = groups.get(group)
     if (found === undefined || (found.isLong && !scenario.isLong)) groups.set(group, scenario)

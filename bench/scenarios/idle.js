@@ -8,19 +8,17 @@ const { 'fastify-websocket': fastifyWebsocket, naive } = OTHER_SERVERS
 /** Below the plugin's default limit of 1,024 streams of a session. */
 const SOCKETS_PER_SESSION = 1000
 
-export const idles = [
-  idle(1000, { ...TRANSPORTS, 'fastify-websocket': fastifyWebsocket, naive }),
-  { ...idle(10_000, TRANSPORTS), rounds: 1, isLong: true }
-]
+export const idles = [idle(1000), { ...idle(10_000), rounds: 1, isLong: true }]
 
-function idle (count, variants) {
+function idle (count) {
   const sessions = count / SOCKETS_PER_SESSION
   const distribution = sessions === 1 ? 'one session' : `${sessions} sessions`
   return {
     name: `idle/${count}`,
     title: `${count.toLocaleString('en')} idle sockets, over HTTP/2 on ${distribution}`,
     rounds: 3,
-    variants,
+    warmsUp: false,
+    variants: { ...TRANSPORTS, 'fastify-websocket': fastifyWebsocket, naive },
     open: async (variant, context) => ({ measure: () => measure(variant, context, sessions), close () {} })
   }
 }

@@ -6,14 +6,18 @@ import { gets } from './get.js'
 import { handshakes } from './handshake.js'
 import { idles } from './idle.js'
 import { links } from './link.js'
+import { memories } from './memory.js'
 import { pages } from './page.js'
+import { proxies } from './proxy.js'
 import { transfers } from './transfer.js'
 
 /**
  * A scenario has `variants`, which are measured in turns, and `compare`, which names the two variants whose ratio is
  * reported. `open` prepares one variant, and returns `measure`, which measures one round, and `close`. `rounds`
- * replaces the default number of rounds, and `isLong` excludes a scenario from quick runs of all scenarios.
+ * replaces the default number of rounds, `warmsUp` is false if there is nothing to warm up, and `isLong` excludes a scenario
+ * from quick runs of all scenarios. `isAvailable` excludes one from runs of all if a program that it needs is missing.
  */
 export const scenarios = [
-  ...pages, ...gets, ...echoes, ...handshakes, ...idles, ...fanOuts, ...transfers, ...links, ...gateways
+  ...pages, ...gets, ...echoes, ...handshakes, ...idles, ...memories, ...proxies, ...fanOuts, ...transfers, ...links,
+  ...gateways
 ].map((scenario) => ({ isSecure: true, compare: ['h2', 'h1'], ...scenario }))

@@ -1,0 +1,122 @@
+/**
+ * Memory of users that have a session each, as clients of a server without a proxy in front of it have.
+ *
+ * `memory/page-…`: many pages, each of a browser of its own, which have fetched something and then open 1 or 6 sockets.
+ * `rss` and `heap` are the memory that each socket adds: over HTTP/2 a stream of the page's connection, over HTTP/1.1 a
+ * connection. They are measured when the server has pages already, because the heap of a process grows by tens of
+ * megabytes with its first thousands of sockets, of either transport. `pageRss` is the memory of a page with the connection
+ * that it was fetched on. A session of HTTP/2 needs more than a connection of HTTP/1.1, and a server closes the latter when
+ * it has been idle for its keep-alive timeout.
+ *
+ * `memory/10k-sessions-of-one`: 10,000 users who have one socket each and fetch nothing, such as devices and services.
+ * Nothing is shared, so this is where HTTP/2 costs most. `idle/10000` has as many sockets on ten sessions.
+ */
+import { createClients } from '../clients/index.js'
+import { openMany } from './open-many.js'
+import { TRANSPORTS } from './variants.js'
+
+/** Clients that connect at the same time. */
+const BATCH = 50
+
+/** Files that a process has open in addition to its connections, at most. */
+const OTHER_FILES = 100
+
+const { h1, h2 } = TRANSPORTS
+
+export const memories = [
+  page({ before: 1500, clients: 500, sockets: 1 }),
+  page({ before: 1500, clients: 500, sockets: 6 }),
+  {
+    name: 'memory/10k-sessions-of-one',
+    title: '10,000 users with one socket each, over HTTP/2 on a session each',
+    variants: TRANSPORTS,
+    rounds: 1,
+    warmsUp: false,
+    isLong: true,
+    open: opening({ before: 1, clients: 10_000, sockets: 1, fetches: false })
+  }
+]
+
+function page ({ before, clients, sockets }) {
+  return {
+    name: `memory/page-${sockets}`,
+    title: `${clients} pages with ${sockets === 1 ? 'one socket' : `${sockets} sockets`} each, on a server with ${before.toLocaleString('en')} of them`,
+    rounds: 3,
+    variants: { h1: { ...h1, resumesTls: true }, h2 },
+    warmsUp: false,
+    open: opening({ before, clients, sockets, fetches: true })
+  }
+}
+
+function opening (options) {
+  return async (variant, context) => ({ measure: () => measure(variant, context, options), close () {} })
+}
+
+/**
+ * Starts a server for each round, because a process does not return all memory of the sockets that it has closed.
+ *
+ * @param options `clients`: number of clients to measure; `before`: of those that the server has before, at least one,
+ * because a server allocates some memory once; `fetches`: whether clients fetch something before they open sockets
+ */
+async function measure (variant, { processes, isSecure }, { before, clients: count, sockets, fetches }) {
+  requireFiles((before + count) * (fetches ? sockets + 1 : sockets))
+  const server = await processes.startServer(variant, isSecure)
+  const clients = []
+  let fail
+  const failed = new Promise((resolve, reject) => { fail = reject })
+  const total = count * sockets
+
+  /** Creates clients. They fetch something, or open their sockets. */
+  async function connect (count) {
+    const added = []
+    while (added.length < count) {
+      const batch = createClients(Math.min(BATCH, count - added.length), variant, server.ports, isSecure)
+      added.push(...batch)
+      clients.push(...batch)
+      for (const client of batch) client.failed.catch(fail)
+      await Promise.all(batch.map((client) => fetches ? client.get('/') : openMany(client, sockets)))
+    }
+    return added
+  }
+
+  async function openSockets (clients) {
+    for (let index = 0; index < clients.length; index += BATCH) {
+      await Promise.all(clients.slice(index, index + BATCH).map((client) => openMany(client, sockets)))
+    }
+  }
+
+  async function measureSockets (open) {
+    const before = await server.memory()
+    const cpuBefore = await server.cpu()
+    await open()
+    const cpu = await server.cpu() - cpuBefore
+    const after = await server.memory()
+    return { rss: (after.rss - before.rss) / total, heap: (after.heap - before.heap) / total, cpu: cpu / total }
+  }
+
+  async function run () {
+    const first = await connect(before)
+    if (!fetches) return measureSockets(() => connect(count))
+
+    await openSockets(first)
+    const { rss } = await server.memory()
+    const pages = await connect(count)
+    const measured = await measureSockets(() => openSockets(pages))
+    return { ...measured, pageRss: ((await server.memory()).rss - rss) / count }
+  }
+
+  try {
+    return await Promise.race([run(), failed])
+  } finally {
+    for (const client of clients) client.close()
+    server.stop()
+  }
+}
+
+/** Throws if the limit of open files, which the servers inherit, is below the number of connections. */
+function requireFiles (connections) {
+  process.report.excludeNetwork = true
+  const { soft } = process.report.getReport().userLimits.open_files
+  const needed = connections + OTHER_FILES
+  if (soft < needed) throw new Error(`${needed} open files are needed, the limit is ${soft}: raise it with ulimit -n`)
+}

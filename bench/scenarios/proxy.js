@@ -1,0 +1,130 @@
+/**
+ * Behind a proxy: users whose connections end at HAProxy, as TLS of most sites does at a load balancer. Each user has a
+ * connection to HAProxy, over HTTP/1.1 or HTTP/2, with one socket. HAProxy forwards to the app without TLS: over HTTP/1.1
+ * with a connection for each socket, over HTTP/2 (h2c) with the sockets of many users on one connection. So an app behind
+ * a proxy shares sessions even if its users have one socket each.
+ *
+ * `proxy/64-clients`: messages of 64 users, and the CPU of the app and of HAProxy for each.
+ * `proxy/1000-idle`: memory of the app for each of 1,000 users who are idle.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createClients } from '../clients/index.js'
+import { generateLoad } from '../clients/load-generator.js'
+import { hasHAProxy } from '../haproxy.js'
+import { TRANSPORTS } from './variants.js'
+
+const MESSAGE_BYTES = 64
+const USERS = 64
+const IDLE = 1000
+
+/** Idle users that the server has before others are measured: see memory.js. */
+const IDLE_BEFORE = 2000
+
+/** Users that connect at the same time. */
+const BATCH = 8
+
+const { h1, h2 } = TRANSPORTS
+const VARIANTS = {
+  h1: { ...h1, clients: 'h1', label: 'HTTP/1.1 to the app' },
+  h2: { ...h2, clients: 'h1', label: 'h2c to the app' },
+  'h1-of-h2': { ...h1, clients: 'h2', label: 'HTTP/1.1 to the app, clients use HTTP/2' },
+  'h2-of-h2': { ...h2, clients: 'h2', label: 'h2c to the app, clients use HTTP/2' }
+}
+
+export const proxies = [
+  {
+    name: `proxy/${USERS}-clients`,
+    title: `${USERS} users behind HAProxy, ${MESSAGE_BYTES} B echo, 1 in flight`,
+    variants: VARIANTS,
+    isAvailable: hasHAProxy,
+    open: openLoad
+  },
+  {
+    name: `proxy/${IDLE}-idle`,
+    title: `${IDLE.toLocaleString('en')} idle users behind HAProxy, on a server with ${IDLE_BEFORE.toLocaleString('en')} of them`,
+    variants: { h1: VARIANTS.h1, h2: VARIANTS.h2 },
+    rounds: 3,
+    warmsUp: false,
+    isAvailable: hasHAProxy,
+    open: async (variant, context) => ({ measure: () => measureMemory(variant, context), close () {} })
+  }
+]
+
+async function openLoad (variant, context) {
+  const { server, proxy, connect, failed, close } = await start(variant, context)
+
+  async function run () {
+    const [cpuBefore, proxyBefore] = [await server.cpu(), proxy.cpu()]
+    const { replies, seconds } = await generateLoad(sockets, { inFlight: 1, seconds: context.durations.slice / 1000 })
+    const [cpu, proxyCpu] = [await server.cpu() - cpuBefore, proxy.cpu() - proxyBefore]
+    if (replies === 0) throw new Error('the server sent no replies')
+    // Lets the server finish its work before the next variant is measured.
+    await sleep(20)
+    return {
+      rate: replies / seconds, cpu: cpu / replies, proxyCpu: proxyCpu / replies, upstream: proxy.countConnections()
+    }
+  }
+
+  let sockets
+  try {
+    sockets = await Promise.race([connect(USERS), failed])
+  } catch (error) {
+    close()
+    throw error
+  }
+  return { measure: () => Promise.race([run(), failed]), close }
+}
+
+async function measureMemory (variant, context) {
+  const { server, proxy, connect, failed, close } = await start(variant, context)
+
+  async function run () {
+    await connect(IDLE_BEFORE)
+    const before = await server.memory()
+    await connect(IDLE)
+    const after = await server.memory()
+    return {
+      upstream: proxy.countConnections(),
+      rss: (after.rss - before.rss) / IDLE,
+      heap: (after.heap - before.heap) / IDLE
+    }
+  }
+
+  try {
+    return await Promise.race([run(), failed])
+  } finally {
+    close()
+  }
+}
+
+/** Starts a server and a HAProxy of its own, so that no connection of another variant is reused. */
+async function start ({ clients: clientVersion, ...variant }, { processes }) {
+  const server = await processes.startServer(variant, false)
+  const proxy = await processes.startHAProxy(server, variant.transport)
+  const clients = []
+  let fail
+  const failed = new Promise((resolve, reject) => { fail = reject })
+  failed.catch(() => {})
+
+  /** Opens sockets for users, a few at a time. Resolves to the sockets. */
+  async function connect (count) {
+    const sockets = []
+    while (sockets.length < count) {
+      const batch = createClients(Math.min(BATCH, count - sockets.length), {
+        ...variant, transport: clientVersion
+      }, { [clientVersion]: proxy.port }, true)
+      clients.push(...batch)
+      for (const client of batch) client.failed.catch(fail)
+      sockets.push(...await Promise.all(batch.map((client) => client.open('/echo', MESSAGE_BYTES))))
+    }
+    return sockets
+  }
+
+  function close () {
+    for (const client of clients) client.close()
+    proxy.stop()
+    server.stop()
+  }
+
+  return { server, proxy, connect, failed, close }
+}
