@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createCertificate } from '../test/helpers/certificate.js'
 import { startHAProxy } from './haproxy.js'
 import { referenceServers } from './references/index.js'
@@ -23,6 +24,8 @@ export async function withProcesses (options, main) {
 }
 
 class Processes {
+  /** The versions of the reference servers that have been started, by the names that they print. */
+  referenceVersions = {}
   #directory = mkdtempSync(join(tmpdir(), 'bench-'))
   #certificate
   #options
@@ -103,9 +106,11 @@ class Processes {
 
   async #startReference ({ command: [program, ...args], transport }, tls) {
     const child = this.#track(spawn(program, [...args, ...tls], { stdio: ['pipe', 'pipe', 'inherit'] }))
-    const firstLine = once(createInterface(child.stdout), 'line').then(([text]) => [JSON.parse(text)])
-    const { port, version } = await this.#whenReady(child, firstLine)
-    return new ReferenceServer(child, { ports: { [transport]: port }, version })
+    const output = createInterface(child.stdout)
+    const firstLine = once(output, 'line').then(([text]) => [JSON.parse(text)])
+    const { port, name, version } = await this.#whenReady(child, firstLine)
+    this.referenceVersions[name] = version
+    return new ReferenceServer(child, { ports: { [transport]: port }, version }, output)
   }
 
   #track (child) {
@@ -193,10 +198,32 @@ class NodeServer extends ServerProcess {
   }
 }
 
-/** A server in another language. Its CPU time is read from Linux's /proc, which counts in units of 10 ms. */
+/** A server in another language. Its resources are read from Linux's /proc. */
 class ReferenceServer extends ServerProcess {
+  #output
+
+  constructor (child, properties, output) {
+    super(child, properties)
+    this.#output = output
+  }
+
+  /** Returns the CPU time of all threads in µs. The kernel counts it in units of 10 ms. */
   cpu () {
-    const fields = readFileSync(`/proc/${this.child.pid}/stat`, 'latin1').split(') ')[1].split(' ')
+    const fields = this.#readProc('stat').split(') ')[1].split(' ')
     return (Number(fields[11]) + Number(fields[12])) * 10_000
+  }
+
+  /** Resolves to the resident memory in bytes, after garbage collection in languages that have it. */
+  async memory () {
+    for (let times = 0; times < 3; times++) {
+      this.child.stdin.write('\n')
+      await once(this.#output, 'line')
+      await sleep(50)
+    }
+    return { rss: Number(/^VmRSS:\s+(\d+) kB$/m.exec(this.#readProc('status'))[1]) * 1024 }
+  }
+
+  #readProc (file) {
+    return readFileSync(`/proc/${this.child.pid}/${file}`, 'latin1')
   }
 }

@@ -1,6 +1,7 @@
 /** Formats the results of a benchmark: as a Markdown document, and as text for the terminal. */
 import { formatGains } from './gains.js'
 import { METRICS, formatNumber, labelMetric } from './metrics.js'
+import { formatReferences } from './references-table.js'
 import { checkTargets } from './targets.js'
 
 const KiB = 1024
@@ -24,7 +25,7 @@ const GROUPS = {
   bulk: 'Beside bulk transfers',
   node: 'With the client of this package',
   gateway: 'A ws server through the gateway',
-  references: 'Other servers'
+  references: 'Servers of other libraries and languages'
 }
 
 const SIZES = { b: [1, 'B'], k: [KiB, 'KiB'], m: [KiB ** 2, 'MiB'] }
@@ -140,6 +141,7 @@ function formatGroup (title, results) {
   const tools = [...new Set(results.map(({ tool }) => tool).filter(Boolean))]
   return [
     `## ${title}`,
+    ...formatReferences(results),
     formatTable(['scenario', 'variant', ...head], rows, 2),
     ...tools.length === 0 ? [] : [`Measured with ${tools.join('; ')}.`]
   ]

@@ -2,7 +2,7 @@
 import { Client, FramingSocket } from './client.js'
 import {
   FLAG, FrameReader, HEADER_SIZE, PREFACE, SETTING, TYPE,
-  decodeSettings, encodeFields, encodeFrame, encodeHeader, encodeSettings, encodeWindowUpdate
+  beginsWithStatus200, decodeSettings, encodeFields, encodeFrame, encodeHeader, encodeSettings, encodeWindowUpdate
 } from './h2-frames.js'
 import { PONG_FRAME } from './websocket-frames.js'
 
@@ -17,9 +17,6 @@ const QUANTUM = 64 * 1024
 // RFC 9113: initial windows of a connection and its streams, and SETTINGS_MAX_FRAME_SIZE.
 const INITIAL_WINDOW = 65_535
 const MAX_FRAME_SIZE = 16_384
-
-// First byte of a header block whose first field is ":status: 200" (RFC 7541 appendix A).
-const STATUS_200 = 0x88
 
 /** Opens one connection, and on it a stream for each socket, with Extended CONNECT (RFC 8441). */
 export class H2Client extends Client {
@@ -108,7 +105,7 @@ export class H2Client extends Client {
         this.#updateWindow(length)
         return flags & FLAG.endStream ? target.end() : undefined
       case TYPE.headers:
-        if (payload[0] !== STATUS_200 || flags & FLAG.endStream) throw new Error('the server rejected the request')
+        if (!beginsWithStatus200(payload) || flags & FLAG.endStream) throw new Error('the server rejected the request')
         return target.onopen(target)
       case TYPE.settings:
         if (flags & FLAG.ack) return

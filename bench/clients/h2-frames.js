@@ -7,6 +7,8 @@ export const TYPE = { data: 0, headers: 1, reset: 3, settings: 4, ping: 6, goAwa
 export const FLAG = { ack: 1, endStream: 1, endHeaders: 4 }
 export const SETTING = { enablePush: 2, initialWindowSize: 4, enableConnectProtocol: 8 }
 
+const STATUS_200 = 0x88
+
 export function encodeFrame (type, flags, stream, payload = Buffer.alloc(0)) {
   return Buffer.concat([encodeHeader(type, flags, stream, payload.length), payload])
 }
@@ -51,6 +53,21 @@ function encodeString (text) {
   const bytes = Buffer.from(text, 'latin1')
   if (bytes.length >= 127) throw new Error(`too long for a header field: ${text}`)
   return Buffer.concat([Buffer.of(bytes.length), bytes])
+}
+
+/** Returns whether the first field of a header block is ":status: 200" (RFC 7541 appendix A). */
+export function beginsWithStatus200 (block) {
+  return block[sizeOfTableUpdates(block)] === STATUS_200
+}
+
+/** Returns the size of the updates of the dynamic table's size at the beginning of a header block (section 6.3). */
+function sizeOfTableUpdates (block) {
+  let offset = 0
+  while (block[offset] >> 5 === 1) {
+    const isContinued = (block[offset++] & 0x1f) === 0x1f
+    if (isContinued) while (block[offset++] & 0x80);
+  }
+  return offset
 }
 
 /** Parses frames. Passes the payload of DATA frames on as it arrives, and all other frames when they are complete. */

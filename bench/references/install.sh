@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the reference servers of the benchmark in .cache/references: Bun, and those that are built here. Skips a
-# server whose tools are not installed: Go, Cargo with a C compiler, or Python 3.11 or later.
+# server whose tools are not installed: Go, Cargo with a C compiler, Python 3.11 or later, or Java 17 or later with Maven.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -13,6 +13,7 @@ main () {
   install_go
   install_rust
   install_python
+  install_java
   install_bun
 }
 
@@ -26,11 +27,10 @@ install_go () {
 
 install_rust () {
   if ! command -v cargo > /dev/null; then
-    echo 'skipped Rust axum: cargo is not on PATH'
+    echo 'skipped Rust axum and yawc: cargo is not on PATH'
     return
   fi
   cargo build --quiet --release --manifest-path "$SOURCES/rust/Cargo.toml" --target-dir "$CACHE/rust"
-  ln -sf rust/release/rust-echo "$CACHE/rust-echo"
 }
 
 install_python () {
@@ -41,6 +41,16 @@ install_python () {
   fi
   [[ -x $CACHE/python/bin/python ]] || python3 -m venv "$CACHE/python"
   "$CACHE/python/bin/python" -m pip install --quiet --requirement "$SOURCES/python/requirements.txt"
+}
+
+install_java () {
+  if ! command -v mvn > /dev/null || ! [[ $(javac -version 2> /dev/null) =~ ([0-9]+) && ${BASH_REMATCH[1]} -ge 17 ]]; then
+    echo 'skipped Jetty: no JDK of Java 17 or later, or no Maven, is on PATH'
+    return
+  fi
+  rm -rf "$CACHE/java"
+  mvn --batch-mode --quiet --file "$SOURCES/java/pom.xml" dependency:copy-dependencies -DoutputDirectory="$CACHE/java/lib"
+  javac -cp "$CACHE/java/lib/*" -d "$CACHE/java/classes" "$SOURCES/java/JettyEcho.java"
 }
 
 install_bun () {

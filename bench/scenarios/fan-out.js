@@ -8,6 +8,7 @@ import { OTHER_SERVERS, TRANSPORTS } from './variants.js'
 const KiB = 1024
 
 const { h1, h2 } = TRANSPORTS
+const { bun } = referenceVariants()
 const OVER_HTTP2 = {
   h2: { ...h2, by: 'publish', label: 'publish(), HTTP/2' },
   'loop-h2': { ...h2, by: 'loop', label: 'loop of send(), HTTP/2' },
@@ -17,7 +18,7 @@ const OVER_BOTH = {
   h1: { ...h1, by: 'publish', label: 'publish(), HTTP/1.1' },
   'loop-h1': { ...h1, by: 'loop', label: 'loop of send(), HTTP/1.1' },
   'fastify-websocket': { ...OTHER_SERVERS['fastify-websocket'], by: 'loop' },
-  ...referenceVariants('fan-out'),
+  ...bun && { bun: { ...bun, label: 'Bun.serve, publish(), HTTP/1.1' } },
   ...OVER_HTTP2
 }
 

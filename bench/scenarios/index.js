@@ -9,6 +9,7 @@ import { links } from './link.js'
 import { memories } from './memory.js'
 import { pages } from './page.js'
 import { proxies } from './proxy.js'
+import { references } from './references.js'
 import { transfers } from './transfer.js'
 
 /**
@@ -19,5 +20,5 @@ import { transfers } from './transfer.js'
  */
 export const scenarios = [
   ...pages, ...gets, ...echoes, ...handshakes, ...idles, ...memories, ...proxies, ...fanOuts, ...transfers, ...links,
-  ...gateways
+  ...gateways, ...references
 ].map((scenario) => ({ isSecure: true, compare: ['h2', 'h1'], ...scenario }))

@@ -1,11 +1,12 @@
 """Reference server of the benchmark: an echo server on hypercorn. Usage: server.py CERT KEY
 
-It prints its port and versions as a line of JSON, and exits when its standard input closes. Defaults of hypercorn are
-kept: windows of 64 KiB for a connection and for each stream, 100 streams, messages of up to 16 MiB, and one process
-with asyncio's event loop, which sets TCP_NODELAY.
+It prints its port and versions as a line of JSON, answers each line of its standard input with a line after a garbage
+collection, and exits when the input closes. Defaults of hypercorn are kept: windows of 64 KiB for a connection and for
+each stream, 100 streams, messages of up to 16 MiB, and one process with asyncio's event loop, which sets TCP_NODELAY.
 """
 
 import asyncio
+import gc
 import json
 import platform
 import socket
@@ -27,6 +28,12 @@ async def app(scope, receive, send):
             await send({**event, "type": "websocket.send"})
 
 
+def collect_garbage_on_request():
+    for _ in sys.stdin:
+        gc.collect()
+        print(flush=True)
+
+
 def main(certificate, key):
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
@@ -40,7 +47,7 @@ def main(certificate, key):
     )
     versions = f"Python {platform.python_version()}, hypercorn {version('hypercorn')}, h2 {version('h2')}"
     print(json.dumps({"port": port, "name": "Python hypercorn", "version": versions}), flush=True)
-    asyncio.run(serve(app, config, shutdown_trigger=partial(asyncio.to_thread, sys.stdin.read)))
+    asyncio.run(serve(app, config, shutdown_trigger=partial(asyncio.to_thread, collect_garbage_on_request)))
 
 
 main(*sys.argv[1:])
