@@ -1,7 +1,7 @@
 import type { WebSocket } from 'ws'
 import { fillsItsMemory } from '../internals/streams.ts'
 import type { WriteCallback } from '../internals/streams.ts'
-import { hookReceiver, wsEmit, wsWrite } from '../internals/ws.ts'
+import { hookReceiver, wsEmit, wsEnd, wsWrite } from '../internals/ws.ts'
 import type { Receiver } from '../internals/ws.ts'
 import { PrivateMemory } from './private-memory.ts'
 
@@ -13,7 +13,7 @@ type GuardedReceiver = Receiver & { [kMemory]?: PrivateMemory }
 let parsed: ArrayBufferLike | undefined
 
 /**
- * Guards the receiver of a ws socket in two ways. It has to be called before the receiver parses anything.
+ * Guards the receiver of a ws socket in three ways. It has to be called before the receiver parses anything.
  *
  * - Data that follows a protocol error is discarded. Chunks are queued in the receiver while it waits for zlib, or for
  *   the next tick with `allowSynchronousEvents: false`. Writable passes on the whole queue although one of its chunks
@@ -21,9 +21,11 @@ let parsed: ArrayBufferLike | undefined
  *   (docs/upstream/ws-receiver-after-error.md).
  * - Emitted data shares no memory with other sockets. ws emits a view of a chunk, of Buffer's pool if a message arrived
  *   in parts, or of memory that zlib has not cleared, so the `buffer` of a message could contain data of other sockets.
+ * - It ends once. ws ends it three times for each socket that closes, and Node makes an error with a stack trace for
+ *   each call after the first, although nobody receives it.
  */
 export function guardReceiver (websocket: WebSocket): void {
-  hookReceiver(websocket, { _write: writeUnlessFailed, emit: emitOwn })
+  hookReceiver(websocket, { _write: writeUnlessFailed, emit: emitOwn, end: endOnce })
 }
 
 function writeUnlessFailed (this: Receiver, chunk: Buffer, encoding: BufferEncoding, done: WriteCallback): void {
@@ -39,6 +41,12 @@ function writeUnlessFailed (this: Receiver, chunk: Buffer, encoding: BufferEncod
 function emitOwn (this: GuardedReceiver, event: string, first?: unknown, second?: unknown): boolean {
   const hasData = event === 'message' || event === 'ping' || event === 'pong'
   return wsEmit(this, event, hasData ? toOwn(this, first) : first, second)
+}
+
+function endOnce (this: Receiver, ...parameters: unknown[]): Receiver {
+  // A callback, or data, still receives Node's error.
+  if (!this.writableEnded || parameters.length > 0) wsEnd(this, parameters)
+  return this
 }
 
 function toOwn (receiver: GuardedReceiver, data: unknown): unknown {

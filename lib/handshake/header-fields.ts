@@ -29,13 +29,14 @@ const NOT_FOR_HOOKS = new Set([
  *
  * @throws FST_WS_INVALID_HEADER if a line is malformed, which includes any line break within it
  */
-export function validateHead ([statusLine, ...fieldLines]: readonly unknown[]): string[] {
+export function validateHead (head: readonly unknown[]): string[] {
+  const [statusLine] = head
   if (!matches(STATUS_LINE, statusLine)) throw new FST_WS_INVALID_HEADER(String(statusLine))
   const lines = [statusLine]
-  for (const line of fieldLines) {
-    const [name] = String(line).split(':', 1) as [string]
-    if (!matches(FIELD_LINE, line)) throw new FST_WS_INVALID_HEADER(name)
-    if (UPGRADE_LINES.includes(line) || !NOT_FOR_STREAMS.has(name.toLowerCase())) lines.push(line)
+  for (let index = 1; index < head.length; index++) {
+    const line = head[index]
+    if (!matches(FIELD_LINE, line)) throw new FST_WS_INVALID_HEADER(nameOf(String(line)))
+    if (UPGRADE_LINES.includes(line) || !NOT_FOR_STREAMS.has(nameOf(line).toLowerCase())) lines.push(line)
   }
   return lines
 }
@@ -93,6 +94,11 @@ export function * eachField (headers: OutgoingHttpHeaders): Generator<[name: str
     if (value === undefined) continue
     for (const single of [value].flat()) yield [name, String(single)]
   }
+}
+
+function nameOf (line: string): string {
+  const colon = line.indexOf(':')
+  return colon === -1 ? line : line.slice(0, colon)
 }
 
 function checkField (name: string, value: string): void {

@@ -1,7 +1,7 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { ServerHttp2Stream, ServerStreamResponseOptions } from 'node:http2'
 import { FST_WS_HEADERS_TOO_LARGE } from '../errors.ts'
-import { combineValues, eachField } from './header-fields.ts'
+import { combineValues } from './header-fields.ts'
 
 /**
  * Limit of the fields of a response, in bytes. nghttp2 sends at most 64 KiB, and Node closes the session of a larger
@@ -32,6 +32,14 @@ export function respond (
 
 function sizeOf (headers: OutgoingHttpHeaders): number {
   let size = 0
-  for (const [name, value] of eachField(headers)) size += name.length + value.length + FIELD_OVERHEAD
+  for (const name of Object.keys(headers)) {
+    const value = headers[name]
+    if (Array.isArray(value)) for (const each of value) size += sizeOfField(name, each)
+    else if (value !== undefined) size += sizeOfField(name, value)
+  }
   return size
+}
+
+function sizeOfField (name: string, value: number | string): number {
+  return name.length + String(value).length + FIELD_OVERHEAD
 }

@@ -53,8 +53,10 @@ export function overrideOptions (server: WebSocketServer, options: WebSocketServ
 export interface Receiver {
   /** True after a protocol error of the peer, which ws emits a tick later. */
   _errored: boolean
+  readonly writableEnded: boolean
   _write: (this: Receiver, chunk: Buffer, encoding: BufferEncoding, done: WriteCallback) => void
   emit: (this: Receiver, event: string, first?: unknown, second?: unknown) => boolean
+  end: (this: Receiver, ...parameters: unknown[]) => Receiver
 }
 
 /** Returns the receiver of an open socket. */
@@ -63,13 +65,18 @@ export function wsReceiverOf (websocket: WebSocket): Receiver {
 }
 
 /** Replaces methods of the receiver of a socket that has just opened, and has parsed nothing yet. */
-export function hookReceiver (websocket: WebSocket, hooks: Pick<Receiver, '_write' | 'emit'>): void {
+export function hookReceiver (websocket: WebSocket, hooks: Partial<Pick<Receiver, '_write' | 'emit' | 'end'>>): void {
   Object.assign(wsReceiverOf(websocket), hooks)
 }
 
 /** Calls the original `_write` of a receiver. */
 export function wsWrite (receiver: Receiver, chunk: Buffer, encoding: BufferEncoding, done: WriteCallback): void {
   Object.getPrototypeOf(receiver)._write.call(receiver, chunk, encoding, done)
+}
+
+/** Calls the original `end` of a receiver. */
+export function wsEnd (receiver: Receiver, parameters: unknown[]): void {
+  Object.getPrototypeOf(receiver).end.apply(receiver, parameters)
 }
 
 /** Calls the original `emit` of a receiver. */

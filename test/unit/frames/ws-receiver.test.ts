@@ -1,4 +1,5 @@
-import { Duplex } from 'node:stream'
+import { once } from 'node:events'
+import { Duplex, Writable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import type { Test } from 'tap'
@@ -77,6 +78,19 @@ void t.test('a chunk that is discarded is called back without an error, and not 
   receiver._write(wsText('late'), 'utf8', (error) => results.push(error))
   t.same(results, [undefined])
   t.same(events, [])
+})
+
+void t.test('a receiver ends once, and a callback of a later end receives the error of Node', async (t) => {
+  const { socket } = await open(t)
+  const receiver = wsReceiverOf(socket) as unknown as Writable
+  const nodeEnd = t.capture(Writable.prototype, 'end', Writable.prototype.end)
+  const endsOf = (): number => nodeEnd.args().length
+  receiver.end()
+  t.equal(receiver.end(), receiver)
+  t.equal(endsOf(), 1)
+  await once(receiver, 'finish')
+  const error = await new Promise<unknown>((resolve) => { receiver.end(resolve) })
+  t.match(error, { code: 'ERR_STREAM_ALREADY_FINISHED' })
 })
 
 void t.test('an error is called back by ws itself', async (t) => {

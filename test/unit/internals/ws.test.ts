@@ -11,7 +11,7 @@ import { WebSocket, WebSocketServer } from 'ws'
 import {
   addBufferedBytes, hasReceivedClose, hasReceiver, hasReceiverFailed, hookReceiver, hookSender, interceptEnd,
   isHandshakeTimeout, isInMessage, isQueueing, loadWs, overrideOptions, sendsImmediately, wsEmit, wsEmitMessage,
-  wsReceiverOf, wsSend, wsSenderOf, wsWrite
+  wsEnd, wsReceiverOf, wsSend, wsSenderOf, wsWrite
 } from '../../../lib/internals/ws.ts'
 import { hasFastProperties } from '../../helpers/fast-properties.ts'
 import { MemoryConnection } from '../../helpers/memory-connection.ts'
@@ -192,6 +192,23 @@ void t.test('wsWrite: after invalid UTF-8 ws throws for a later chunk', async (t
   const [socket] = await openSocket(t)
   t.match(writeToReceiver(socket, wsFrame(TEXT, Buffer.of(0xff))), { code: 'WS_ERR_INVALID_UTF8' })
   t.throws(() => writeToReceiver(socket, wsText('late')), TypeError)
+})
+
+void t.test('wsEnd: ws ends its receiver again when the connection ends, and when it closes', async (t) => {
+  const [socket, connection] = await openSocket(t)
+  const wereEnded: boolean[] = []
+  hookReceiver(socket, {
+    end (...parameters) {
+      wereEnded.push(this.writableEnded)
+      wsEnd(this, parameters)
+      return this
+    }
+  })
+  const closed = once(socket, 'close')
+  connection.push(wsFrame(CLOSE, Buffer.of(0x03, 0xe8)))
+  connection.endSide()
+  t.match(await closed, [1000])
+  t.same(wereEnded, [false, true, true])
 })
 
 void t.test('wsEmit: the socket emits the data that it is called with', async (t) => {
