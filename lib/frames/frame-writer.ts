@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import { compressForAll, compressesMessage } from '../internals/ws-deflate.ts'

@@ -1,3 +1,5 @@
+import { Buffer } from 'node:buffer'
+
 /** Size, in bytes, up to which V8 stores the bytes of a Buffer with its object, at almost no cost. */
 const ON_HEAP = 64
 

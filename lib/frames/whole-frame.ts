@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import { LENGTH_16, LENGTH_64, WHOLE_BINARY, WHOLE_TEXT } from './constants.ts'
 
 /**

@@ -46,14 +46,14 @@ export class StreamSender extends ConnectionWriter {
     if (this.head !== undefined) return this.#writeHead([{ chunk, encoding }], callback)
     const size = sizeOf(chunk)
     if (size > SMALL_WRITE) return this.#writeSlices([toBuffer({ chunk, encoding })], callback)
-    nodeWrite(this.duplex, chunk, encoding, this.begin(size, callback))
+    nodeWrite(this.duplex, chunk, encoding, this.begin(size, callback), this.prototype)
   }
 
   override writeAll (items: WriteItem[], callback: WriteCallback): void {
     if (this.head !== undefined) return this.#writeHead(items, callback)
     const size = sizeOfAll(items)
     if (size > SMALL_WRITE) return this.#writeSlices(items.map(toBuffer), callback)
-    nodeWritev(this.duplex, items, this.begin(size, callback))
+    nodeWritev(this.duplex, items, this.begin(size, callback), this.prototype)
   }
 
   /**

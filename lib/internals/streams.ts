@@ -41,16 +41,19 @@ export function nodePush (stream: Duplex, chunk: Buffer | null): boolean {
   return prototypeOf(stream).push.call(stream, chunk)
 }
 
-/** Calls the original `_write` of a stream. */
+/** Calls the original `_write` of a stream. Its prototype can be passed, because finding it costs each message. */
 export function nodeWrite (
-  stream: Duplex, chunk: WriteItem['chunk'], encoding: BufferEncoding, callback: WriteCallback
+  stream: Duplex, chunk: WriteItem['chunk'], encoding: BufferEncoding, callback: WriteCallback,
+  prototype = prototypeOf(stream)
 ): void {
-  prototypeOf(stream)._write.call(stream, chunk, encoding, callback)
+  prototype._write.call(stream, chunk, encoding, callback)
 }
 
-/** Calls the original `_writev` of a stream. */
-export function nodeWritev (stream: Duplex, items: WriteItem[], callback: WriteCallback): void {
-  prototypeOf(stream)._writev.call(stream, items, callback)
+/** Calls the original `_writev` of a stream. Its prototype can be passed, because finding it costs each message. */
+export function nodeWritev (
+  stream: Duplex, items: WriteItem[], callback: WriteCallback, prototype = prototypeOf(stream)
+): void {
+  prototype._writev.call(stream, items, callback)
 }
 
 /** Calls the original `end` of a stream. */
@@ -63,7 +66,8 @@ export function nodeDestroy (stream: Duplex, error?: Error): void {
   prototypeOf(stream).destroy.call(stream, error)
 }
 
-function prototypeOf (stream: Duplex): StreamHooks {
+/** Returns the prototype of a stream, which has the original methods. */
+export function prototypeOf (stream: Duplex): StreamHooks {
   return Object.getPrototypeOf(stream)
 }
 

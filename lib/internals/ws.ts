@@ -90,7 +90,8 @@ export function wsEmit (receiver: Receiver, event: string, first?: unknown, seco
  */
 export function wsEmitMessage (receiver: Receiver, data: Buffer, isBinary: boolean): void {
   const { message } = (receiver as unknown as { _events: { message?: unknown } })._events
-  const isPatched = Object.getPrototypeOf(receiver).emit !== EventEmitter.prototype.emit
+  // `Object.getPrototypeOf()` costs more than the rest of this function. A class of ws has set `constructor`.
+  const isPatched = receiver.constructor.prototype.emit !== EventEmitter.prototype.emit
   if (typeof message === 'function' && !isPatched) message.call(receiver, data, isBinary)
   else wsEmit(receiver, 'message', data, isBinary)
 }

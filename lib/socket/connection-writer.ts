@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import { FST_WS_NOT_SENT } from '../errors.ts'
-import { nodeWrite, nodeWritev } from '../internals/streams.ts'
-import type { WriteCallback, WriteItem } from '../internals/streams.ts'
+import { nodeWrite, nodeWritev, prototypeOf } from '../internals/streams.ts'
+import type { StreamHooks, WriteCallback, WriteItem } from '../internals/streams.ts'
 
 /**
  * Write side of a connection or stream. Writable passes on one write at a time and waits for its callback. The writer
@@ -16,6 +16,7 @@ export class ConnectionWriter {
   /** True if the end of the stream has been sent, and so everything that was written before it. */
   isEndSent = false
   protected readonly duplex: Duplex
+  protected readonly prototype: StreamHooks
   /** Bytes of the current write that were passed to Node. */
   protected bytesPassed = 0
   #callback: WriteCallback | undefined
@@ -24,14 +25,15 @@ export class ConnectionWriter {
 
   constructor (duplex: Duplex) {
     this.duplex = duplex
+    this.prototype = prototypeOf(duplex)
   }
 
   write (chunk: WriteItem['chunk'], encoding: BufferEncoding, callback: WriteCallback): void {
-    nodeWrite(this.duplex, chunk, encoding, this.begin(sizeOf(chunk), callback))
+    nodeWrite(this.duplex, chunk, encoding, this.begin(sizeOf(chunk), callback), this.prototype)
   }
 
   writeAll (items: WriteItem[], callback: WriteCallback): void {
-    nodeWritev(this.duplex, items, this.begin(sizeOfAll(items), callback))
+    nodeWritev(this.duplex, items, this.begin(sizeOfAll(items), callback), this.prototype)
   }
 
   /** Calls the callback of the current write. Called when Node will not, or would report success wrongly. */

@@ -8,8 +8,8 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { createLoopback } from '../../../lib/inject/loopback.ts'
 import {
-  emitData, fillsItsMemory, hasOwnWrite, hookMethods, nodeDestroy, nodeEnd, nodePush, nodeWrite, nodeWritev, readOn,
-  readSendQueue
+  emitData, fillsItsMemory, hasOwnWrite, hookMethods, nodeDestroy, nodeEnd, nodePush, nodeWrite, nodeWritev,
+  prototypeOf, readOn, readSendQueue
 } from '../../../lib/internals/streams.ts'
 import { createCertificate } from '../../helpers/certificate.js'
 import { addEcho, expectEcho, openEcho } from '../../helpers/echo.ts'
@@ -127,6 +127,19 @@ void t.test('nodeWritev: sends all items of a stream whose _writev is replaced, 
   nodeWritev(stream, items, () => { callbacks++; stream.end() })
   t.equal((await client.toArray()).join(''), 'one, two')
   t.equal(callbacks, 1)
+})
+
+void t.test('prototypeOf: returns the original methods of a stream whose methods are replaced', async (t) => {
+  const [stream, client] = await openStreamPair(t)
+  stream.respond()
+  const { _write, _writev } = stream
+  hookMethods(stream, { _write: () => { t.fail('_write is replaced') }, _writev: () => { t.fail('_writev is replaced') } })
+  const prototype = prototypeOf(stream)
+  t.equal(prototype._write, _write)
+  t.equal(prototype._writev, _writev)
+  const sent = new Promise((resolve) => nodeWrite(stream, 'text', 'utf8', resolve, prototype))
+  t.equal(String((await once(client, 'data'))[0]), 'text')
+  await sent
 })
 
 void t.test('nodeEnd: sends the last data and END_STREAM of a stream whose end is replaced, and calls back', async (t) => {
