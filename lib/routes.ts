@@ -3,10 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod,
 import type { WebSocketServer } from 'ws'
 import type { WebsocketHandler } from '../types/index.ts'
 import { closeWithError, logError, toError } from './error-handling.ts'
-import {
-  FST_WS_INVALID_HANDLER, FST_WS_INVALID_METHOD, FST_WS_NO_WEBSOCKET_ROUTE, FST_WS_SHUTTING_DOWN,
-  FST_WS_TOO_MANY_SOCKETS
-} from './errors.ts'
+import { FST_WS_NO_WEBSOCKET_ROUTE, FST_WS_SHUTTING_DOWN, FST_WS_TOO_MANY_SOCKETS } from './errors.ts'
 import { chooseRetryAfter } from './handshake/admission.ts'
 import type { Admission } from './handshake/admission.ts'
 import { Compression } from './handshake/compression.ts'
@@ -17,7 +14,7 @@ import { clearHandshakeTimeout } from './handshake/timeout.ts'
 import type { RawRequest, Upgrade } from './handshake/upgrade.ts'
 import { withOptions } from './handshake/websocket-server.ts'
 import { prependOnRequest } from './internals/fastify.ts'
-import { checkLateRoutes, isHeadOnly, isWebsocketRoute, markServed } from './late-routes.ts'
+import { checkLateRoutes, checkRoute, isHeadOnly, isWebsocketRoute, markServed, servesOnlySockets } from './late-routes.ts'
 import type { Monitor } from './monitoring/monitor.ts'
 import type { PluginSettings } from './options/plugin.ts'
 import { readRouteOptions } from './options/route.ts'
@@ -25,8 +22,10 @@ import type { RouteSettings } from './options/route.ts'
 import type { SendLimits } from './options/send-limits.ts'
 import { refusePlainRequest } from './plain-requests.ts'
 import type { Shutdown } from './shutdown.ts'
+import type { Connection } from './socket/connection.ts'
 import { Heartbeat } from './socket/heartbeat.ts'
 import type { PluginSocket } from './socket/plugin-socket.ts'
+import type { SocketRecord } from './socket/socket-record.ts'
 import { kConfigure, kHandlerDone, kUpgrade, kWebsocketRoute } from './symbols.ts'
 import type { Topics } from './topics/topics.ts'
 
@@ -56,7 +55,7 @@ export function addWebsocketRoutes (
   let first = true
 
   // A getter, so that it is also right in hooks that were added before this plugin.
-  fastify.decorateRequest('ws', { getter (this: FastifyRequest) { return readUpgrade(this) !== undefined } })
+  fastify.decorateRequest('ws', { getter (this: FastifyRequest) { return kUpgrade in this.raw } })
 
   prependOnRequest(fastify, checkOrigin)
   fastify.addHook('onRequest', refuseWithoutRoute)
@@ -109,20 +108,6 @@ function refuseWithoutRoute (request: FastifyRequest, _reply: FastifyReply, done
   done(new FST_WS_NO_WEBSOCKET_ROUTE(request.url, request.is404 ? '' : PLAIN_ROUTE))
 }
 
-function checkRoute (route: RouteOptions): void {
-  const methods = [route.method].flat()
-  if (methods.some((method) => method !== 'GET' && method !== 'HEAD')) {
-    throw new FST_WS_INVALID_METHOD(route.url, methods.join(', '))
-  }
-  const [name, handler] = servesOnlySockets(route) ? ['handler', route.handler] : ['wsHandler', route.wsHandler]
-  if (typeof handler !== 'function') throw new FST_WS_INVALID_HANDLER(name, route.url, typeof handler)
-}
-
-/** Returns whether the only handler of a route is its websocket handler. */
-function servesOnlySockets ({ websocket, wsHandler }: RouteOptions): boolean {
-  return websocket === true || wsHandler === undefined
-}
-
 function createHandler (
   route: RouteOptions,
   server: WebSocketServer,
@@ -157,20 +142,7 @@ function createHandler (
     try {
       upgrade.headerLines = toHeaderLines(reply.getHeaders() as OutgoingHttpHeaders)
       upgrade.accept(compression.selectServer(upgrade, request.raw), (socket, connection) => {
-        clearHandshakeTimeout(upgrade)
-        compression.opened(upgrade, socket)
-        admission.complete(upgrade)
-        const onError = createErrorListener(this, socket, request, reply)
-        const record = monitor.createRecord(socket, request, upgrade)
-        const { log } = request
-        socket[kConfigure]({ sendLimits, log, record, topics, captureRejections, onClose, onErrorRejection: onError })
-        socket.on('error', onError)
-        monitor.socketOpened(record, upgrade)
-        shutdown.addSocket(socket)
-        if (heartbeat > 0) {
-          new Heartbeat(socket, connection, heartbeat, () => monitor.socketUnresponsive(record)).start()
-        }
-        callHandler(this, socket, request).catch(onError).finally(() => socket[kHandlerDone]())
+        openSocket(this, socket, connection, upgrade, request, reply)
       })
     } catch (error) {
       if (upgrade.isAnswered) upgrade.abort()
@@ -180,8 +152,34 @@ function createHandler (
     return undefined
   }
 
+  // Not in the function above, whose variables the closures of an open socket would keep.
+  function openSocket (
+    fastify: FastifyInstance, socket: PluginSocket, connection: Connection,
+    upgrade: Upgrade, request: FastifyRequest, reply: FastifyReply
+  ): void {
+    clearHandshakeTimeout(upgrade)
+    compression.opened(upgrade, socket)
+    admission.complete(upgrade)
+    // An open socket lives long, and only an errorHandler of the user needs the reply, which is 1 KB with its response.
+    const onError = createErrorListener(fastify, socket, request, errorHandler === closeWithError ? undefined : reply)
+    const record = monitor.createRecord(socket, request, upgrade)
+    const { log } = request
+    socket[kConfigure]({ sendLimits, log, record, topics, captureRejections, onClose, onErrorRejection: onError })
+    socket.on('error', onError)
+    monitor.socketOpened(record, upgrade)
+    shutdown.addSocket(socket)
+    if (heartbeat > 0) startHeartbeat(socket, connection, record)
+    // The request of an open socket lives long, and no longer needs the handshake with its response.
+    ;(request.raw as RawRequest)[kUpgrade] = undefined
+    callHandler(fastify, socket, request).catch(onError).finally(() => socket[kHandlerDone]())
+  }
+
+  function startHeartbeat (socket: PluginSocket, connection: Connection, record: SocketRecord): void {
+    new Heartbeat(socket, connection, heartbeat, () => monitor.socketUnresponsive(record)).start()
+  }
+
   function createErrorListener (
-    fastify: FastifyInstance, socket: PluginSocket, request: FastifyRequest, reply: FastifyReply
+    fastify: FastifyInstance, socket: PluginSocket, request: FastifyRequest, reply: FastifyReply | undefined
   ): (error: unknown) => Promise<void> {
     let reported: unknown = NOTHING
     return async (error) => {
@@ -198,10 +196,10 @@ function createHandler (
   }
 
   async function handleError (
-    fastify: FastifyInstance, error: Error, socket: PluginSocket, request: FastifyRequest, reply: FastifyReply
+    fastify: FastifyInstance, error: Error, socket: PluginSocket, request: FastifyRequest, reply?: FastifyReply
   ): Promise<void> {
     try {
-      await errorHandler.call(fastify, error, socket, request, reply)
+      await errorHandler.call(fastify, error, socket, request, reply!)
     } catch (failure) {
       socket.terminate()
       const thrown = toError(failure, 'a websocket errorHandler')

@@ -61,7 +61,10 @@ export class Admission {
       'websocket handshakes refused with 503: one HTTP/2 session has a quarter of maxPendingHandshakes unanswered (see docs/limits.md)')
     const end = (upgrade: Upgrade): void => this.end(upgrade)
     // One function for all responses, because a closure would cost each handshake.
-    this.#responseOnClose = function () { end((this.req as RawRequest)[kUpgrade]!) }
+    this.#responseOnClose = function () {
+      const { [kUpgrade]: upgrade } = this.req as RawRequest
+      if (upgrade !== undefined) end(upgrade)
+    }
   }
 
   /** Number of open sockets, including those that are reserved. */

@@ -21,7 +21,7 @@ const SWITCHING_PROTOCOLS = 'HTTP/1.1 101 '
 /** Response to a request whose only reply was an interim status, such as 103. */
 const UNANSWERED = 'HTTP/1.1 502 Bad Gateway\r\n\r\n'
 
-type UpgradeRequest = Http2ServerRequest & { [kUpgrade]: H2Upgrade }
+type UpgradeRequest = Http2ServerRequest & { [kUpgrade]?: H2Upgrade }
 
 /** Passes an Extended CONNECT to Fastify, as the GET of its path. */
 export function serveStream (
@@ -151,5 +151,5 @@ class H2Upgrade implements Upgrade, HeadWriter, StreamHandshake {
 }
 
 function responseOnFinish (this: ServerResponse): void {
-  (this.req as unknown as UpgradeRequest)[kUpgrade].refuse(UNANSWERED)
+  (this.req as unknown as UpgradeRequest)[kUpgrade]?.refuse(UNANSWERED)
 }

@@ -24,7 +24,8 @@ export function clearHandshakeTimeout (upgrade: Upgrade): void {
 }
 
 function responseOnClose (this: ServerResponse): void {
-  clearHandshakeTimeout((this.req as RawRequest)[kUpgrade]!)
+  const { [kUpgrade]: upgrade } = this.req as RawRequest
+  if (upgrade !== undefined) clearHandshakeTimeout(upgrade)
 }
 
 function refuseLate (request: RawRequest, response: ServerResponse): void {

@@ -60,7 +60,7 @@ export interface Upgrade {
 /** Function that receives an open socket, and the connection that carries it. */
 export type OnSocket = (socket: PluginSocket, connection: Connection) => void
 
-/** Raw request of either HTTP version, with the Upgrade that a transport may have attached. */
+/** Raw request of either HTTP version, with the Upgrade that a transport may have attached, until its socket opens. */
 export type RawRequest = (IncomingMessage | Http2ServerRequest) & { [kUpgrade]?: Upgrade }
 
 /**

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { WebSocket } from 'ws'
 import type { WebsocketServerOptions } from '../../index.ts'
 import { addEcho } from '../helpers/echo.ts'
+import { collectGarbage } from '../helpers/memory.ts'
 import { scenarios } from '../helpers/transports.ts'
 import type { Transport } from '../helpers/transports.ts'
 import { closed, nextText, waitTurns } from '../helpers/waiting.ts'
@@ -40,6 +41,23 @@ export function testHandshake (transport: Transport): void {
     await closed(socket)
     t.equal(socket.httpVersion, expected, 'and remains after it has closed')
   })
+
+  // Over HTTP/1.1 the response is still referenced.
+  if (transport.httpVersion === '2.0') {
+    scenario('an open socket keeps neither the reply nor its response in memory', (app) => {
+      app.addHook('onRequest', async (_request, reply) => {
+        app.server.once('released', (check) => check([reply, reply.raw].map((each) => new WeakRef(each))))
+      })
+      app.get('/idle', { websocket: true }, () => {})
+    }, async (t, { app, open }) => {
+      const socket = await open('/idle')
+      let references: Array<WeakRef<object>> = []
+      app.server.emit('released', (weak: Array<WeakRef<object>>) => { references = weak })
+      await collectGarbage()
+      t.same(references.map((reference) => reference.deref() === undefined), [true, true])
+      t.equal(socket.readyState, socket.OPEN)
+    })
+  }
 
   scenario('hooks run up to preHandler, and none after the handler', (app) => {
     const ran: string[] = []
