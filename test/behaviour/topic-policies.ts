@@ -29,15 +29,19 @@ export function testTopicPolicies (transport: Transport): void {
       const fast = [await fixture.open('/topics/a'), await fixture.open('/topics/a')]
       const received = fast.map(recordFirstBytes)
       slow.pause()
-      const counts: number[] = []
+      // A connection that is not read takes more data now and then, because the buffers of the system grow.
+      let isRefused = false
+      const [counts, expected]: [number[], number[]] = [[], []]
       for (let count = 0; count < FLOOD; count++) {
         LARGE[0] = count
+        isRefused = slowSocket.bufferedAmount > 2 * MIB || (code !== undefined && isRefused)
+        expected.push(isRefused ? 2 : 3)
         counts.push(websocketServer.publish('a', LARGE))
         await waitUntil(() => received.every(({ length }) => length === count + 1), 'the fast ones receive it')
       }
       for (const each of received) t.same(each, [...Array(FLOOD).keys()])
-      t.same([counts[0], counts.at(-1)], [3, 2])
-      t.same(counts, [...counts].sort().reverse(), 'once slow, it does not receive one')
+      t.same(counts, expected, 'it receives none while more waits than sendLimit')
+      t.ok(counts[0] === 3 && counts.includes(2))
       t.ok(slowSocket.bufferedAmount <= 3 * MIB + KIB, `${slowSocket.bufferedAmount}`)
       const { slowConsumers } = websocketServer.stats().sockets
       const dropped = counts.filter((count) => count === 2).length

@@ -2,6 +2,7 @@ import { EventEmitter, once } from 'node:events'
 import { connect, createServer } from 'node:http2'
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { ReceiveBudget } from '../../../lib/http2/receive-budget.ts'
 import { StreamReceiver } from '../../../lib/http2/stream-receiver.ts'
@@ -56,9 +57,33 @@ void t.test('a session that is destroyed before the answer to a PING is read is 
   }
 })
 
+void t.test('windows grow as soon as a stream has received 0.45 of its window, before any PING is answered', async (t) => {
+  const session = new MeasuredSession()
+  const sizes = completeSizes({})
+  const { initial } = sizes
+  const tuner = new WindowTuner(session as never, sizes, new ReceiveBudget(sizes.sessionBudget))
+  const stream = { stream: { state: {} }, unread: 0, bytes: 0, round: 0, window: initial } as never
+  tuner.read(stream, initial)
+  await once(session, 'ping')
+
+  tuner.read(stream, Math.floor(0.44 * initial))
+  await setImmediate()
+  t.equal(tuner.size, initial, 'less leaves it to the PINGs')
+
+  tuner.read(stream, Math.ceil(0.02 * initial))
+  await setImmediate()
+  t.same(session.windows, [2 * initial - 1024])
+  t.equal(tuner.size, 2 * initial - 1024)
+
+  session.answer()
+  t.equal(session.windows.length, 1, 'the answer ends no other round')
+})
+
 /** Session of Node whose methods throw when it is destroyed. */
 class MeasuredSession extends EventEmitter {
   destroyed = false
+  /** Sizes of windows that were sent. */
+  readonly windows: number[] = []
   #onAnswer: ((error: Error | null) => void) | undefined
 
   ping (onAnswer: (error: Error | null) => void): void {
@@ -67,8 +92,9 @@ class MeasuredSession extends EventEmitter {
     this.emit('ping')
   }
 
-  settings (): void {
+  settings ({ initialWindowSize }: { initialWindowSize: number }): void {
     if (this.destroyed) throw new Error('The session has been destroyed')
+    this.windows.push(initialWindowSize)
   }
 
   answer (): void {
