@@ -4,7 +4,8 @@
  *   node bench/docs.js
  *
  * A page has them in the alternative text of the chart of gains, and between the comments `begin NAME` and `end NAME`,
- * where NAME is a table of this file. What was not measured is a dash. test/docs/numbers.test.ts checks that the pages
+ * where NAME is a table of this file. What was measured on no version is left out, except for targets, and what was not
+ * measured on one is a dash. test/docs/numbers.test.ts checks that the pages
  * are up to date.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
@@ -106,23 +107,26 @@ function writeValues (columns, specs) {
     const values = ['h2', 'h1'].map((variant) => formatMedian(results, scenario, variant, metric))
     return [...values, formatAdvantage(computeAdvantage(results, scenario, metric))]
   })])
-  return formatTable(['', ...MAJORS.flatMap((major) => [`HTTP/2, Node.js ${major}`, 'HTTP/1.1', 'times better'])], rows)
+  return formatTable(['', ...MAJORS.flatMap((major) => [`HTTP/2, Node.js ${major}`, 'HTTP/1.1', 'times better'])], rows.filter(isMeasured))
 }
 
 /** Writes how many times better HTTP/2 is for each row. */
 function writeRatios (columns, specs) {
-  return formatTable(['HTTP/2 is better by', ...MAJORS.map((major) => `Node.js ${major}`)], specs.map(([label, ...spec]) => (
+  const rows = specs.map(([label, ...spec]) => (
     [label, ...columns.map((results) => formatAdvantage(computeAdvantage(results, ...spec)))]
-  )))
+  ))
+  return formatTable(['HTTP/2 is better by', ...MAJORS.map((major) => `Node.js ${major}`)], rows.filter(isMeasured))
 }
 
 /** Writes the comparisons of the chart of ratios. */
 function writeComparisons (columns) {
   const compared = columns.map(compareTransports)
-  const rows = compared[0].flatMap(({ heading, rows: members }, group) => [
-    [`**${heading}**`, ...MAJORS.map(() => '')],
-    ...members.map(({ label }, row) => [label, ...compared.map((each) => formatAdvantage(each[group].rows[row].advantage))])
-  ])
+  const rows = compared[0].flatMap(({ heading, rows: members }, group) => {
+    const measured = members.map(({ label }, row) => (
+      [label, ...compared.map((each) => formatAdvantage(each[group].rows[row].advantage))]
+    )).filter(isMeasured)
+    return measured.length === 0 ? [] : [[`**${heading}**`, ...MAJORS.map(() => '')], ...measured]
+  })
   return formatTable(['HTTP/2 is better by', ...MAJORS.map((major) => `Node.js ${major}`)], rows)
 }
 
@@ -165,6 +169,11 @@ function rowsOf (prefix, columns) {
     if (metrics.length === 0) return [[title, name, undefined]]
     return metrics.map((metric) => [`${title}: ${nameMetric(metric)}`, name, metric])
   })
+}
+
+/** Returns whether a row has a value in addition to its label. */
+function isMeasured ([, ...cells]) {
+  return cells.some((cell) => cell !== NO_VALUE)
 }
 
 function nameMetric (metric) {

@@ -2,12 +2,13 @@
  * How long a benchmark measures. `rounds` is the default number of rounds of a scenario, after `discarded` ones that warm
  * up the JIT compiler for every variant. The other values are in ms:
  * `slice` is the measured time of a variant in one round; scenarios that need a warm-up measure for `steady` after it.
- * `timeout` limits the opening of a variant, and each measurement.
+ * `timeout` limits the opening of a variant, and each measurement. `scale` multiplies the sockets of scenarios with a thousand
+ * or more.
  */
-export const FULL = { name: 'full', rounds: 5, discarded: 1, slice: 500, warmUp: 1000, steady: 1200, timeout: 120_000 }
+export const FULL = { name: 'full', rounds: 5, discarded: 1, slice: 500, warmUp: 1000, steady: 1200, timeout: 120_000, scale: 1 }
 
 /** Shorter, for a first impression. Do not publish numbers that were measured with it. */
-export const QUICK = { name: 'quick', rounds: 3, discarded: 1, slice: 250, warmUp: 400, steady: 500, timeout: 120_000 }
+export const QUICK = { name: 'quick', rounds: 3, discarded: 1, slice: 250, warmUp: 400, steady: 500, timeout: 120_000, scale: 1 }
 
 /** As short as possible: shows that scenarios work, and no numbers. */
-export const SMOKE = { name: 'smoke', rounds: 1, discarded: 0, slice: 40, warmUp: 100, steady: 100, timeout: 30_000 }
+export const SMOKE = { name: 'smoke', rounds: 1, discarded: 0, slice: 40, warmUp: 200, steady: 300, timeout: 30_000, scale: 0.1 }

@@ -35,10 +35,12 @@ function countRounds ({ rounds }, durations) {
   return Math.max(1, Math.round((rounds ?? FULL.rounds) / FULL.rounds * durations.rounds))
 }
 
+/** Discards the first rounds, unless a variant starts a server in each round, which they could not warm up. */
 async function measureInTurns (scenario, opened, durations) {
   const values = mapValues(opened, () => ({}))
   const tables = {}
-  const discarded = scenario.warmsUp === false ? 0 : durations.discarded
+  const { warmsUp = true } = scenario
+  const discarded = warmsUp ? durations.discarded : 0
   const rounds = discarded + countRounds(scenario, durations)
   for (let round = 0; round < rounds; round++) {
     for (const [key, variant] of Object.entries(opened)) {

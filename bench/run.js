@@ -19,11 +19,16 @@ export async function runBenchmark (scenarios, { durations, node, profiles, tabl
     console.log(`server ${versions.server}, ${machine.cpu}; median (min..max) of rounds\n`)
 
     for (const scenario of scenarios) {
+      if (scenario.isAvailable === false) {
+        console.log(`${scenario.name}: skipped, because a program that it needs is not installed\n`)
+        continue
+      }
       const { tables: printed, ...result } = await runScenario(scenario, processes, durations)
       report.results.push({ run: 0, ...result })
       console.log(`${formatScenario(result)}\n`)
       if (tables) for (const [variant, table] of Object.entries(printed)) console.log(`${variant}:\n${table}`)
     }
+    if (report.results.length === 0) throw new Error('no scenario could run')
     Object.assign(versions, processes.referenceVersions)
 
     const directory = directoryFor(majorOf(versions.server))

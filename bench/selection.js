@@ -2,6 +2,9 @@
 import { gainScenarios } from './gains.js'
 import { scenarios } from './scenarios/index.js'
 
+/** Scenarios of smoke runs that are shorter than the first of their group. */
+const SHORTER = ['page/rtt0-6']
+
 /**
  * Returns the scenarios with these names, or whose names begin with them; without names, all that are available.
  *
@@ -12,13 +15,15 @@ export function selectScenarios (names, { isQuick }) {
   return [...new Set(names.flatMap(findScenarios))]
 }
 
-/** Returns the first scenario of each group, the first part of a name. A long one is used if the group has no other. */
+/** Returns one scenario of each group, which is the first part of a name. */
 export function selectSmoke () {
+  const isShorter = ({ name }) => SHORTER.includes(name)
+  const available = scenarios.filter(({ isAvailable = true }) => isAvailable)
+  const sorted = [...available.filter(isShorter), ...available.filter(({ isLong }) => !isLong), ...available]
   const groups = new Map()
-  for (const scenario of scenarios.filter(({ isAvailable = true }) => isAvailable)) {
+  for (const scenario of sorted) {
     const [group] = scenario.name.split('/')
-    const found = groups.get(group)
-    if (found === undefined || (found.isLong && !scenario.isLong)) groups.set(group, scenario)
+    if (!groups.has(group)) groups.set(group, scenario)
   }
   return [...groups.values()]
 }

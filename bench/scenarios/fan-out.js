@@ -45,7 +45,9 @@ export const fanOuts = [
 function fanOut (name, { bytes = 64, count = 1000, sessions = 1, opensInTurns = false, ...scenario }) {
   const size = bytes < KiB ? `${bytes} B` : `${bytes / KiB} KiB`
   const distribution = sessions === 1 ? 'one session' : `${sessions} sessions`
-  const open = (variant, context) => openFanOut(variant, context, { bytes, count, sessions })
+  const open = (variant, context) => (
+    openFanOut(variant, context, { bytes, count: count * context.durations.scale, sessions })
+  )
   return {
     name,
     title: `one message of ${size} to ${count.toLocaleString('en')} sockets, over HTTP/2 on ${distribution}`,

@@ -24,10 +24,10 @@ function idle (count) {
 }
 
 /** Starts a server for each round, because a process does not return all memory of the sockets that it has closed. */
-async function measure (variant, { processes, isSecure }, sessions) {
+async function measure (variant, { processes, isSecure, durations }, sessions) {
   const server = await processes.startServer(variant, isSecure)
   const clients = createClients(sessions, variant, server.ports, isSecure)
-  const count = sessions * SOCKETS_PER_SESSION
+  const count = sessions * SOCKETS_PER_SESSION * durations.scale
   const failed = Promise.race(clients.map((client) => client.failed))
 
   async function run () {

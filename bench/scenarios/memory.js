@@ -49,7 +49,11 @@ function page ({ before, clients, sockets }) {
 }
 
 function opening (options) {
-  return async (variant, context) => ({ measure: () => measure(variant, context, options), close () {} })
+  return async (variant, context) => {
+    const { scale } = context.durations
+    const scaled = { ...options, before: Math.ceil(options.before * scale), clients: options.clients * scale }
+    return { measure: () => measure(variant, context, scaled), close () {} }
+  }
 }
 
 /**
