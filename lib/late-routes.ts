@@ -1,6 +1,7 @@
 import { subscribe } from 'node:diagnostics_channel'
 import type { FastifyInstance, RouteOptions } from 'fastify'
-import { FST_WS_INVALID_HANDLER, FST_WS_INVALID_METHOD, FST_WS_REGISTERED_TOO_LATE } from './errors.ts'
+import { FST_WS_REGISTERED_TOO_LATE } from './errors.ts'
+import { isHeadOnly, isWebsocketRoute } from './route-declarations.ts'
 
 const NO_ROUTES = 'no websocket route was added after fastify-websocket-h2: routes that were added before it cannot ' +
   'serve sockets. Call "await app.register(websocket)" before you add routes, or add them in a plugin that is ' +
@@ -32,16 +33,6 @@ function recordRoutes (fastify: FastifyInstance): void {
   })
 }
 
-/** Returns whether a route is declared as a websocket route. */
-export function isWebsocketRoute ({ websocket, wsHandler }: RouteOptions): boolean {
-  return (websocket ?? false) !== false || wsHandler !== undefined
-}
-
-/** Returns whether a route is the HEAD route that Fastify adds to a GET route. A HEAD cannot be upgraded. */
-export function isHeadOnly ({ method }: RouteOptions): boolean {
-  return [method].flat().every((method) => method === 'HEAD')
-}
-
 /** Records that the plugin serves a route. */
 export function markServed (fastify: FastifyInstance, route: RouteOptions): void {
   unservedRoutes.get(fastify.initialConfig)?.delete(route)
@@ -67,19 +58,4 @@ export function checkLateRoutes (fastify: FastifyInstance, hasRoutes: boolean): 
     return !scope.hasDecorator('websocketServer') || scope.websocketServer === fastify.websocketServer
   })
   if (late.length > 0) throw new FST_WS_REGISTERED_TOO_LATE(late.map(({ url }) => `"${url}"`).join(', '))
-}
-
-/** Throws if a route cannot be a websocket route. */
-export function checkRoute (route: RouteOptions): void {
-  const methods = [route.method].flat()
-  if (methods.some((method) => method !== 'GET' && method !== 'HEAD')) {
-    throw new FST_WS_INVALID_METHOD(route.url, methods.join(', '))
-  }
-  const [name, handler] = servesOnlySockets(route) ? ['handler', route.handler] : ['wsHandler', route.wsHandler]
-  if (typeof handler !== 'function') throw new FST_WS_INVALID_HANDLER(name, route.url, typeof handler)
-}
-
-/** Returns whether the only handler of a route is its websocket handler. */
-export function servesOnlySockets ({ websocket, wsHandler }: RouteOptions): boolean {
-  return websocket === true || wsHandler === undefined
 }

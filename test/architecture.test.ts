@@ -17,8 +17,8 @@ const LAYERS: string[][] = [
   ['lib/client/'],
   ['lib/gateway/'],
   [
-    'lib/routes.ts', 'lib/late-routes.ts', 'lib/route-matcher.ts', 'lib/plain-requests.ts', 'lib/drain.ts',
-    'lib/shutdown.ts'
+    'lib/routes.ts', 'lib/late-routes.ts', 'lib/route-declarations.ts', 'lib/route-matcher.ts', 'lib/plain-requests.ts',
+    'lib/drain.ts', 'lib/shutdown.ts'
   ],
   ['lib/monitoring/'],
   ['lib/relay/'],

@@ -6,7 +6,6 @@ import t from 'tap'
 import type { Test } from 'tap'
 import websocket from '../../index.ts'
 import type * as lateRoutes from '../../lib/late-routes.ts'
-import { isHeadOnly, isWebsocketRoute } from '../../lib/late-routes.ts'
 import { captureLogs } from '../helpers/logs.ts'
 import { collectGarbage } from '../helpers/memory.ts'
 
@@ -34,19 +33,6 @@ async function lateUrls (app: FastifyInstance): Promise<string[]> {
     return message.match(/"\/[^"]*"/g)!.map((url) => JSON.parse(url) as string)
   }
 }
-
-void t.test('isWebsocketRoute: websocket other than false, or wsHandler, declares a websocket route', async (t) => {
-  const routes: Array<[Partial<RouteOptions>, boolean]> = [
-    [{}, false], [{ websocket: false }, false], [{ websocket: undefined as never }, false], [{ websocket: true }, true],
-    [{ websocket: {} }, true], [{ wsHandler: handler }, true], [{ websocket: false, wsHandler: handler }, true]
-  ]
-  for (const [route, expected] of routes) t.equal(isWebsocketRoute(route as RouteOptions), expected)
-})
-
-void t.test('isHeadOnly: HEAD is the only method', async (t) => {
-  for (const method of ['HEAD', ['HEAD']]) t.equal(isHeadOnly({ method } as RouteOptions), true)
-  for (const method of ['GET', ['GET', 'HEAD']]) t.equal(isHeadOnly({ method } as RouteOptions), false)
-})
 
 void t.test('websocket routes that were added before the plugin make app.ready() reject', async (t) => {
   const app = createApp(t)
