@@ -1,5 +1,6 @@
 /** The comparisons of HTTP/2 and HTTP/1.1 that a reader sees in docs/numbers.md, as a chart and as a table, in groups. */
 import { METRICS } from './metrics.js'
+import { computeRatio } from './rounds.js'
 
 const PAGE = [
   ['one socket: time until its first message is answered', 'page/rtt50-1', 'answer'],
@@ -56,13 +57,26 @@ export function compareTransports (results) {
   }))
 }
 
-/** Returns how many times better HTTP/2 is than HTTP/1.1, as the median and the extremes of rounds, or undefined. */
-export function computeAdvantage (results, scenario, metric) {
-  const { ratios, of } = results.find(({ name }) => name === scenario) ?? {}
-  const ratio = ratios?.[metric]
-  if (!(ratio?.min > 0) || of.join() !== 'h2,h1') return
+/**
+ * Returns how many times better HTTP/2 is than HTTP/1.1, as the median and the extremes of rounds, or undefined.
+ *
+ * @param compared the variants of HTTP/2 and HTTP/1.1, if they are not the two that the scenario compares
+ */
+export function computeAdvantage (results, scenario, metric, compared) {
+  const result = results.find(({ name }) => name === scenario)
+  const ratio = compared === undefined ? ratioOf(result, metric) : ratioBetween(result, metric, compared)
+  if (!(ratio?.min > 0)) return
 
   const { median, min, max } = ratio
   if (METRICS[metric].better === 'higher') return { median, min, max }
   return { median: 1 / median, min: 1 / max, max: 1 / min }
+}
+
+function ratioOf (result, metric) {
+  return result?.of.join() === 'h2,h1' ? result.ratios?.[metric] : undefined
+}
+
+function ratioBetween (result, metric, compared) {
+  const [first, second] = compared.map((variant) => result?.sides[variant]?.metrics?.[metric])
+  return first === undefined || second === undefined ? undefined : computeRatio(first, second)
 }

@@ -138,6 +138,7 @@ process.on('message', ({ name, value }) => {
 // Ctrl-C reaches all processes of a terminal. The parent process ends this one.
 process.on('SIGINT', () => {})
 process.once('disconnect', () => process.exit())
+if (!process.connected) process.exit()
 
 try {
   const listening = []

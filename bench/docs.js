@@ -11,19 +11,13 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { compareTransports, computeAdvantage } from './comparisons.js'
 import { computeGains, describeGains, formatGain } from './gains.js'
-import { METRICS, NO_VALUE, formatRatio, formatValue } from './metrics.js'
-import { scenarios } from './scenarios/index.js'
+import { NO_VALUE, formatRatio, formatValue } from './metrics.js'
 import { checkTargets } from './targets.js'
 
 const ROOT = new URL('../', import.meta.url)
 
 /** The versions of Node.js that have columns, in their order. */
 const MAJORS = [24, 26]
-
-/** Names of metrics in the rows of tables, if they are not their titles. */
-const SHORT_NAMES = {
-  rate: 'messages per second', throughput: 'MB/s', handshakes: 'handshakes per second', cpu: 'server CPU', rss: 'RSS'
-}
 
 const CHART = /!\[[^\]]*\](\([\w./]*?node-(\d+)\/gains\.svg\))/
 const BLOCK = /(<!-- begin ([\w-]+): .*? -->\n)([^]*?)(<!-- end \2 -->)/g
@@ -33,25 +27,52 @@ const PAGES = [0, 20, 50].flatMap((rtt) => [
   [`6 sockets, ${rtt} ms: time until all are answered`, `page/rtt${rtt}-6`, 'answers']
 ])
 
+const PROXY = [
+  ['64 users: messages per second', 'proxy/64-clients', 'rate'],
+  ['64 users: CPU of the app for a message', 'proxy/64-clients', 'cpu'],
+  ['64 users: CPU of HAProxy for a message', 'proxy/64-clients', 'proxyCpu'],
+  ['64 users: TCP connections between HAProxy and the app', 'proxy/64-clients', 'upstream'],
+  ['1,000 idle users: memory of the app for each', 'proxy/1000-idle', 'rss']
+]
+
+const MANY = ['h2-many', 'h1-many']
+
+const LINK = [['100 Mbit/s', '100mbit-rtt50'], ['300 Mbit/s', '300mbit-rtt50'], ['1 Gbit/s', '1gbit-rtt50']].flatMap(
+  ([rate, link]) => [
+    [`${rate}, upload, one socket: share of the link`, `link/${link}-upload`, 'share'],
+    [`${rate}, upload, 8 sockets: share of the link`, `link/${link}-upload`, 'share', MANY],
+    [`${rate}, upload, one socket: ramp-up`, `link/${link}-upload`, 'ramp'],
+    [`${rate}, download, one socket: share of the link`, `link/${link}-download`, 'share'],
+    [`${rate}, download, 8 sockets: share of the link`, `link/${link}-download`, 'share', MANY]
+  ]
+).concat([
+  ['1 Gbit/s, hosts tuned for it, upload, one socket: share of the link', 'link/1gbit-rtt50-tuned-upload', 'share'],
+  ['300 Mbit/s, a small echo beside a download: median latency above the round trip', 'bulk/link-300mbit-rtt50', 'wait50']
+])
+
 const MEMORY = [
-  ['1,000 sockets on one session: RSS', 'idle/1000', 'rss'],
-  ['1,000 sockets on one session: JavaScript heap', 'idle/1000', 'heap'],
-  ['10,000 sockets on ten sessions: RSS', 'idle/10000', 'rss'],
-  ['socket that a page with a session adds, one a page: RSS', 'memory/page-1', 'rss'],
-  ['socket that a page with a session adds, six a page: RSS', 'memory/page-6', 'rss'],
-  ['10,000 clients with one socket: RSS', 'memory/10k-sessions-of-one', 'rss']
+  ['1,000 sockets on one session: RSS of a socket', 'idle/1000', 'rss'],
+  ['1,000 sockets on one session: JavaScript heap of a socket', 'idle/1000', 'heap'],
+  ['10,000 sockets on ten sessions: RSS of a socket', 'idle/10000', 'rss'],
+  ['pages with one socket: RSS that it adds to the page', 'memory/page-1', 'rss'],
+  ['pages with 6 sockets: RSS that each adds to the page', 'memory/page-6', 'rss'],
+  ['10,000 users with one socket and nothing else: RSS of each', 'memory/10k-sessions-of-one', 'rss']
 ]
 
 const GATEWAY = [
-  ['64 sockets, 64 B echo', '64b-64-on-one-x1', ['rate', 'cpu']],
-  ['the same, 16 in flight on each', '64b-64-on-one-x16', ['rate', 'cpu']],
-  ['64 sockets, 64 KiB echo', '64k-64-on-one-x1', ['rate', 'cpu']],
-  ['the same, 4 in flight on each', '64k-64-on-one-x4', ['rate', 'cpu']],
-  ['sockets opened one after the other', 'handshake', ['handshakes', 'cpu']],
-  ['idle socket, of 1,000', 'idle-1000', ['rss', 'heap']]
-].flatMap(([label, name, metrics]) => metrics.map((metric) => (
-  [`${label}: ${nameMetric(metric)}`, `gateway/${name}`, metric]
-)))
+  ['64 sockets, 64 B echo: messages per second', '64b-64-on-one-x1', 'rate'],
+  ['64 sockets, 64 B echo: server CPU', '64b-64-on-one-x1', 'cpu'],
+  ['the same, 16 in flight on each: messages per second', '64b-64-on-one-x16', 'rate'],
+  ['the same, 16 in flight on each: server CPU', '64b-64-on-one-x16', 'cpu'],
+  ['64 sockets, 64 KiB echo: messages per second', '64k-64-on-one-x1', 'rate'],
+  ['64 sockets, 64 KiB echo: server CPU', '64k-64-on-one-x1', 'cpu'],
+  ['the same, 4 in flight on each: messages per second', '64k-64-on-one-x4', 'rate'],
+  ['the same, 4 in flight on each: server CPU', '64k-64-on-one-x4', 'cpu'],
+  ['sockets opened one after the other: handshakes per second', 'handshake', 'handshakes'],
+  ['sockets opened one after the other: server CPU', 'handshake', 'cpu'],
+  ['idle socket, of 1,000: RSS', 'idle-1000', 'rss'],
+  ['idle socket, of 1,000: JavaScript heap', 'idle-1000', 'heap']
+].map(([label, name, metric]) => [label, `gateway/${name}`, metric])
 
 const REFERENCES = [['references/echo-x1', 'rate'], ['references/echo-x1', 'cpu'], ['references/idle', 'rss']]
 
@@ -64,8 +85,8 @@ const TABLES = {
     ['6 sockets, 50 ms: bytes on the wire', 'page/rtt50-6', 'wire'],
     ['6 sockets, 50 ms: server CPU of a socket', 'page/rtt50-6', 'cpu']
   ]),
-  proxy: (columns) => writeValues(columns, rowsOf('proxy/', columns)),
-  link: (columns) => writeValues(columns, rowsOf('link/', columns)),
+  proxy: (columns) => writeValues(columns, PROXY),
+  link: (columns) => writeValues(columns, LINK),
   memory: (columns) => writeValues(columns, MEMORY),
   comparisons: writeComparisons,
   gateway: (columns) => writeRatios(columns, GATEWAY),
@@ -103,9 +124,9 @@ function writeGains (columns) {
 
 /** Writes both values of each row, and how many times better HTTP/2 is. */
 function writeValues (columns, specs) {
-  const rows = specs.map(([label, scenario, metric]) => [label, ...columns.flatMap((results) => {
-    const values = ['h2', 'h1'].map((variant) => formatMedian(results, scenario, variant, metric))
-    return [...values, formatAdvantage(computeAdvantage(results, scenario, metric))]
+  const rows = specs.map(([label, scenario, metric, compared]) => [label, ...columns.flatMap((results) => {
+    const values = (compared ?? ['h2', 'h1']).map((variant) => formatMedian(results, scenario, variant, metric))
+    return [...values, formatAdvantage(computeAdvantage(results, scenario, metric, compared))]
   })])
   return formatTable(['', ...MAJORS.flatMap((major) => [`HTTP/2, Node.js ${major}`, 'HTTP/1.1', 'times better'])], rows.filter(isMeasured))
 }
@@ -161,23 +182,9 @@ function writeTargets (columns, content) {
   return formatTable(['HTTP/2 / HTTP/1.1 unless noted', 'Target', ...MAJORS.map((major) => `Node.js ${major}`), 'Obstacle'], rows)
 }
 
-/** Returns a row for each metric of the scenarios whose names begin like that. */
-function rowsOf (prefix, columns) {
-  return scenarios.filter(({ name }) => name.startsWith(prefix)).flatMap(({ name, title }) => {
-    const result = columns.flat().find((candidate) => candidate.name === name)
-    const metrics = Object.keys(result?.ratios ?? {})
-    if (metrics.length === 0) return [[title, name, undefined]]
-    return metrics.map((metric) => [`${title}: ${nameMetric(metric)}`, name, metric])
-  })
-}
-
 /** Returns whether a row has a value in addition to its label. */
 function isMeasured ([, ...cells]) {
   return cells.some((cell) => cell !== NO_VALUE)
-}
-
-function nameMetric (metric) {
-  return SHORT_NAMES[metric] ?? METRICS[metric].title
 }
 
 function formatMedian (results, scenario, variant, metric) {

@@ -22,8 +22,7 @@ export async function runScenario (scenario, processes, durations) {
     const variants = mapValues(values, (metrics, key) => (
       { label: scenario.variants[key].label, metrics: mapValues(metrics, summarize) }
     ))
-    const ratios = computeRatios(variants, compare)
-    checkRatios(name, ratios)
+    const ratios = computeRatios(name, variants, compare)
     return { name, title, secure: isSecure, tool, sides: variants, of: compare, ratios, tables }
   } finally {
     for (const variant of Object.values(opened)) variant.close()
@@ -57,31 +56,29 @@ async function measureInTurns (scenario, opened, durations) {
 
 /** Throws if a round of a variant lacks a metric, or has one that is not a result: a rate is zero without any answer. */
 function checkMetrics (description, metrics, earlier) {
-  const expected = Object.keys(earlier).length > 0 ? Object.keys(earlier) : Object.keys(metrics)
-  if (expected.length === 0) throw new Error(`${description}: the round has no metrics`)
-  for (const metric of new Set([...expected, ...Object.keys(metrics)])) {
+  const isFirst = Object.keys(earlier).length === 0
+  const names = new Set([...Object.keys(earlier), ...Object.keys(metrics)])
+  if (names.size === 0) throw new Error(`${description}: the round has no metrics`)
+  for (const metric of names) {
     const value = metrics[metric]
+    if (!isFirst && earlier[metric] === undefined) throw new Error(`${description}: ${metric} is missing in an earlier round`)
     if (METRICS[metric] === undefined) throw new Error(`${description}: ${metric} is not in bench/metrics.js`)
     const isResult = Number.isFinite(value) && (METRICS[metric].better === 'lower' || value > 0)
     if (!isResult) throw new Error(`${description}: ${metric} is ${value ?? 'missing'}`)
   }
 }
 
-/** Throws if a ratio is not a number, such as one to the CPU time of a round that was shorter than the clock's unit. */
-function checkRatios (name, ratios) {
-  for (const [metric, { values }] of Object.entries(ratios)) {
-    const value = values.find((ratio) => !Number.isFinite(ratio))
-    if (value !== undefined) throw new Error(`${name}: the ratio of ${metric} is ${value}`)
-  }
-}
-
 /** Divides the metrics of the first variant by those of the second, round by round. */
-export function computeRatios (variants, [first, second]) {
+function computeRatios (name, variants, [first, second]) {
   if (variants[first] === undefined || variants[second] === undefined) return {}
   return mapValues(variants[first].metrics, (measured, metric) => {
     const other = variants[second].metrics[metric]
-    if (other === undefined) throw new Error(`${second} lacks ${metric}, which ${first} has`)
-    return computeRatio(measured, other)
+    if (other === undefined) throw new Error(`${name}: ${second} lacks ${metric}, which ${first} has`)
+    const ratio = computeRatio(measured, other)
+    // A round may be shorter than the unit of the clock that counts CPU time.
+    const invalid = ratio.values.find((value) => !Number.isFinite(value))
+    if (invalid !== undefined) throw new Error(`${name}: the ratio of ${metric} is ${invalid}`)
+    return ratio
   })
 }
 

@@ -31,4 +31,5 @@ const ports = await listen({ ...options, tls })
 process.on('message', async (measurement) => process.send(await MEASUREMENTS[measurement]()))
 // The channel closes however the benchmark ends, so no server outlives it.
 process.once('disconnect', () => process.exit())
+if (!process.connected) process.exit()
 process.send({ ports, version: process.version })

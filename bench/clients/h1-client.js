@@ -11,6 +11,7 @@ export class H1Client extends Client {
       let response = ''
       const connection = this.connect('http/1.1', (chunk) => {
         response += chunk.toString('latin1')
+        if (!'HTTP/1.1 200 '.startsWith(response.slice(0, 13))) throw new Error('the server rejected the request')
         const [, length, body] = /content-length: (\d+)\r\n[^]*?\r\n\r\n([^]*)/i.exec(response) ?? []
         if (body?.length !== Number(length)) return
         this.markIdle(connection)
