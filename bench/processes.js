@@ -31,6 +31,8 @@ class Processes {
   #options
   #shared = new Map()
   #children = new Set()
+  #proxies = new Set()
+  #isClosed = false
 
   /** @param options `node`: the binary that runs the servers; `profiles`: the directory of their CPU profiles */
   constructor (options) {
@@ -82,15 +84,21 @@ class Processes {
   /** Starts HAProxy in front of a server without TLS, to which it uses the HTTP version of a transport. */
   async startHAProxy (server, transport) {
     const { key, cert } = await (this.#certificate ??= this.#generateCertificate())
-    return startHAProxy({
+    const proxy = await startHAProxy({
       app: server.ports[transport],
       version: transport,
       certificate: `${readFileSync(cert)}\n${readFileSync(key)}`,
       writeFile: (name, content) => this.#writeFile(name, content)
     })
+    // A scenario that took too long goes on, and must leave nothing behind.
+    if (this.#isClosed) proxy.stop()
+    else this.#proxies.add(proxy)
+    return proxy
   }
 
   close () {
+    this.#isClosed = true
+    for (const proxy of this.#proxies) proxy.stop()
     for (const child of this.#children) stop(child)
     rmSync(this.#directory, { recursive: true })
   }
@@ -116,6 +124,7 @@ class Processes {
   #track (child) {
     this.#children.add(child)
     child.once('exit', () => this.#children.delete(child))
+    if (this.#isClosed) stop(child)
     return child
   }
 

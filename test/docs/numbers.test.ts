@@ -28,7 +28,8 @@ void t.test('docs/numbers.md: a changed result changes the page', async (t) => {
   const text = read('docs/numbers.md')
   const changed = JSON.parse(JSON.stringify(resultsOf(26)).replaceAll(/"median":[\d.]+/g, '"median":123.4')) as unknown[]
   const written = pages.get('docs/numbers.md')!(text, (major) => major === 26 ? changed : resultsOf(major))
-  t.match(written, '| Messages of 64 sockets per second | 177,000 messages/s')
+  const [unchanged] = text.match(/\| Messages of 64 sockets per second \| [\d,]+ messages\/s/)!
+  t.match(written, unchanged)
   t.match(written, '123 messages/s')
 })
 
