@@ -1,9 +1,9 @@
 /**
- * How long a benchmark measures. `rounds` is the default number of rounds of a scenario, after `discarded` ones that warm
- * up the JIT compiler for every variant. The other values are in ms:
- * `slice` is the measured time of a variant in one round; scenarios that need a warm-up measure for `steady` after it.
- * `timeout` limits the opening of a variant, and each measurement. `scale` multiplies the sockets of scenarios with a thousand
- * or more.
+ * Durations of a benchmark, in ms: `slice` is the measured time of a variant in one round. Scenarios that need a warm-up run
+ * for `warmUp`, and then measure for `steady`. `timeout` limits the opening of a variant, and each measurement.
+ *
+ * Numbers: `rounds` is the default of a scenario. `discarded` rounds come before them, in which the JIT compiler compiles
+ * the code of every variant. `scale` multiplies the sockets of scenarios with a thousand or more.
  */
 export const FULL = { name: 'full', rounds: 5, discarded: 1, slice: 500, warmUp: 1000, steady: 1200, timeout: 120_000, scale: 1 }
 

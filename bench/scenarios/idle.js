@@ -1,5 +1,6 @@
 /** Idle sockets: the memory that a server needs for each. */
 import { createClients } from '../clients/index.js'
+import { measureMemoryPerSocket } from '../memory.js'
 import { openMany } from './open-many.js'
 import { OTHER_SERVERS, TRANSPORTS } from './variants.js'
 
@@ -33,10 +34,9 @@ async function measure (variant, { processes, isSecure, durations }, sessions) {
   async function run () {
     // Excludes the memory that a server allocates once, for its first socket.
     await clients[0].open('/echo')
-    const before = await server.memory()
-    for (const client of clients) await openMany(client, count / clients.length)
-    const after = await server.memory()
-    return { rss: (after.rss - before.rss) / count, heap: (after.heap - before.heap) / count }
+    return measureMemoryPerSocket(server, count, async () => {
+      for (const client of clients) await openMany(client, count / clients.length)
+    })
   }
 
   try {

@@ -12,6 +12,7 @@
  * Nothing is shared, so this is where HTTP/2 costs most. `idle/10000` has as many sockets on ten sessions.
  */
 import { createClients } from '../clients/index.js'
+import { measureMemoryPerSocket } from '../memory.js'
 import { openMany } from './open-many.js'
 import { TRANSPORTS } from './variants.js'
 
@@ -90,12 +91,13 @@ async function measure (variant, { processes, isSecure }, { before, clients: cou
   }
 
   async function measureSockets (open) {
-    const before = await server.memory()
-    const cpuBefore = await server.cpu()
-    await open()
-    const cpu = await server.cpu() - cpuBefore
-    const after = await server.memory()
-    return { rss: (after.rss - before.rss) / total, heap: (after.heap - before.heap) / total, cpu: cpu / total }
+    let cpu
+    const { rss, heap } = await measureMemoryPerSocket(server, total, async () => {
+      const cpuBefore = await server.cpu()
+      await open()
+      cpu = await server.cpu() - cpuBefore
+    })
+    return { rss, heap, cpu: cpu / total }
   }
 
   async function run () {

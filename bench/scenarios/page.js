@@ -21,7 +21,7 @@ import { TRANSPORTS } from './variants.js'
 
 const MESSAGE_BYTES = 64
 
-/** A page is measured for every so many ms of a slice: ten of them in a round, five in a quick one. */
+/** Time of a slice, in ms, for which one page is measured. A full round has ten pages, a quick one five. */
 const SLICE_OF_PAGE = 50
 
 const { h1, h2 } = TRANSPORTS

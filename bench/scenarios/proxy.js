@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createClients } from '../clients/index.js'
 import { generateLoad } from '../clients/load-generator.js'
 import { hasHAProxy } from '../haproxy.js'
+import { measureMemoryPerSocket } from '../memory.js'
 import { TRANSPORTS } from './variants.js'
 
 const MESSAGE_BYTES = 64
@@ -80,14 +81,8 @@ async function measureMemory (variant, context) {
 
   async function run () {
     await connect(IDLE_BEFORE)
-    const before = await server.memory()
-    await connect(IDLE)
-    const after = await server.memory()
-    return {
-      upstream: proxy.countConnections(),
-      rss: (after.rss - before.rss) / IDLE,
-      heap: (after.heap - before.heap) / IDLE
-    }
+    const { rss, heap } = await measureMemoryPerSocket(server, IDLE, () => connect(IDLE))
+    return { upstream: proxy.countConnections(), rss, heap }
   }
 
   try {

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createClients } from '../clients/index.js'
+import { measureMemoryPerSocket } from '../memory.js'
 import { importEntry } from '../package-entry.js'
 import { referenceVariants } from '../references/index.js'
 import { LOAD_GENERATOR, echo } from './echo.js'
@@ -82,10 +83,10 @@ async function measureMemory (variant, { processes, isSecure }) {
   async function run () {
     // Excludes the memory that a server allocates once, for its first socket.
     await first.open('/echo')
-    const before = await server.memory()
-    for (const client of clients) await openMany(client, IDLE_SOCKETS_EACH)
-    const after = await server.memory()
-    return { rss: (after.rss - before.rss) / (IDLE_SESSIONS * IDLE_SOCKETS_EACH) }
+    const { rss } = await measureMemoryPerSocket(server, IDLE_SESSIONS * IDLE_SOCKETS_EACH, async () => {
+      for (const client of clients) await openMany(client, IDLE_SOCKETS_EACH)
+    })
+    return { rss }
   }
 
   try {
