@@ -68,7 +68,13 @@ export async function createRunner (root: string): Promise<Runner> {
     begin(t)
     const app = await createApp({ http2: true, https: { ...secrets, allowHTTP1: true } }, !REGISTERS.test(block.code))
     const { default: fragment } = await load(directory, toJavaScript(name)) as { default: Fragment }
-    await fragment(createScope(t, app))
+    const opened: WebSocket[] = []
+    const connectAndKeep = (...parameters: unknown[]): WebSocket => {
+      opened.push(Reflect.apply(connect, undefined, parameters))
+      return opened.at(-1)!
+    }
+    await fragment({ ...createScope(t, app), connect: connectAndKeep as typeof connect })
+    for (const socket of opened) await endOfHandshake(socket)
 
     for (const { app, urls } of apps) {
       if (!app.hasDecorator('injectWS')) continue
@@ -197,6 +203,12 @@ async function visit (t: Test, { code }: Block, urls: string[], open: Open): Pro
     const [closeCode] = await closed as [number]
     t.ok(closeCode !== 1011 || code.includes('1011'), `${url}: its handler does not fail`)
   }
+}
+
+/** Waits until a socket is open or has failed: one whose connection is destroyed before emits an error. */
+async function endOfHandshake (socket: WebSocket): Promise<void> {
+  if (socket.readyState !== socket.CONNECTING) return
+  await new Promise((resolve) => socket.once('open', resolve).once('close', resolve))
 }
 
 function addEcho (app: FastifyInstance): void {
