@@ -57,7 +57,8 @@ class Processes {
     const child = this.#fork('server-process.js', [server, options], {
       execPath: node, execArgv: ['--expose-gc', ...profiling]
     })
-    return new NodeServer(child, await this.#whenReady(child, once(child, 'message')))
+    const [ready] = await whileRunning(child, once(child, 'message'))
+    return new NodeServer(child, ready)
   }
 
   /** Returns a port from which a proxy forwards to the given one, with a round-trip time of `rtt` ms. */
@@ -76,7 +77,7 @@ class Processes {
     const args = Object.entries(options).map(([name, value]) => `--${name}=${value}`)
     return this.#startOnce(`proxy ${port} ${rtt} ${args}`, async () => {
       const child = this.#fork('delay-proxy.js', [...args, rtt, port])
-      const { ports } = await this.#whenReady(child, once(child, 'message'))
+      const [{ ports }] = await whileRunning(child, once(child, 'message'))
       return new DelayProxy(child, ports[0])
     })
   }
@@ -115,8 +116,8 @@ class Processes {
   async #startReference ({ command: [program, ...args], transport }, tls) {
     const child = this.#track(spawn(program, [...args, ...tls], { stdio: ['pipe', 'pipe', 'inherit'] }))
     const output = createInterface(child.stdout)
-    const firstLine = once(output, 'line').then(([text]) => [JSON.parse(text)])
-    const { port, name, version } = await this.#whenReady(child, firstLine)
+    const [firstLine] = await whileRunning(child, once(output, 'line'))
+    const { port, name, version } = JSON.parse(firstLine)
     this.referenceVersions[name] = version
     return new ReferenceServer(child, { ports: { [transport]: port }, version }, output)
   }
@@ -126,14 +127,6 @@ class Processes {
     child.once('exit', () => this.#children.delete(child))
     if (this.#isClosed) stop(child)
     return child
-  }
-
-  /** Resolves to the first message of a child. Rejects if the child exits before it. */
-  async #whenReady (child, firstMessage) {
-    const exited = once(child, 'exit').then(([code]) => { throw new Error(`${child.spawnargs} exited with ${code}`) })
-    const [ready] = await Promise.race([firstMessage, exited])
-    exited.catch(() => {})
-    return ready
   }
 
   async #generateCertificate () {
@@ -161,7 +154,7 @@ class DelayProxy {
   /** Resolves to the number of connections that the proxy has accepted, and of bytes that it has received. */
   async counts () {
     this.#child.send({ name: 'count' })
-    const [[{ connections, sent, received }]] = await once(this.#child, 'message')
+    const [[{ connections, sent, received }]] = await whileRunning(this.#child, once(this.#child, 'message'))
     return { connections, bytes: sent + received }
   }
 }
@@ -179,6 +172,20 @@ class ServerProcess {
 
   stop () {
     stop(this.child)
+  }
+}
+
+/** Resolves to what an answer of a child resolves to. Rejects if the child exits before. */
+async function whileRunning (child, answer) {
+  const ended = new AbortController()
+  const exited = once(child, 'exit', { signal: ended.signal }).then(([code, signal]) => {
+    throw new Error(`${child.spawnargs.join(' ')} exited with ${code ?? signal}`)
+  })
+  try {
+    return await Promise.race([answer, exited])
+  } finally {
+    exited.catch(() => {})
+    ended.abort()
   }
 }
 
@@ -202,7 +209,7 @@ class NodeServer extends ServerProcess {
 
   async #request (measurement) {
     this.child.send(measurement)
-    const [value] = await once(this.child, 'message')
+    const [value] = await whileRunning(this.child, once(this.child, 'message'))
     return value
   }
 }
@@ -226,7 +233,7 @@ class ReferenceServer extends ServerProcess {
   async memory () {
     for (let times = 0; times < 3; times++) {
       this.child.stdin.write('\n')
-      await once(this.#output, 'line')
+      await whileRunning(this.child, once(this.#output, 'line'))
       await sleep(50)
     }
     return { rss: Number(/^VmRSS:\s+(\d+) kB$/m.exec(this.#readProc('status'))[1]) * 1024 }

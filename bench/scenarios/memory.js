@@ -11,7 +11,7 @@
  * `memory/10k-sessions-of-one`: 10,000 users who have one socket each and fetch nothing, such as devices and services.
  * Nothing is shared, so this is where HTTP/2 costs most. `idle/10000` has as many sockets on ten sessions.
  */
-import { createClients } from '../clients/index.js'
+import { ClientGroup } from '../clients/group.js'
 import { measureMemoryPerSocket } from '../memory.js'
 import { openMany } from './open-many.js'
 import { TRANSPORTS } from './variants.js'
@@ -66,22 +66,15 @@ function opening (options) {
 async function measure (variant, { processes, isSecure }, { before, clients: count, sockets, fetches }) {
   requireFiles((before + count) * (fetches ? sockets + 1 : sockets))
   const server = await processes.startServer(variant, isSecure)
-  const clients = []
-  let fail
-  const failed = new Promise((resolve, reject) => { fail = reject })
+  const group = new ClientGroup(variant, server.ports, isSecure)
   const total = count * sockets
 
   /** Creates clients. They fetch something, or open their sockets. */
-  async function connect (count) {
-    const added = []
-    while (added.length < count) {
-      const batch = createClients(Math.min(BATCH, count - added.length), variant, server.ports, isSecure)
-      added.push(...batch)
-      clients.push(...batch)
-      for (const client of batch) client.failed.catch(fail)
-      await Promise.all(batch.map((client) => fetches ? client.get('/') : openMany(client, sockets)))
-    }
-    return added
+  function connect (count) {
+    return group.add(count, BATCH, async (client) => {
+      await (fetches ? client.get('/') : openMany(client, sockets))
+      return client
+    })
   }
 
   async function openSockets (clients) {
@@ -112,9 +105,9 @@ async function measure (variant, { processes, isSecure }, { before, clients: cou
   }
 
   try {
-    return await Promise.race([run(), failed])
+    return await Promise.race([run(), group.failed])
   } finally {
-    for (const client of clients) client.close()
+    group.close()
     server.stop()
   }
 }

@@ -8,7 +8,7 @@
  * `proxy/1000-idle`: memory of the app for each of 1,000 users who are idle.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createClients } from '../clients/index.js'
+import { ClientGroup } from '../clients/group.js'
 import { generateLoad } from '../clients/load-generator.js'
 import { hasHAProxy } from '../haproxy.js'
 import { measureMemoryPerSocket } from '../memory.js'
@@ -96,30 +96,19 @@ async function measureMemory (variant, context) {
 async function start ({ clients: clientVersion, ...variant }, { processes }) {
   const server = await processes.startServer(variant, false)
   const proxy = await processes.startHAProxy(server, variant.transport)
-  const clients = []
-  let fail
-  const failed = new Promise((resolve, reject) => { fail = reject })
-  failed.catch(() => {})
+  const client = { ...variant, transport: clientVersion }
+  const group = new ClientGroup(client, { [clientVersion]: proxy.port }, true)
 
   /** Opens sockets for users, a few at a time. Resolves to the sockets. */
-  async function connect (count) {
-    const sockets = []
-    while (sockets.length < count) {
-      const batch = createClients(Math.min(BATCH, count - sockets.length), {
-        ...variant, transport: clientVersion
-      }, { [clientVersion]: proxy.port }, true)
-      clients.push(...batch)
-      for (const client of batch) client.failed.catch(fail)
-      sockets.push(...await Promise.all(batch.map((client) => client.open('/echo', MESSAGE_BYTES))))
-    }
-    return sockets
+  function connect (count) {
+    return group.add(count, BATCH, (client) => client.open('/echo', MESSAGE_BYTES))
   }
 
   function close () {
-    for (const client of clients) client.close()
+    group.close()
     proxy.stop()
     server.stop()
   }
 
-  return { server, proxy, connect, failed, close }
+  return { server, proxy, connect, failed: group.failed, close }
 }

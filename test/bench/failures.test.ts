@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -12,6 +13,10 @@ interface Scenario {
   [key: string]: unknown
 }
 
+interface Processes {
+  startServer (variant: object, isSecure: boolean): Promise<{ child: ChildProcess, cpu (): Promise<number> }>
+}
+
 // The paths are computed, because TypeScript has no types for the benchmark, which is JavaScript.
 const load = (file: string): Promise<unknown> => import(new URL(`../../bench/${file}`, import.meta.url).href)
 const { SMOKE } = await load('durations.js') as { SMOKE: object }
@@ -19,7 +24,7 @@ const { runScenario } = await load('rounds.js') as {
   runScenario (scenario: Scenario, processes: unknown, durations: object): Promise<object>
 }
 const { withProcesses } = await load('processes.js') as {
-  withProcesses (options: object, main: (processes: unknown) => Promise<void>): Promise<void>
+  withProcesses (options: object, main: (processes: Processes) => Promise<void>): Promise<void>
 }
 const { selectSmoke } = await load('selection.js') as { selectSmoke (): Scenario[] }
 const { scenarios } = await load('scenarios/index.js') as { scenarios: Scenario[] }
@@ -94,6 +99,16 @@ void t.test('a benchmark fails if a metric is missing or is not a result', async
   await t.rejects(run([{ rate: 1, cpu: 1 }], [{ rate: 1 }]), { message: 'fake/one: b lacks cpu, which a has' })
   await t.rejects(run([{ cpu: 1 }], [{ cpu: 0 }]), { message: 'fake/one: the ratio of cpu is Infinity' })
   t.match(await run([{ rate: 2, rss: -1 }], [{ rate: 1, rss: 1 }]), { ratios: { rate: { median: 2 } } })
+})
+
+void t.test('a benchmark fails at once if a server exits while it is asked for its CPU time', async (t) => {
+  await withProcesses({}, async (processes) => {
+    const server = await processes.startServer({ server: 'ws' }, false)
+    const cpu = server.cpu()
+    server.child.kill('SIGKILL')
+    await t.rejects(cpu, /server-process\.js ws .* exited with SIGKILL$/)
+    await t.rejects(server.cpu(), Error, 'it has exited before')
+  })
 })
 
 void t.test('a benchmark that fails has exit code 1, names scenario and variant, and writes nothing', async (t) => {
