@@ -12,15 +12,12 @@
  * Nothing is shared, so this is where HTTP/2 costs most. `idle/10000` has as many sockets on ten sessions.
  */
 import { ClientGroup } from '../clients/group.js'
-import { measureMemoryPerSocket } from '../memory.js'
+import { measureMemoryPerSocket, requireFiles } from '../memory.js'
 import { openMany } from './open-many.js'
 import { TRANSPORTS } from './variants.js'
 
 /** Clients that connect at the same time. */
 const BATCH = 50
-
-/** Files that a process has open in addition to its connections, at most. */
-const OTHER_FILES = 100
 
 const { h1, h2 } = TRANSPORTS
 
@@ -110,12 +107,4 @@ async function measure (variant, { processes, isSecure }, { before, clients: cou
     group.close()
     server.stop()
   }
-}
-
-/** Throws if the limit of open files, which the servers inherit, is below the number of connections. */
-function requireFiles (connections) {
-  process.report.excludeNetwork = true
-  const { soft } = process.report.getReport().userLimits.open_files
-  const needed = connections + OTHER_FILES
-  if (soft < needed) throw new Error(`${needed} open files are needed, the limit is ${soft}: raise it with ulimit -n`)
 }

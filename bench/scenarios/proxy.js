@@ -11,15 +11,21 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ClientGroup } from '../clients/group.js'
 import { generateLoad } from '../clients/load-generator.js'
 import { hasHAProxy } from '../haproxy.js'
-import { measureMemoryPerSocket } from '../memory.js'
+import { measureMemoryPerSocket, requireFiles } from '../memory.js'
 import { TRANSPORTS } from './variants.js'
 
 const MESSAGE_BYTES = 64
 const USERS = 64
 const IDLE = 1000
 
-/** Idle users that the server has before others are measured: see memory.js. */
-const IDLE_BEFORE = 2000
+/**
+ * Idle users that the server has before others are measured, because V8's young generation grows with the first of them:
+ * see memory.js. A handshake without TLS allocates less, so it takes more of them.
+ */
+const IDLE_BEFORE = 6000
+
+/** Connections of HAProxy for an idle user, at most: one of the user, one to the server. */
+const CONNECTIONS_PER_USER = 2
 
 /** Users that connect at the same time. */
 const BATCH = 8
@@ -77,6 +83,7 @@ async function openLoad (variant, context) {
 }
 
 async function measureMemory (variant, context) {
+  requireFiles(CONNECTIONS_PER_USER * (IDLE_BEFORE + IDLE))
   const { server, proxy, connect, failed, close } = await start(variant, context)
 
   async function run () {
