@@ -11,7 +11,9 @@ const ROW_HEIGHT = 17
 const COLUMN_WIDTH = 64
 
 // The transports have colours of Okabe and Ito's colour-blind safe palette; other servers have muted ones.
-const OTHERS = { raw: '#5d7f95', 'fastify-websocket': '#b08a6a', ws: '#c2a891', naive: '#93a3ad', go: '#a5a58d' }
+const OTHERS = {
+  raw: '#5d7f95', 'plugin-http1': '#d99a6c', 'fastify-websocket': '#b08a6a', ws: '#c2a891', naive: '#93a3ad', go: '#a5a58d'
+}
 const COLOURS = { h1: '#d55e00', h2: '#0072b2', ...OTHERS }
 const INK = '#1f2328'
 const MUTED = '#6e7781'

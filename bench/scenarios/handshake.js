@@ -4,12 +4,12 @@ import { OTHER_SERVERS, TRANSPORTS } from './variants.js'
 
 const COUNT = 200
 
-const { 'fastify-websocket': fastifyWebsocket, naive } = OTHER_SERVERS
+const { 'plugin-http1': pluginHttp1, 'fastify-websocket': fastifyWebsocket, naive } = OTHER_SERVERS
 
 export const handshakes = [{
   name: 'handshake/sequential',
   title: `${COUNT} sockets opened one after the other`,
-  variants: { ...TRANSPORTS, 'fastify-websocket': fastifyWebsocket, naive },
+  variants: { ...TRANSPORTS, 'plugin-http1': pluginHttp1, 'fastify-websocket': fastifyWebsocket, naive },
   open: openSequence
 }]
 

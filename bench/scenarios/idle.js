@@ -4,7 +4,7 @@ import { measureMemoryPerSocket } from '../memory.js'
 import { openMany } from './open-many.js'
 import { OTHER_SERVERS, TRANSPORTS } from './variants.js'
 
-const { 'fastify-websocket': fastifyWebsocket, naive } = OTHER_SERVERS
+const { 'plugin-http1': pluginHttp1, 'fastify-websocket': fastifyWebsocket, naive } = OTHER_SERVERS
 
 /** Below the plugin's default limit of 1,024 streams of a session. */
 const SOCKETS_PER_SESSION = 1000
@@ -19,7 +19,7 @@ function idle (count) {
     title: `${count.toLocaleString('en')} idle sockets, over HTTP/2 on ${distribution}`,
     rounds: 3,
     warmsUp: false,
-    variants: { ...TRANSPORTS, 'fastify-websocket': fastifyWebsocket, naive },
+    variants: { ...TRANSPORTS, 'plugin-http1': pluginHttp1, 'fastify-websocket': fastifyWebsocket, naive },
     open: async (variant, context) => ({ measure: () => measure(variant, context, sessions), close () {} })
   }
 }

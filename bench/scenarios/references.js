@@ -12,13 +12,14 @@ import { LOAD_GENERATOR, echo } from './echo.js'
 import { openMany } from './open-many.js'
 import { OTHER_SERVERS, TRANSPORTS } from './variants.js'
 
-const { ws, 'fastify-websocket': fastifyWebsocket } = OTHER_SERVERS
+const { ws, 'plugin-http1': pluginHttp1, 'fastify-websocket': fastifyWebsocket } = OTHER_SERVERS
 const { bun, ...overHttp2 } = referenceVariants()
 
 const VARIANTS = {
   h2: { ...TRANSPORTS.h2, label: 'fastify-websocket-h2, HTTP/2' },
   ...overHttp2,
   h1: { ...TRANSPORTS.h1, label: 'fastify-websocket-h2, HTTP/1.1' },
+  'plugin-http1': { ...pluginHttp1, label: 'fastify-websocket-h2, HTTP/1.1, server without HTTP/2' },
   'fastify-websocket': fastifyWebsocket,
   ws,
   ...bun && { bun: { ...bun, label: `${bun.label}, HTTP/1.1` } }

@@ -5,8 +5,9 @@ export const TRANSPORTS = {
   h2: { label: 'HTTP/2', server: 'plugin', transport: 'h2' }
 }
 
-/** Other echo servers on Node.js, to compare the plugin with. */
+/** Other echo servers on Node.js, to compare the plugin with, and the plugin on the server of @fastify/websocket. */
 export const OTHER_SERVERS = {
+  'plugin-http1': { label: 'HTTP/1.1, server without HTTP/2', server: 'plugin-http1', transport: 'h1' },
   'fastify-websocket': { label: '@fastify/websocket, HTTP/1.1', server: 'fastify-websocket', transport: 'h1' },
   ws: { label: 'ws without Fastify, HTTP/1.1', server: 'ws', transport: 'h1' },
   raw: { label: 'Http2Stream without WebSocket', server: 'raw', transport: 'h2' },

@@ -69,12 +69,21 @@ function sendFrame (this: PluginSender, data: unknown, options: FrameOptions, ca
   const isPlain = options.fin && !options.mask && !options.compress && sendsImmediately(this)
   const size = isPlain ? writeShort(this._socket, data as Data, options.binary, callback) : -1
   if (size >= 0) return this[kCounter]?.sent(size, options.fin)
-  // Node counts the characters of a buffered string, not its bytes.
-  const payload = typeof data === 'string' ? Buffer.from(data) : data
+  const payload = typeof data === 'string' ? toPayload(data, options, this._socket) : data
   wsSend(this, payload, options, callback)
-  this[kCounter]?.sent(countBytes(payload), options.fin)
+  this[kCounter]?.sent(typeof payload === 'string' ? payload.length : countBytes(payload), options.fin)
   if (options.fin) this[kHeld]?.release()
   else if (isFirst) this[kFragmented] = prepared
+}
+
+/**
+ * Returns a text as it is, or as bytes. Node counts the characters of a buffered string, not its bytes, so the string
+ * has to be ASCII. An HTTP/2 stream needs bytes, which it sends in parts. Memory for the bytes of a long text costs as
+ * much as the rest of its message.
+ */
+function toPayload (text: string, { compress, mask }: FrameOptions, connection: Duplex): string | Buffer {
+  const isWhole = !('session' in connection) && !compress && !mask
+  return isWhole && Buffer.byteLength(text) === text.length ? text : Buffer.from(text)
 }
 
 function hold (

@@ -26,14 +26,17 @@ export function createResponse (request: IncomingMessage, socket: Socket): Serve
   response.shouldKeepAlive = false
   response.on('finish', responseOnFinish)
   // Node has removed its listener that forwards 'drain' to the response. Without one, a large refusal would stall.
-  socket.on('drain', () => { if (response.socket === socket) response.emit('drain') })
+  socket.on('drain', socketOnDrain)
   return response
 }
 
-/** Detaches the connection from a response, to use it for another protocol. */
+/**
+ * Detaches the connection from a response, to use it for another protocol. The connection then references the response
+ * no longer: an open socket lives long, and a response is more than 1 KB.
+ */
 export function detachResponse (response: ServerResponse, socket: Socket): void {
   releaseConnection(response)
-  socket.off('error', socketOnError)
+  socket.off('error', socketOnError).off('drain', socketOnDrain)
 }
 
 /**
@@ -52,4 +55,8 @@ function responseOnFinish (this: ServerResponse): void {
 
 function socketOnError (this: Socket): void {
   this.destroy()
+}
+
+function socketOnDrain (this: Socket): void {
+  readResponse(this)?.emit('drain')
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { PassThrough } from 'node:stream'
+import type { Duplex } from 'node:stream'
 import t from 'tap'
 import * as ws from 'ws'
 import { countSends, heldBytesOf, isLast, shortenWrites, writeShort } from '../../../lib/frames/frame-writer.ts'
@@ -94,7 +95,33 @@ void t.test('a message that is not to be masked, compressed or continued is writ
   sender._state = 1
   sender.send('text', whole)
   t.equal(sender._socket.read(), null)
-  t.strictSame(sent, [...others, whole].map((options) => [Buffer.from('text'), options]))
+  t.strictSame(sent, [...others, whole].map((options) => (
+    [options.compress || options.mask ? Buffer.from('text') : 'text', options]
+  )))
+})
+
+void t.test('a long text is passed to ws as it is if it is ASCII, except to an HTTP/2 stream', async (t) => {
+  const whole = { binary: false, compress: false, fin: true, mask: false }
+  const sent: unknown[] = []
+  class FakeSender {
+    _socket: Duplex = new PassThrough()
+    _state = 0
+    _firstFragment = true
+    send (data: unknown, _options: object): void { sent.push(data) }
+  }
+  const sender = new FakeSender()
+  const sizes: number[] = []
+  shortenWrites({ _sender: sender } as never)
+  countSends({ _sender: sender } as never, { sent: (bytes) => { sizes.push(bytes) } })
+  const ascii = 'x'.repeat(2000)
+  const others = ['ü', '€', '🐟'].map((letter) => ascii + letter)
+  for (const text of [ascii, ...others]) sender.send(text, whole)
+  sender.send(ascii, { ...whole, compress: true })
+  sender.send(ascii, { ...whole, mask: true })
+  sender._socket = Object.assign(new PassThrough(), { session: {} })
+  sender.send(ascii, whole)
+  t.strictSame(sent, [ascii, ...[...others, ascii, ascii, ascii].map((text) => Buffer.from(text))])
+  t.strictSame(sizes, [2000, 2002, 2003, 2004, 2000, 2000, 2000])
 })
 
 /** Sender of ws that records what it is to send. */
