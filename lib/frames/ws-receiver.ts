@@ -51,7 +51,10 @@ function endOnce (this: Receiver, ...parameters: unknown[]): Receiver {
 
 function toOwn (receiver: GuardedReceiver, data: unknown): unknown {
   if (Array.isArray(data)) return data.map((part) => toOwn(receiver, part))
-  if (!Buffer.isBuffer(data) || data.buffer === parsed || data.buffer.byteLength === data.length) return data
+  if (!Buffer.isBuffer(data)) return data
+  // Read once: it is a call of C++.
+  const { buffer } = data
+  if (buffer === parsed || buffer.byteLength === data.length) return data
   receiver[kMemory] ??= new PrivateMemory()
   return receiver[kMemory].copy(data)
 }

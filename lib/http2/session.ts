@@ -6,6 +6,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { WebSocket } from 'ws'
 import type { ReceiveWindowSizes } from '../options/receive-window.ts'
 import { connectionOf, measureCongested } from '../socket/connection.ts'
+import { AnswerJoiner } from './answer-joiner.ts'
 import { ReceiveBudget } from './receive-budget.ts'
 import { resetStream } from './reset-stream.ts'
 import { SendBudget } from './send-budget.ts'
@@ -43,6 +44,7 @@ export class Session implements AgingSession, ReceivingSession, SharedSession {
   readonly sendBudget: SendBudget
   readonly budget: ReceiveBudget<StreamReceiver>
   readonly tuner: WindowTuner
+  readonly answers = new AnswerJoiner()
   readonly transport: Duplex | undefined
   readonly session: Http2Session
   readonly openedAt = performance.now()

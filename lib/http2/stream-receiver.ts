@@ -2,6 +2,7 @@ import type { Http2Stream } from 'node:http2'
 import { FrameReader } from '../frames/frame-reader.ts'
 import { Slabs } from '../frames/private-memory.ts'
 import { hookMethods, nodePush } from '../internals/streams.ts'
+import type { AnswerJoiner } from './answer-joiner.ts'
 import type { ReceiveBudget } from './receive-budget.ts'
 import type { WindowTuner } from './window-tuner.ts'
 
@@ -20,6 +21,7 @@ const SLAB = 1024
 export interface ReceivingSession {
   readonly budget: ReceiveBudget
   readonly tuner: WindowTuner
+  readonly answers: AnswerJoiner
   /** Called once for a stream that received more than there is room for. */
   refuse (receiver: StreamReceiver): void
   removeStream (receiver: StreamReceiver): void
@@ -36,6 +38,9 @@ export class StreamReceiver {
   reader: FrameReader | undefined
   // Used by ReceiveBudget.
   unread = 0
+  // Used by AnswerJoiner.
+  isPipelined = false
+  chunks = 0
   // Used by WindowTuner.
   bytes = 0
   round = -1
@@ -64,7 +69,8 @@ export class StreamReceiver {
   receive (chunk: Buffer): boolean {
     if (this.#isRefused) return false
 
-    const { budget, tuner } = this.#session
+    const { answers, budget, tuner } = this.#session
+    if (this.isPipelined) answers.add(this)
     const rest = this.reader === undefined ? chunk : this.reader.read(chunk)
     if (rest !== chunk) tuner.read(this, chunk.length - (rest?.length ?? 0))
     if (rest === undefined) return true

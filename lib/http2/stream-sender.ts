@@ -2,6 +2,8 @@ import type { Http2Stream } from 'node:http2'
 import { nodeEnd, nodeWrite, nodeWritev } from '../internals/streams.ts'
 import type { WriteCallback, WriteItem } from '../internals/streams.ts'
 import { ConnectionWriter, sizeOf, sizeOfAll } from '../socket/connection-writer.ts'
+import { areSeveralAnswers } from './answer-joiner.ts'
+import type { AnsweringStream } from './answer-joiner.ts'
 import { SMALL_WRITE } from './send-budget.ts'
 import type { SendBudget } from './send-budget.ts'
 
@@ -27,6 +29,8 @@ export interface HeadWriter {
 export class StreamSender extends ConnectionWriter {
   /** Receives the first writes in place of the stream: an HTTP/1.1 head must not be sent as DATA. */
   head: HeadWriter | undefined
+  /** Receive side of the stream, whose chunks may be answered together. */
+  receiver: Pick<AnsweringStream, 'isPipelined'> | undefined
   readonly #budget: SendBudget
   /** Part of the current write that has not been passed to Node. */
   #rest = NOTHING
@@ -52,6 +56,7 @@ export class StreamSender extends ConnectionWriter {
   override writeAll (items: WriteItem[], callback: WriteCallback): void {
     if (this.head !== undefined) return this.#writeHead(items, callback)
     const size = sizeOfAll(items)
+    if (this.receiver !== undefined && areSeveralAnswers(items.length, size)) this.receiver.isPipelined = true
     if (size > SMALL_WRITE) return this.#writeSlices(items.map(toBuffer), callback)
     nodeWritev(this.duplex, items, this.begin(size, callback), this.prototype)
   }

@@ -45,7 +45,7 @@ export class StreamSocket extends Connection {
 
   constructor (stream: Http2Stream, receiver: StreamReceiver, session: SharedSession) {
     super(stream, new StreamSender(stream, session.sendBudget))
-    this.receiver = receiver
+    this.receiver = this.writer.receiver = receiver
     this.#session = session
     hookMethods(stream, { end: streamEnd, destroy: streamDestroy })
     stream.on('aborted', streamOnAborted)

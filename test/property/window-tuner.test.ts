@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
 import type { Http2Session, Http2Stream } from 'node:http2'
 import fc from 'fast-check'
+import { AnswerJoiner } from '../../lib/http2/answer-joiner.ts'
 import { ReceiveBudget } from '../../lib/http2/receive-budget.ts'
 import { StreamReceiver } from '../../lib/http2/stream-receiver.ts'
 import type { ReceivingSession } from '../../lib/http2/stream-receiver.ts'
@@ -73,6 +74,7 @@ class World implements ReceivingSession {
   readonly sizes: ReceiveWindowSizes
   readonly budget: ReceiveBudget
   readonly tuner: WindowTuner
+  readonly answers = new AnswerJoiner()
   readonly streams: FakeStream[] = []
   readonly #receivers = new Map<FakeStream, StreamReceiver>()
 

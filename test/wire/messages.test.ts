@@ -29,6 +29,44 @@ await t.test('many messages in one DATA frame arrive one by one and in order', a
   t.strictSame(client.wsTrace(1), ['HEADERS', ...texts.map((text) => `Text ${text}`)])
 })
 
+await t.test('messages that arrive without waiting for answers are answered in one DATA frame, in order', async (t) => {
+  const { client } = await openSocket(t)
+  const texts = Array.from({ length: 16 }, (_, index) => `message ${index}`)
+  const exchange = async (): Promise<number> => {
+    const before = client.trace(1).length
+    client.batch(() => { for (const text of [...texts, `last of ${before}`]) client.data(1, wsText(text)) })
+    await client.untilReceived(1, `Text last of ${before}`)
+    return client.trace(1).length - before
+  }
+  const frames = [await exchange(), await exchange(), await exchange()]
+  t.strictSame(frames, [2, 1, 1], 'the first answer leaves alone until the stream is known to be pipelined')
+  const received = client.wsTrace(1).filter((each) => each.startsWith('Text message'))
+  t.strictSame(received, [...texts, ...texts, ...texts].map((text) => `Text ${text}`))
+})
+
+await t.test('a pipelined stream whose socket closes sends its answers ahead of the Close frame', async (t) => {
+  const { client, socket } = await openSocket(t)
+  const send = (texts: string[]): void => client.batch(() => { for (const text of texts) client.data(1, wsText(text)) })
+  send(['1', '2', '3', '4'])
+  await client.untilReceived(1, 'Text 4')
+  socket.on('message', (data) => { if (String(data) === '6') socket.close(4000) })
+  send(['5', '6', '7'])
+  await client.untilReceived(1, 'Close 4000')
+  t.strictSame(client.wsTrace(1).slice(1), ['1', '2', '3', '4', '5', '6'].map((text) => `Text ${text}`).concat('Close 4000'))
+})
+
+await t.test('a pipelined stream whose socket is terminated ends without the answers', async (t) => {
+  const { client, socket, server } = await openSocket(t)
+  const send = (texts: string[]): void => client.batch(() => { for (const text of texts) client.data(1, wsText(text)) })
+  send(['1', '2', '3', '4'])
+  await client.untilReceived(1, 'Text 4')
+  socket.on('message', () => socket.terminate())
+  send(['5', '6'])
+  t.equal((await client.untilReset(1)).at(-1), 'RST_STREAM CANCEL')
+  await server.socketsClosed()
+  await client.roundTrip()
+})
+
 await t.test('padding and empty DATA frames are not part of a message', async (t) => {
   const { client } = await openSocket(t)
   const bytes = wsText('padded')

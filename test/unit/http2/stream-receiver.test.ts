@@ -40,6 +40,7 @@ function setUp (readableFlowing: boolean, hasRoom = true): Parts {
   const session = {
     budget: { reserve: (_receiver: unknown, bytes: number) => calls.push(`reserve ${bytes}`) > 0 && hasRoom },
     tuner: { size: 65_535, read: (_receiver: unknown, bytes: number) => { calls.push(`read ${bytes}`) } },
+    answers: { add: () => { calls.push('join') } },
     refuse: () => { calls.push('refuse') },
     removeStream: () => { calls.push('remove') }
   }
@@ -69,6 +70,14 @@ void t.test('small chunks keep little more memory alive than their own, however 
     const kept = [...memory].reduce((sum, { byteLength }) => sum + byteLength, 0)
     t.ok(kept < 2 * 200 * 65, `${kept} bytes for ${200 * 65}, ${isRead ? 'of a message in parts' : 'of a paused stream'}`)
   }
+})
+
+void t.test('the answers to a chunk are joined if the stream is pipelined', async (t) => {
+  const { stream, receiver, calls } = setUp(true)
+  stream.push(view(100))
+  receiver.isPipelined = true
+  stream.push(view(100))
+  t.same(calls, ['read 100', 'join', 'read 100'])
 })
 
 void t.test('small chunks keep little more memory alive than their own', async (t) => {

@@ -83,6 +83,15 @@ void t.test('a write of up to 4096 bytes is passed to Node as it is, and not cou
   t.same(results, [null, null])
 })
 
+void t.test('three small writes that waited at once mark the stream as pipelined', async (t) => {
+  for (const [count, size, isPipelined] of [[3, 66, true], [2, 66, false], [3, 2 * SMALL_WRITE, false]] as const) {
+    const { sender, callback } = setUp()
+    sender.receiver = { isPipelined: false }
+    sender.writeAll(Array.from({ length: count }, () => ({ chunk: Buffer.alloc(size), encoding: BINARY })), callback)
+    t.equal(sender.receiver.isPipelined, isPipelined, `${count} of ${size} bytes`)
+  }
+})
+
 void t.test('a larger write is passed in slices, each when the one before it was sent', async (t) => {
   const { node, sender, results, callback } = setUp()
   const bytes = Buffer.from(Array.from({ length: LARGE }, (_, index) => index & 0xff))

@@ -4,6 +4,7 @@ import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
+import { AnswerJoiner } from '../../../lib/http2/answer-joiner.ts'
 import { ReceiveBudget } from '../../../lib/http2/receive-budget.ts'
 import { StreamReceiver } from '../../../lib/http2/stream-receiver.ts'
 import { WindowTuner } from '../../../lib/http2/window-tuner.ts'
@@ -20,7 +21,8 @@ void t.test('windows grow for a stream that they hold back, and shrink when they
     const tuner = new WindowTuner(session, windowSizes, budget, undefined, 200)
     session.on('stream', (stream: ServerHttp2Stream) => {
       const refuse = (): void => { t.fail('there is room') }
-      const receiver = new StreamReceiver(stream, { budget, tuner, refuse, removeStream () {} })
+      const answers = new AnswerJoiner()
+      const receiver = new StreamReceiver(stream, { budget, tuner, answers, refuse, removeStream () {} })
       receiver.isSocket = true
       budget.add(receiver)
       stream.respond()
