@@ -32,7 +32,8 @@ const PROXY = [
   ['64 users: CPU of the app for a message', 'proxy/64-clients', 'cpu'],
   ['64 users: CPU of HAProxy for a message', 'proxy/64-clients', 'proxyCpu'],
   ['64 users: TCP connections between HAProxy and the app', 'proxy/64-clients', 'upstream'],
-  ['1,000 idle users: memory of the app for each', 'proxy/1000-idle', 'rss']
+  ['1,000 idle users: memory of the app for each', 'proxy/1000-idle', 'rss'],
+  ['1,000 idle users: JavaScript heap of the app for each', 'proxy/1000-idle', 'heap']
 ]
 
 const MANY = ['h2-many', 'h1-many']

@@ -5,7 +5,7 @@ import { METRICS, formatRatio, formatValue } from './metrics.js'
 const GAINS = [
   { scenario: 'page/rtt50', metric: 'connections', title: 'TCP connections of a page with 64 sockets', word: 'fewer' },
   { scenario: 'page/rtt50', metric: 'last', title: 'Time to open 64 sockets, round trip 50 ms', word: 'faster' },
-  { scenario: 'idle/1000', metric: 'rss', title: 'Server memory of an idle socket', word: 'less' },
+  { scenario: 'idle/10000', metric: 'rss', title: 'Server memory of an idle socket, of 10,000', word: 'less' },
   { scenario: 'load/64b-64-on-one-x1', metric: 'rate', title: 'Messages of 64 sockets per second', word: 'more' }
 ]
 

@@ -78,8 +78,8 @@ function sendFrame (this: PluginSender, data: unknown, options: FrameOptions, ca
 
 /**
  * Returns a text as it is, or as bytes. Node counts the characters of a buffered string, not its bytes, so the string
- * has to be ASCII. An HTTP/2 stream needs bytes, which it sends in parts. Memory for the bytes of a long text costs as
- * much as the rest of its message.
+ * has to be ASCII. An HTTP/2 stream needs bytes, which it sends in parts. On Node 26, memory for the bytes of a long
+ * text costs more than the rest of its message.
  */
 function toPayload (text: string, { compress, mask }: FrameOptions, connection: Duplex): string | Buffer {
   const isWhole = !('session' in connection) && !compress && !mask
