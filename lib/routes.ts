@@ -26,7 +26,6 @@ import type { Shutdown } from './shutdown.ts'
 import type { Connection } from './socket/connection.ts'
 import { Heartbeat } from './socket/heartbeat.ts'
 import type { PluginSocket } from './socket/plugin-socket.ts'
-import type { SocketRecord } from './socket/socket-record.ts'
 import { kConfigure, kHandlerDone, kUpgrade, kWebsocketRoute } from './symbols.ts'
 import type { Topics } from './topics/topics.ts'
 
@@ -169,14 +168,10 @@ function createHandler (
     socket.on('error', onError)
     monitor.socketOpened(record, upgrade)
     shutdown.addSocket(socket)
-    if (heartbeat > 0) startHeartbeat(socket, connection, record)
+    if (heartbeat > 0) new Heartbeat(socket, connection, heartbeat, record).start()
     // The request of an open socket lives long, and no longer needs the handshake with its response.
     ;(request.raw as RawRequest)[kUpgrade] = undefined
     callHandler(fastify, socket, request).catch(onError).finally(() => socket[kHandlerDone]())
-  }
-
-  function startHeartbeat (socket: PluginSocket, connection: Connection, record: SocketRecord): void {
-    new Heartbeat(socket, connection, heartbeat, () => monitor.socketUnresponsive(record)).start()
   }
 
   function createErrorListener (

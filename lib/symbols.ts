@@ -12,6 +12,8 @@ export const kWebsocketRoute = Symbol('fastify-websocket-h2.route')
 export const kAttachConnection = Symbol('fastify-websocket-h2.attach-connection')
 /** See PluginSocket. */
 export const kConfigure = Symbol('fastify-websocket-h2.configure')
+/** See DrainingSocket. */
+export const kDrain = Symbol('fastify-websocket-h2.drain')
 /** See PluginSocket. */
 export const kHandlerDone = Symbol('fastify-websocket-h2.handler-done')
 /** See PluginSocket. */

@@ -37,7 +37,7 @@ const LAYERS: string[][] = [
 
 /** Modules that only these layers and files may import at run time. */
 const RESTRICTED: Record<string, string[]> = {
-  'node:http2': ['lib/cli/http2-session.ts', 'lib/client/transport.ts', 'lib/http2/'],
+  'node:http2': ['lib/cli/http2-session.ts', 'lib/client/transport.ts', 'lib/http2/', 'lib/internals/http2-response.ts'],
   'node:net': ['lib/cli/connection.ts', 'lib/client/transport.ts'],
   ws: ['lib/internals/ws.ts'],
   fastify: [],

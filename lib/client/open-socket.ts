@@ -30,8 +30,8 @@ export function openSocket (target: string | URL | ClientHttp2Session, settings:
     socket.prependOnceListener('open', () => {
       socket[kAttachConnection](connection)
       // Nobody else uses the session, and its server would not close the connection.
-      const onUnresponsive = (): void => { if (ownsConnection) connection.transport?.destroy() }
-      if (heartbeat > 0) new Heartbeat(socket, connection, heartbeat, onUnresponsive).start()
+      const unresponsive = (): void => { if (ownsConnection) connection.transport?.destroy() }
+      if (heartbeat > 0) new Heartbeat(socket, connection, heartbeat, { unresponsive }).start()
     })
   })
   return socket

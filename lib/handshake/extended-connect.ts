@@ -1,11 +1,12 @@
 import type { IncomingMessage } from 'node:http'
-import type { Http2Server, Http2ServerRequest } from 'node:http2'
+import type { Http2Server, Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
 import { ignoreError } from '../error-handling.ts'
 import { readHeaderListLimit, sizeOfHeaderList } from '../http2/header-list.ts'
 import type { Sessions } from '../http2/sessions.ts'
 import type { StreamSocket } from '../http2/stream-socket.ts'
+import { detachResponse } from '../internals/http2-response.ts'
 import { onConnect } from '../internals/http2.ts'
 import { checkExtendedConnect } from './headers.ts'
 import type { Refusal } from './headers.ts'
@@ -29,15 +30,15 @@ export function onExtendedConnect (
 ): () => void {
   const headerListLimit = readHeaderListLimit(server)
 
-  function serverOnConnect (request: Http2ServerRequest, connection: Socket): void {
+  function serverOnConnect (request: Http2ServerRequest, response: Http2ServerResponse | Socket): void {
     // With allowHTTP1 this event reports the CONNECT of HTTP/1.1 too, with a connection instead of a response.
-    if (request.httpVersionMajor < 2) return refuseTunnel(request as unknown as IncomingMessage, connection)
+    if (request.httpVersionMajor < 2) return refuseTunnel(request as unknown as IncomingMessage, response as Socket)
 
     const { stream, headers, rawHeaders } = request
     // A listener for 'stream' has answered or ended it.
     if (stream.headersSent || stream.closed || stream.destroyed) return
     // From Node 27 on, a client that resets a stream causes an error of the stream and its request (nodejs/node#63249).
-    for (const emitter of [stream, request]) emitter.on('error', ignoreError)
+    for (const emitter of [stream, request]) if (emitter.listenerCount('error') === 0) emitter.on('error', ignoreError)
     const refusal = sizeOfHeaderList(rawHeaders) > headerListLimit
       ? TOO_LARGE
       : checkExtendedConnect(headers, stream.endAfterHeaders)
@@ -48,6 +49,7 @@ export function onExtendedConnect (
       return
     }
 
+    detachResponse(server, stream, response)
     const streamSocket = sessions.forStream(stream)?.addSocket(stream)
     if (streamSocket === undefined) return
     // RFC 9113 section 8.3.1: with an :authority, a Host field is ignored. Hooks compare `host` with the Origin.

@@ -27,6 +27,11 @@ export interface ReceivingSession {
   removeStream (receiver: StreamReceiver): void
 }
 
+/** Observer of received data. */
+interface DataObserver {
+  onData (): void
+}
+
 /** Receive side of one HTTP/2 stream, of a socket or of an ordinary request with a body. */
 export class StreamReceiver {
   readonly stream: Http2Stream
@@ -34,6 +39,8 @@ export class StreamReceiver {
   readonly window: number
   /** True if the stream carries a WebSocket. */
   isSocket = false
+  /** Informed of the next data, once. A listener for 'data' would miss messages, and disable the FrameReader. */
+  observer: DataObserver | undefined
   /** Present once `readFrames()` was called. */
   reader: FrameReader | undefined
   // Used by ReceiveBudget.
@@ -69,6 +76,7 @@ export class StreamReceiver {
   receive (chunk: Buffer): boolean {
     if (this.#isRefused) return false
 
+    if (this.observer !== undefined) this.#reportData(this.observer)
     const { answers, budget, tuner } = this.#session
     if (this.isPipelined) answers.add(this)
     const rest = this.reader === undefined ? chunk : this.reader.read(chunk)
@@ -92,6 +100,11 @@ export class StreamReceiver {
 
   onClose (): void {
     this.#session.removeStream(this)
+  }
+
+  #reportData (observer: DataObserver): void {
+    this.observer = undefined
+    observer.onData()
   }
 
   /** Discards this chunk and all that follow it. */

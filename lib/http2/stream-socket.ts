@@ -62,6 +62,10 @@ export class StreamSocket extends Connection {
     this.#session.socketOpened(websocket)
   }
 
+  protected override awaitData (): void {
+    this.receiver.observer = this
+  }
+
   /** Includes the connection of the session: while it is congested, all of its streams wait. */
   override measureProgress (): number {
     return this.writer.bytesSent + (measureCongested(this.transport) ?? 0)

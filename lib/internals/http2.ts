@@ -1,5 +1,5 @@
 import { maxHeaderSize } from 'node:http'
-import type { Http2Server, Http2ServerRequest, Http2Session, Http2Stream, Settings } from 'node:http2'
+import type { Http2Server, Http2ServerRequest, Http2ServerResponse, Http2Session, Http2Stream, Settings } from 'node:http2'
 import type { Server, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setImmediate } from 'node:timers'
@@ -53,14 +53,14 @@ export function onSession (
 }
 
 /**
- * Calls a listener with each CONNECT request of a server, and with its connection if it came over HTTP/1.1. Returns a
- * function that stops it.
+ * Calls a listener with each CONNECT request of a server, and with its response, or with its connection if it came over
+ * HTTP/1.1. Returns a function that stops it.
  *
  * Node documents the event for HTTP/1.1 only. Of a stream it makes a request, and then this event, once the server has
  * had a listener for 'request'.
  */
 export function onConnect (
-  server: Server, listener: (request: Http2ServerRequest, connection: Socket) => void
+  server: Server, listener: (request: Http2ServerRequest, response: Http2ServerResponse | Socket) => void
 ): () => void {
   server.on('connect', listener)
   if (server.listenerCount('request') === 0) server.once('request', () => {})

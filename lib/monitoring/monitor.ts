@@ -6,6 +6,7 @@ import type { RawRequest, RefusedHandshake, Upgrade } from '../handshake/upgrade
 import type { Session, SessionObserver } from '../http2/session.ts'
 import type { PluginSocket } from '../socket/plugin-socket.ts'
 import { SocketRecord } from '../socket/socket-record.ts'
+import type { SocketObserver } from '../socket/socket-record.ts'
 import { HandshakeTraces } from './handshake-traces.ts'
 import { Totals } from './totals.ts'
 import type { Sources } from './totals.ts'
@@ -14,7 +15,7 @@ import type { Sources } from './totals.ts'
  * Monitor of one server. It counts what happens, publishes it on the channels, and logs it: sockets at debug, refusals
  * at info.
  */
-export class Monitor implements SessionObserver {
+export class Monitor implements SessionObserver, SocketObserver {
   readonly #fastify: FastifyInstance
   readonly #traces: HandshakeTraces
   readonly #totals = new Totals()
@@ -22,10 +23,6 @@ export class Monitor implements SessionObserver {
   readonly records = new Set<SocketRecord>()
   /** Number of sockets that each session has carried. A session also has the streams of handshakes that are refused. */
   readonly #carried = new WeakMap<Http2Session, number>()
-  readonly #recordObserver = {
-    onClose: (record: SocketRecord, message: SocketCloseMessage) => this.#socketClosed(record, message),
-    onSlowConsumer: (action: 'close' | 'drop') => this.#totals.slowConsumer(action)
-  }
 
   constructor (fastify: FastifyInstance) {
     this.#fastify = fastify
@@ -58,7 +55,7 @@ export class Monitor implements SessionObserver {
 
   /** Creates the record of a socket that opens. The socket informs the record. */
   createRecord (socket: PluginSocket, request: FastifyRequest, upgrade: Upgrade): SocketRecord {
-    const record = new SocketRecord(socket, request, upgrade.httpVersion, this.#recordObserver)
+    const record = new SocketRecord(socket, request, upgrade.httpVersion, this)
     this.records.add(record)
     this.#totals.socketOpened()
     const { raw } = request as { raw: RawRequest }
@@ -75,7 +72,6 @@ export class Monitor implements SessionObserver {
     request.log.debug({ route, httpVersion, protocol, extensions }, 'websocket opened')
   }
 
-  /** Called before a socket is terminated because its client is unresponsive. */
   socketUnresponsive (record: SocketRecord): void {
     this.#totals.unresponsive++
     if (channels.unresponsive.hasSubscribers) channels.unresponsive.publish(record.identity)
@@ -83,7 +79,11 @@ export class Monitor implements SessionObserver {
     request.log.info({ route, httpVersion }, 'websocket client is unresponsive: socket terminated')
   }
 
-  #socketClosed (record: SocketRecord, message: SocketCloseMessage): void {
+  slowConsumer (action: 'close' | 'drop'): void {
+    this.#totals.slowConsumer(action)
+  }
+
+  socketClosed (record: SocketRecord, message: SocketCloseMessage): void {
     this.records.delete(record)
     this.#totals.socketClosed(message)
     channels.socketClose.publish(message)

@@ -3,6 +3,7 @@ import type { WebSocket } from 'ws'
 import type { HttpVersion } from '../../types/index.ts'
 import { hasOwnWrite, hookMethods, readSendQueue } from '../internals/streams.ts'
 import type { WriteCallback, WriteItem } from '../internals/streams.ts'
+import { kDrain } from '../symbols.ts'
 import { ConnectionWriter, loseWrite } from './connection-writer.ts'
 
 const kConnection = Symbol('fastify-websocket-h2.connection')
@@ -23,6 +24,11 @@ export interface ConnectionObserver {
   onClose (): void
 }
 
+/** Socket that is informed when its connection has sent what waited. */
+export interface DrainingSocket {
+  [kDrain] (): void
+}
+
 /**
  * Connection that carries a WebSocket: a TCP connection, with or without TLS, or an HTTP/2 stream (StreamSocket). Its
  * listeners are functions that all connections share, and are added with `on` even for events that happen once: a
@@ -34,6 +40,7 @@ export class Connection {
   /** Undefined for a Duplex that has a `_write` of its own. */
   readonly writer: ConnectionWriter | undefined
   #observer: ConnectionObserver | undefined
+  #socket: DrainingSocket | undefined
   #timer: NodeJS.Timeout | undefined
   #closeTimeout = 0
 
@@ -97,15 +104,30 @@ export class Connection {
   /** Called once, when a socket has been opened on the connection. */
   startReading (_websocket: WebSocket, _options: object): void {}
 
+  /** Calls a socket when it can send more. */
+  reportDrain (socket: DrainingSocket): void {
+    this.#socket = socket
+    this.duplex.on('drain', duplexOnDrain)
+  }
+
   /** Reports the next data, and the close, to one observer. */
   observe (observer: ConnectionObserver): void {
     this.#observer = observer
+    this.awaitData()
+  }
+
+  /** Makes the next data call `onData()`. */
+  protected awaitData (): void {
     this.duplex.on('data', duplexOnData)
   }
 
   onData (): void {
-    this.duplex.off('data', duplexOnData)
     this.#observer?.onData()
+  }
+
+  /** Informs the socket that it can send more. */
+  onDrain (): void {
+    this.#socket?.[kDrain]()
   }
 
   onFinish (): void {
@@ -166,7 +188,12 @@ function duplexWritev (this: Duplex, items: WriteItem[], callback: WriteCallback
 }
 
 function duplexOnData (this: Carrier): void {
+  this.off('data', duplexOnData)
   this[kConnection].onData()
+}
+
+function duplexOnDrain (this: Carrier): void {
+  this[kConnection].onDrain()
 }
 
 function duplexOnFinish (this: Carrier): void {

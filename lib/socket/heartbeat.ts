@@ -1,6 +1,8 @@
 import { setImmediate } from 'node:timers'
 import type { WebSocket } from '../../types/index.ts'
 import type { Connection, ConnectionObserver } from './connection.ts'
+import { beginBeats, endBeats } from './shared-interval.ts'
+import type { Beating } from './shared-interval.ts'
 
 /**
  * Intervals without any progress after which even a peer with much data ahead of the ping is unresponsive. Some of that
@@ -12,16 +14,22 @@ const MAX_SILENT_BEATS = 4
 /** Lowest rate at which a peer is expected to read, in bytes per ms: 8 KB/s. */
 const MIN_READ_RATE = 8
 
+/** Observer of a heartbeat. */
+export interface HeartbeatObserver {
+  /** Called before the socket of an unresponsive peer is terminated. */
+  unresponsive (): void
+}
+
 /**
  * Pings a socket (RFC 6455 section 5.5.2), so that proxies do not close it as idle. Terminates it when its peer is
  * unresponsive: nothing was received since the last ping, and the peer accepted none of the data that waits for it.
  */
-export class Heartbeat implements ConnectionObserver {
+export class Heartbeat implements Beating, ConnectionObserver {
   readonly #websocket: WebSocket
   readonly #connection: Connection
   readonly #interval: number
-  readonly #onUnresponsive: () => void
-  #timer: NodeJS.Timeout | undefined
+  readonly #observer: HeartbeatObserver
+  due = 0
   /** True if bytes were received since the last ping. */
   #hasReceived = true
   #wasPaused = false
@@ -34,19 +42,16 @@ export class Heartbeat implements ConnectionObserver {
   #accepted = 0
   #acceptedAtAnsweredPing = 0
 
-  /**
-   * @param interval in ms
-   * @param onUnresponsive called before the socket of an unresponsive peer is terminated
-   */
-  constructor (websocket: WebSocket, connection: Connection, interval: number, onUnresponsive: () => void) {
+  /** @param interval in ms */
+  constructor (websocket: WebSocket, connection: Connection, interval: number, observer: HeartbeatObserver) {
     this.#websocket = websocket
     this.#connection = connection
     this.#interval = interval
-    this.#onUnresponsive = onUnresponsive
+    this.#observer = observer
   }
 
   start (): void {
-    this.#timer = setInterval(beat, this.#interval, this).unref()
+    beginBeats(this, this.#interval)
     this.#accepted = this.#connection.bytesAccepted
     this.#listen()
   }
@@ -74,7 +79,7 @@ export class Heartbeat implements ConnectionObserver {
   }
 
   onClose (): void {
-    clearInterval(this.#timer)
+    endBeats(this, this.#interval)
   }
 
   /** True if the pong may be unread because the socket is paused. */
@@ -113,14 +118,10 @@ export class Heartbeat implements ConnectionObserver {
   }
 
   #terminate (): void {
-    this.#onUnresponsive()
+    this.#observer.unresponsive()
     this.#connection.destroyIfUnresponsive(this.#interval)
     this.#websocket.terminate()
   }
-}
-
-function beat (heartbeat: Heartbeat): void {
-  heartbeat.beat()
 }
 
 function check (heartbeat: Heartbeat): void {

@@ -5,6 +5,14 @@ import { channels } from '../channels.ts'
 /** Code of a connection that was lost without a Close frame (RFC 6455 section 7.1.5). */
 const NO_CODE = 1006
 
+/** Observer of the sockets of a server. */
+export interface SocketObserver {
+  /** Called once, when a socket has closed. */
+  socketClosed (record: SocketRecord, message: SocketCloseMessage): void
+  socketUnresponsive (record: SocketRecord): void
+  slowConsumer (action: 'close' | 'drop'): void
+}
+
 /** Record of one open socket of a route: its identity and its traffic. Publishes its events on the channels. */
 export class SocketRecord implements SocketMessage, SocketTraffic {
   readonly socket: WebSocket
@@ -16,25 +24,17 @@ export class SocketRecord implements SocketMessage, SocketTraffic {
   bytesReceived = 0
   bytesSent = 0
   readonly #openedAt = performance.now()
-  readonly #onClose: (record: SocketRecord, message: SocketCloseMessage) => void
-  readonly #onSlowConsumer: (action: 'close' | 'drop') => void
+  readonly #observer: SocketObserver
   #closedBy: SocketCloseMessage['closedBy']
   #isSendingBlocked = false
   #isPaused = false
 
-  constructor (
-    socket: WebSocket, request: FastifyRequest, httpVersion: HttpVersion, observer: {
-      /** Called once, when the socket has closed. */
-      onClose: (record: SocketRecord, message: SocketCloseMessage) => void
-      onSlowConsumer: (action: 'close' | 'drop') => void
-    }
-  ) {
+  constructor (socket: WebSocket, request: FastifyRequest, httpVersion: HttpVersion, observer: SocketObserver) {
     this.socket = socket
     this.request = request
     this.route = request.routeOptions.url!
     this.httpVersion = httpVersion
-    this.#onClose = observer.onClose
-    this.#onSlowConsumer = observer.onSlowConsumer
+    this.#observer = observer
   }
 
   /** Identity of the socket, for a message. */
@@ -82,9 +82,14 @@ export class SocketRecord implements SocketMessage, SocketTraffic {
 
   /** Called when `slowConsumer` has decided against a message. */
   refusedMessage (action: 'close' | 'drop', bufferedAmount: number): void {
-    this.#onSlowConsumer(action)
+    this.#observer.slowConsumer(action)
     if (!channels.slowConsumer.hasSubscribers) return
     channels.slowConsumer.publish({ ...this.identity, bufferedAmount, action })
+  }
+
+  /** Called before the socket is terminated because its client is unresponsive. */
+  unresponsive (): void {
+    this.#observer.socketUnresponsive(this)
   }
 
   /** Called when a side begins to close the socket. Only the first call counts. */
@@ -101,7 +106,7 @@ export class SocketRecord implements SocketMessage, SocketTraffic {
     this.drained()
     this.paused(false)
     const { messagesReceived, messagesSent, bytesReceived, bytesSent } = this
-    this.#onClose(this, {
+    this.#observer.socketClosed(this, {
       ...this.identity,
       code,
       reason: String(reason),

@@ -11,7 +11,7 @@ import { guardReceiver } from '../frames/ws-receiver.ts'
 import { enableCaptureRejections } from '../internals/events.ts'
 import { hasReceivedClose, hasReceiver } from '../internals/ws.ts'
 import { isPromise } from '../options/validate.ts'
-import { kAttachConnection, kConfigure, kDeliver, kHandlerDone, kIsSlow } from '../symbols.ts'
+import { kAttachConnection, kConfigure, kDeliver, kDrain, kHandlerDone, kIsSlow } from '../symbols.ts'
 import { CloseCode } from './close-code.ts'
 import type { Connection } from './connection.ts'
 import { delayEnd } from './delayed-end.ts'
@@ -49,7 +49,7 @@ export function createSocketClass (Base: typeof WsWebSocket): typeof WsWebSocket
       this.#connection = connection
       this.#isCompressed = this.extensions !== ''
       if (this.#isCompressed) this.#endIfSent = delayEnd(this, connection.duplex)
-      connection.duplex.on('drain', () => this.#drain())
+      connection.reportDrain(this)
     }
 
     [kConfigure] ({ sendLimits, log, captureRejections = false, ...callbacks }: SocketSettings): void {
@@ -144,12 +144,12 @@ export function createSocketClass (Base: typeof WsWebSocket): typeof WsWebSocket
         this.#endIfSent!(isAccepted ? error : undefined)
         // Like ws, which ignores anything else.
         if (typeof callback === 'function') callback(error)
-        if (this.#needsDrain) this.#drain()
+        if (this.#needsDrain) this[kDrain]()
       })
       this.#needsDrain ||= this.bufferedAmount - heldBytesOf(this) >= this.#connection!.duplex.writableHighWaterMark
     }
 
-    #drain (): void {
+    [kDrain] (): void {
       if (this.bufferedAmount > heldBytesOf(this)) return
       this.#needsDrain = false
       this.#record?.drained()

@@ -9,22 +9,31 @@ interface Recorded {
   socket: object
   closed: SocketCloseMessage[]
   slow: string[]
+  unresponsive: SocketRecord[]
 }
 
 function create (): Recorded {
   const socket = {}
   const request = { routeOptions: { url: '/rooms/:room' } }
-  const [closed, slow] = [[] as SocketCloseMessage[], [] as string[]]
+  const [closed, slow, unresponsive] = [[] as SocketCloseMessage[], [] as string[], [] as SocketRecord[]]
   const created = new SocketRecord(socket as WebSocket, request as FastifyRequest, '2', {
-    onClose: (_record, message) => closed.push(message),
-    onSlowConsumer: (action) => slow.push(action)
+    socketClosed: (_record, message) => closed.push(message),
+    socketUnresponsive: (record) => unresponsive.push(record),
+    slowConsumer: (action) => slow.push(action)
   })
-  return { record: created, socket, closed, slow }
+  return { record: created, socket, closed, slow, unresponsive }
 }
 
 function directionsOf (messages: BackpressureMessage[]): string[] {
   return messages.map(({ direction, active }) => `${direction} ${active ? 'begins' : 'ends'}`)
 }
+
+void t.test('unresponsive: the observer receives the record', async (t) => {
+  const { record, unresponsive } = create()
+  record.unresponsive()
+  t.same(unresponsive.length, 1)
+  t.equal(unresponsive[0], record)
+})
 
 void t.test('closed: the message has the identity of the socket, its traffic, and the side that closed first', async (t) => {
   const { record, socket, closed } = create()
