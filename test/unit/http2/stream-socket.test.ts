@@ -10,6 +10,7 @@ import type { SharedSession } from '../../../lib/http2/stream-socket.ts'
 import { connectionOf } from '../../../lib/socket/connection.ts'
 import { wsText } from '../../helpers/ws-frames.ts'
 import { openStream, untilClosed } from './open-stream.ts'
+import { waitUntil } from '../../helpers/waiting.ts'
 
 const LARGE = 300 * 1024
 const CLOSE_TIMEOUT = 1000
@@ -188,6 +189,19 @@ for (const [end, act] of Object.entries(ends)) {
     t.same([...events].sort(), ['callback', 'close', 'observed'])
   })
 }
+
+void t.test('observe: the next data is reported once, without a listener of the stream', async (t) => {
+  const { socket, stream, client } = await openStream(t)
+  const listeners = stream.listenerCount('data')
+  let calls = 0
+  socket.observe({ onData: () => { calls++ }, onClose () {} })
+  t.equal(stream.listenerCount('data'), listeners, 'one would disable the FrameReader')
+  client.data(1, Buffer.from('one'))
+  await waitUntil(() => calls === 1, 'the data is reported')
+  client.data(1, Buffer.from('two'))
+  await waitUntil(() => stream.readableLength === 6 || stream.readableFlowing === true, 'more data was received')
+  t.equal(calls, 1)
+})
 
 void t.test('a write counts as sent if Node closes the stream with the END_STREAM that follows it', async (t) => {
   const { socket, stream, client, untilReceived } = await openStream(t)

@@ -53,7 +53,7 @@ void t.test('a member that was removed is not called, nor one that another membe
   t.same([first, second, third].map(({ beats }) => beats.length), [0, 1, 0])
 })
 
-void t.test('a member that is added by another, or after all others have gone, is called', async (t) => {
+void t.test('a member is called that another one adds, or that is added when there is none', async (t) => {
   const interval = new SharedInterval(INTERVAL)
   const [first, second] = [new Member(), new Member()]
   interval.add(first)
