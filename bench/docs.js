@@ -44,10 +44,12 @@ const LINK = [['100 Mbit/s', '100mbit-rtt50'], ['300 Mbit/s', '300mbit-rtt50'], 
     [`${rate}, upload, 8 sockets: share of the link`, `link/${link}-upload`, 'share', MANY],
     [`${rate}, upload, one socket: ramp-up`, `link/${link}-upload`, 'ramp'],
     [`${rate}, download, one socket: share of the link`, `link/${link}-download`, 'share'],
-    [`${rate}, download, 8 sockets: share of the link`, `link/${link}-download`, 'share', MANY]
+    [`${rate}, download, 8 sockets: share of the link`, `link/${link}-download`, 'share', MANY],
+    [`${rate}, both at once, one socket each: share of the link`, `link/${link}-both`, 'share']
   ]
 ).concat([
   ['1 Gbit/s, hosts tuned for it, upload, one socket: share of the link', 'link/1gbit-rtt50-tuned-upload', 'share'],
+  ['100 Mbit/s, 20 ms, a small echo beside a download: median latency above the round trip', 'bulk/link-100mbit-rtt20', 'wait50'],
   ['300 Mbit/s, a small echo beside a download: median latency above the round trip', 'bulk/link-300mbit-rtt50', 'wait50']
 ])
 
