@@ -26,7 +26,7 @@ export class SharedInterval {
 
   add (member: Beating): void {
     this.#append(member, performance.now())
-    if (this.#timer === undefined) this.#schedule(this.#interval)
+    this.#timer ??= this.#schedule(this.#interval)
   }
 
   delete (member: Beating): void {
@@ -41,7 +41,6 @@ export class SharedInterval {
     const [first] = this.#members
     // A timer may fire early by a fraction of a ms, and a timer of a test that mocks timers by any time.
     const now = Math.max(performance.now(), first?.due ?? 0)
-    this.#timer = undefined
     try {
       for (const member of this.#members) {
         if (member.due > now) break
@@ -50,8 +49,10 @@ export class SharedInterval {
         member.beat()
       }
     } finally {
+      // A member may have removed all others, and then added one, which has set a timer.
+      clearTimeout(this.#timer)
       const [next] = this.#members
-      if (next !== undefined) this.#schedule(Math.max(1, next.due - now))
+      this.#timer = next && this.#schedule(Math.max(1, next.due - now))
     }
   }
 
@@ -61,8 +62,8 @@ export class SharedInterval {
   }
 
   /** The timer alone does not keep the process running. */
-  #schedule (delay: number): void {
-    this.#timer ??= setTimeout(run, delay, this).unref()
+  #schedule (delay: number): NodeJS.Timeout {
+    return setTimeout(run, delay, this).unref()
   }
 }
 

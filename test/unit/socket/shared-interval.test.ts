@@ -71,6 +71,24 @@ void t.test('a member is called that another one adds, or that is added when the
   t.same(first.beats, [1000, 4000])
 })
 
+void t.test('a member that is added by another does not delay the others, even if it was the only one', async (t) => {
+  const interval = new SharedInterval(INTERVAL)
+  const [first, second, third, fourth] = [new Member(), new Member(), new Member(), new Member()]
+  interval.add(first)
+  pass(300)
+  interval.add(second)
+  first.onBeat = () => { if (third.due === 0) interval.add(third) }
+  pass(INTERVAL)
+  t.same([first, second, third].map(({ beats }) => beats), [[1000], [1300], []])
+
+  second.onBeat = () => {
+    for (const member of [first, second, third]) interval.delete(member)
+    interval.add(fourth)
+  }
+  pass(2 * INTERVAL)
+  t.same([first, second, third, fourth].map(({ beats }) => beats), [[1000, 2000], [1300, 2300], [2000], [3300]])
+})
+
 void t.test('a member that throws does not prevent the calls of others', async (t) => {
   const interval = new SharedInterval(INTERVAL)
   const [first, second] = [new Member(), new Member()]
