@@ -4,6 +4,7 @@
  */
 import { FULL } from './durations.js'
 import { METRICS } from './metrics.js'
+import { quantile } from './quantile.js'
 
 /**
  * Measures all variants of a scenario. Returns their values in each round, and the ratios of the two it compares.
@@ -102,8 +103,7 @@ async function withTimeout (description, promise, { timeout: limit }) {
 }
 
 function summarize (values) {
-  const sorted = [...values].sort((a, b) => a - b)
-  return { median: sorted[sorted.length >> 1], min: sorted[0], max: sorted.at(-1), values }
+  return { median: quantile(values, 0.5), min: Math.min(...values), max: Math.max(...values), values }
 }
 
 function mapValues (object, map) {

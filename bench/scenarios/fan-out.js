@@ -1,6 +1,7 @@
 /** Fan-out: the time until a message that a server sends to all of its sockets has arrived on the last of them. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createClients } from '../clients/index.js'
+import { quantile } from '../quantile.js'
 import { referenceVariants } from '../references/index.js'
 import { openMany } from './open-many.js'
 import { OTHER_SERVERS, TRANSPORTS } from './variants.js'
@@ -117,8 +118,7 @@ async function openFanOut (variant, { processes, isSecure, durations }, { bytes,
     for (const end = performance.now() + durations.slice; performance.now() < end;) times.push(await fanOut())
     const cpu = await server.cpu() - before
     await sleep(20)
-    times.sort((a, b) => a - b)
-    return { time: times[times.length >> 1], cpu: cpu / times.length / count }
+    return { time: quantile(times, 0.5), cpu: cpu / times.length / count }
   }
 
   /** Resolves to the ms until every socket has received the message. */

@@ -17,6 +17,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createClients } from '../clients/index.js'
+import { quantile } from '../quantile.js'
 import { TRANSPORTS } from './variants.js'
 
 const MESSAGE_BYTES = 64
@@ -132,8 +133,7 @@ async function openSockets (client, { count, bytes, inTurn }) {
 
 /** Returns the median of each property of objects that have the same properties. */
 function mapMedians (objects) {
-  return Object.fromEntries(Object.keys(objects[0]).map((key) => {
-    const sorted = objects.map((object) => object[key]).sort((a, b) => a - b)
-    return [key, sorted[sorted.length >> 1]]
-  }))
+  return Object.fromEntries(Object.keys(objects[0]).map((key) => (
+    [key, quantile(objects.map((object) => object[key]), 0.5)]
+  )))
 }

@@ -10,6 +10,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createClients } from '../clients/index.js'
+import { quantile } from '../quantile.js'
 import { TRANSPORTS } from './variants.js'
 
 const KiB = 1024
@@ -142,8 +143,7 @@ async function measureOnLink ({ openOthers, ...variant }, { processes, isSecure,
 
 /** Returns the median and the 99th percentile in µs. */
 function percentiles (times) {
-  const sorted = [...times].sort((a, b) => a - b)
-  return [sorted[sorted.length >> 1] * 1000, sorted[Math.floor(sorted.length * 0.99)] * 1000]
+  return [0.5, 0.99].map((part) => quantile(times, part) * 1000)
 }
 
 async function measure (variant, { processes, isSecure, durations }, { path, bytes, inFlight, summarize, rtt }) {

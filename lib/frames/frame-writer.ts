@@ -71,7 +71,7 @@ function sendFrame (this: PluginSender, data: unknown, options: FrameOptions, ca
   if (size >= 0) return this[kCounter]?.sent(size, options.fin)
   const payload = typeof data === 'string' ? toPayload(data, options, this._socket) : data
   wsSend(this, payload, options, callback)
-  this[kCounter]?.sent(typeof payload === 'string' ? payload.length : countBytes(payload), options.fin)
+  this[kCounter]?.sent(countBytes(payload), options.fin)
   if (options.fin) this[kHeld]?.release()
   else if (isFirst) this[kFragmented] = prepared
 }

@@ -38,6 +38,7 @@ export function onExtendedConnect (
     // A listener for 'stream' has answered or ended it.
     if (stream.headersSent || stream.closed || stream.destroyed) return
     // From Node 27 on, a client that resets a stream causes an error of the stream and its request (nodejs/node#63249).
+    // Node's own listener on the stream is enough: a second one would take memory as long as the socket is open.
     for (const emitter of [stream, request]) if (emitter.listenerCount('error') === 0) emitter.on('error', ignoreError)
     const refusal = sizeOfHeaderList(rawHeaders) > headerListLimit
       ? TOO_LARGE

@@ -2,6 +2,7 @@ import type { Http2Stream } from 'node:http2'
 import { FrameReader } from '../frames/frame-reader.ts'
 import { Slabs } from '../frames/private-memory.ts'
 import { hookMethods, nodePush } from '../internals/streams.ts'
+import type { ConnectionObserver } from '../socket/connection.ts'
 import type { AnswerJoiner } from './answer-joiner.ts'
 import type { ReceiveBudget } from './receive-budget.ts'
 import type { WindowTuner } from './window-tuner.ts'
@@ -27,11 +28,6 @@ export interface ReceivingSession {
   removeStream (receiver: StreamReceiver): void
 }
 
-/** Observer of received data. */
-interface DataObserver {
-  onData (): void
-}
-
 /** Receive side of one HTTP/2 stream, of a socket or of an ordinary request with a body. */
 export class StreamReceiver {
   readonly stream: Http2Stream
@@ -40,7 +36,7 @@ export class StreamReceiver {
   /** True if the stream carries a WebSocket. */
   isSocket = false
   /** Informed of the next data, once. A listener for 'data' would miss messages, and disable the FrameReader. */
-  observer: DataObserver | undefined
+  observer: Pick<ConnectionObserver, 'onData'> | undefined
   /** Present once `readFrames()` was called. */
   reader: FrameReader | undefined
   // Used by ReceiveBudget.
@@ -102,7 +98,7 @@ export class StreamReceiver {
     this.#session.removeStream(this)
   }
 
-  #reportData (observer: DataObserver): void {
+  #reportData (observer: Pick<ConnectionObserver, 'onData'>): void {
     this.observer = undefined
     observer.onData()
   }

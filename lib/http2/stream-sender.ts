@@ -178,13 +178,13 @@ export class StreamSender extends ConnectionWriter {
     if (isOne && first.length === this.#reserved) return this.#writeLast(first, onWritten)
     const slice = cut(this.#rest, this.#reserved)
     this.bytesPassed = slice.reduce((sum, { length }) => sum + length, 0)
-    nodeWritev(this.duplex, slice.map(toItem), onWritten)
+    nodeWritev(this.duplex, slice.map(toItem), onWritten, this.prototype)
   }
 
   #writeLast (chunk: Buffer, onWritten: WriteCallback): void {
     this.#rest = NOTHING
     this.bytesPassed = chunk.length
-    nodeWrite(this.duplex, chunk, 'buffer' as BufferEncoding, onWritten)
+    nodeWrite(this.duplex, chunk, 'buffer' as BufferEncoding, onWritten, this.prototype)
   }
 }
 
